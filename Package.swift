@@ -1,0 +1,64 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Targets nest inside Sources/Actors and Sources/Hub; what may import what stands in
+// ARCHITECTURE.md and is checked by the Tidy test.
+
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func actors(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Actors/\(name)",
+            swiftSettings: house)
+}
+
+func hub(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Hub/\(name)",
+            swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)",
+                swiftSettings: house)
+}
+
+func library(_ name: String, pkgConfig: String?, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/Hub/\(name)", pkgConfig: pkgConfig,
+                   providers: [.apt([apt])])
+}
+
+let package = Package(
+    name: "hub",
+    products: [.executable(name: "hub", targets: ["App"])],
+    targets: [
+        actors("Model", []),
+        actors("Ports", ["Model"]),
+        actors("Rules", ["Model"]),
+        actors("Live", ["Rules", "Ports", "Model"]),
+
+        library("CUV", pkgConfig: "libuv", apt: "libuv1-dev"),
+        library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+        library("CPQ", pkgConfig: "libpq", apt: "libpq-dev"),
+        library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+        library("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
+
+        hub("Loop", ["CUV", "Ports"]),
+        hub("Crypto", ["COpenSSL", "CArgon2"]),
+        hub("Wire", ["Model"]),
+        hub("Store", ["CPQ", "CSQLite", "Loop", "Ports", "Model"]),
+        hub("Vault", ["Crypto", "Ports", "Model"]),
+        hub("Identity", ["Crypto", "Wire", "Ports", "Model"]),
+        hub("Front", ["Wire", "Loop", "Crypto", "Live", "Ports", "Model"]),
+        .executableTarget(
+            name: "App",
+            dependencies: ["Front", "Identity", "Vault", "Store", "Wire", "Loop", "Crypto", "Live",
+                           "Rules", "Ports", "Model"],
+            path: "Sources/Hub/App", swiftSettings: house),
+    ]
+)

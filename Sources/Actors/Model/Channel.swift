@@ -1,0 +1,94 @@
+// Channels, their logs and positions in them.
+
+/// How a channel is joined. Raw values are stored and sent.
+package enum ChannelKind: UInt8, Sendable, CaseIterable {
+    /// Every member of the organisation may read and join it.
+    case open = 1
+    /// Only its members know that it exists; members add members.
+    case closed = 2
+    /// A conversation of exactly two accounts (or of one with itself); it has no name.
+    case direct = 3
+}
+
+/// A place in a channel's log. Sequences count from 1 without gaps; 0 stands before the first event.
+/// Positions of different epochs cannot be compared: the log was begun anew.
+package struct Position: Hashable, Sendable {
+    package var epoch: UInt64
+    package var sequence: UInt64
+    package init(epoch: UInt64, sequence: UInt64) {
+        self.epoch = epoch
+        self.sequence = sequence
+    }
+}
+
+/// What a log entry says. Raw values are stored and sent.
+package enum EventKind: UInt8, Sendable, CaseIterable {
+    case message = 1
+    /// `subject` became a member of the channel.
+    case joined = 2
+    /// `subject` is no longer a member of the channel.
+    case left = 3
+}
+
+/// One entry of a channel's log, readable.
+package struct Event: Hashable, Sendable {
+    package var sequence: UInt64
+    package var id: EventID
+    package var kind: EventKind
+    /// Who did it.
+    package var sender: AccountID
+    /// Whom it is about (`joined`, `left`); `nil` for messages.
+    package var subject: AccountID?
+    package var at: UnixMilliseconds
+    /// The sender's idempotency key, 1–64 bytes; empty for events the hub makes itself.
+    package var key: String
+    /// The text of a message, UTF-8; empty for other kinds.
+    package var text: String
+
+    package init(sequence: UInt64, id: EventID, kind: EventKind, sender: AccountID,
+                 subject: AccountID? = nil, at: UnixMilliseconds, key: String, text: String) {
+        self.sequence = sequence
+        self.id = id
+        self.kind = kind
+        self.sender = sender
+        self.subject = subject
+        self.at = at
+        self.key = key
+        self.text = text
+    }
+}
+
+/// A channel as one account sees it in its list.
+package struct ChannelSummary: Hashable, Sendable {
+    package var id: ChannelID
+    package var kind: ChannelKind
+    /// 1–80 characters; empty for direct conversations.
+    package var name: String
+    package var topic: String
+    /// The position of the newest event.
+    package var head: Position
+    /// The account is a member; open channels are listed to everybody.
+    package var joined: Bool
+    /// The newest sequence the account has read; what is above it counts as unread.
+    package var read: UInt64
+    /// Both sides of a direct conversation (one entry when it is with oneself); empty otherwise.
+    package var parties: [AccountID]
+    package init(id: ChannelID, kind: ChannelKind, name: String, topic: String, head: Position,
+                 joined: Bool, read: UInt64, parties: [AccountID]) {
+        self.id = id
+        self.kind = kind
+        self.name = name
+        self.topic = topic
+        self.head = head
+        self.joined = joined
+        self.read = read
+        self.parties = parties
+    }
+}
+
+/// Presence of an account, the best of its sessions. Raw values are sent.
+package enum PresenceState: UInt8, Sendable, CaseIterable {
+    case offline = 1
+    case away = 2
+    case online = 3
+}

@@ -1,0 +1,79 @@
+// How actors reach sockets: one `DeliveryLane` per front loop. An actor names a topic or a session;
+// the lane knows the connections, encodes a broadcast once per encoding, and writes once per tick.
+
+package import Model
+
+/// What sessions of a lane can be attached to.
+package enum Topic: Hashable, Sendable {
+    case channel(ChannelID)
+    /// Everybody with a session in the organisation.
+    case organisation(OrganisationID)
+    /// Those who watch presence in the organisation.
+    case presence(OrganisationID)
+}
+
+/// A session as actors see it: which lane to hand things to, and who it is.
+package struct SessionAddress: Sendable {
+    package let lane: any DeliveryLane
+    package let session: SessionID
+    package let account: AccountID
+    package init(lane: any DeliveryLane, session: SessionID, account: AccountID) {
+        self.lane = lane
+        self.session = session
+        self.account = account
+    }
+    package func send(_ id: UInt32, _ body: ServerBody) {
+        lane.hand(.send(session, ServerFrame(id: id, body: body)))
+    }
+}
+
+/// One hand-over to a lane. What one actor hands to one lane is carried out in that order.
+package enum Delivery: Sendable {
+    /// To every session of this lane attached to the topic, except one if named. Ephemeral
+    /// broadcasts are dropped for a session whose outbox is more than half full.
+    case broadcast(Topic, Broadcast, except: SessionID?)
+    /// A frame to one session; nothing happens when it is gone.
+    case send(SessionID, ServerFrame)
+    /// From here on the session gets the topic's broadcasts.
+    case attach(SessionID, Topic)
+    /// From here on it gets no more of them.
+    case detach(SessionID, Topic)
+    /// Sends `Closing` and closes; nothing handed over later reaches the session.
+    case close(SessionID, CloseCode, retryAfterMilliseconds: UInt32)
+}
+
+/// The sockets of one front loop.
+package protocol DeliveryLane: AnyObject, Sendable {
+    /// From any thread, in order, never inline. Wakes the lane once per burst.
+    func hand(_ delivery: Delivery)
+}
+
+/// One frame for many sessions. All lanes share the object, so each encoding is made once.
+package final class Broadcast: Sendable {
+    package let frame: ServerFrame
+    /// May be dropped when a reader is behind: it has no place in a log.
+    package let isEphemeral: Bool
+    private let encoded = Lock<[EncodedFrame?]>([])
+
+    package init(_ body: ServerBody, isEphemeral: Bool = false) {
+        frame = ServerFrame(body: body)
+        self.isEphemeral = isEphemeral
+    }
+
+    /// The encoded form number `index`, made by the first who asks.
+    package func encoded(_ index: Int, by encode: (ServerFrame) -> EncodedFrame) -> EncodedFrame {
+        encoded.withLock { forms in
+            while forms.count <= index { forms.append(nil) }
+            if let form = forms[index] { return form }
+            let form = encode(frame)
+            forms[index] = form
+            return form
+        }
+    }
+}
+
+/// Bytes ready for the socket, shared by every outbox they wait in.
+package final class EncodedFrame: Sendable {
+    package let bytes: [UInt8]
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+}

@@ -1,0 +1,56 @@
+// Structured log lines. Messages are static text, and fields are numbers, ids and short words, so
+// that no secret or personal datum can get in by way of interpolation.
+
+package import Model
+
+package enum LogLevel: UInt8, Sendable, Comparable, CaseIterable {
+    case debug = 0
+    case info = 1
+    case warning = 2
+    case error = 3
+    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+package enum LogValue: Sendable {
+    case number(Int64)
+    case text(String)
+}
+
+package struct LogField: Sendable {
+    package let name: StaticString
+    package let value: LogValue
+    package static func number(_ name: StaticString, _ value: some BinaryInteger) -> LogField {
+        LogField(name: name, value: .number(Int64(clamping: value)))
+    }
+    package static func id<Kind>(_ name: StaticString, _ id: ID<Kind>) -> LogField {
+        LogField(name: name, value: .text(id.description))
+    }
+    /// A word of ours: an error slug, a state. Never what a client sent.
+    package static func word(_ name: StaticString, _ value: String) -> LogField {
+        LogField(name: name, value: .text(value))
+    }
+}
+
+/// Where log lines go. Cheap to copy.
+package struct Log: Sendable {
+    package typealias Sink = @Sendable (LogLevel, StaticString, [LogField]) -> Void
+    private let threshold: LogLevel
+    private let sink: Sink
+
+    package init(threshold: LogLevel, sink: @escaping Sink) {
+        self.threshold = threshold
+        self.sink = sink
+    }
+
+    /// Swallows everything; for tests.
+    package static let silent = Log(threshold: .error) { _, _, _ in }
+
+    package func debug(_ text: StaticString, _ fields: LogField...) { write(.debug, text, fields) }
+    package func info(_ text: StaticString, _ fields: LogField...) { write(.info, text, fields) }
+    package func warning(_ text: StaticString, _ fields: LogField...) { write(.warning, text, fields) }
+    package func error(_ text: StaticString, _ fields: LogField...) { write(.error, text, fields) }
+
+    private func write(_ level: LogLevel, _ text: StaticString, _ fields: [LogField]) {
+        if level >= threshold { sink(level, text, fields) }
+    }
+}

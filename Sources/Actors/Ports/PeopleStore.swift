@@ -1,0 +1,155 @@
+// The durable side of accounts, organisations, sign-ins and invitations. Accounts belong to no
+// organisation, so what concerns only an account takes no organisation; everything else does.
+
+package import Model
+
+package struct AccountRecord: Hashable, Sendable {
+    package var id: AccountID
+    /// Lower case.
+    package var email: EmailAddress
+    package var firstName: String
+    package var lastName: String
+    /// PHC string of argon2id.
+    package var passwordHash: Private<PasswordTag>
+    package init(id: AccountID, email: EmailAddress, firstName: String, lastName: String,
+                 passwordHash: Private<PasswordTag>) {
+        self.id = id
+        self.email = email
+        self.firstName = firstName
+        self.lastName = lastName
+        self.passwordHash = passwordHash
+    }
+}
+
+package struct OrganisationRecord: Hashable, Sendable {
+    package var id: OrganisationID
+    package var name: String
+    package init(id: OrganisationID, name: String) {
+        self.id = id
+        self.name = name
+    }
+}
+
+/// An organisation an account belongs to.
+package struct Membership: Hashable, Sendable {
+    package var organisation: OrganisationRecord
+    package var role: Role
+    package init(organisation: OrganisationRecord, role: Role) {
+        self.organisation = organisation
+        self.role = role
+    }
+}
+
+/// A sign-in on one device.
+package struct LoginRecord: Hashable, Sendable {
+    package var id: LoginID
+    package var account: AccountID
+    package var organisation: OrganisationID
+    package var createdAt: UnixMilliseconds
+    package var lastUsedAt: UnixMilliseconds
+    /// Refresh tokens of this sign-in live this long, counted from each rotation.
+    package var refreshLifetimeMilliseconds: Int64
+    package var address: String
+    package var userAgent: String
+    package var revokedAt: UnixMilliseconds?
+    package init(id: LoginID, account: AccountID, organisation: OrganisationID,
+                 createdAt: UnixMilliseconds, lastUsedAt: UnixMilliseconds,
+                 refreshLifetimeMilliseconds: Int64, address: String, userAgent: String,
+                 revokedAt: UnixMilliseconds?) {
+        self.id = id
+        self.account = account
+        self.organisation = organisation
+        self.createdAt = createdAt
+        self.lastUsedAt = lastUsedAt
+        self.refreshLifetimeMilliseconds = refreshLifetimeMilliseconds
+        self.address = address
+        self.userAgent = userAgent
+        self.revokedAt = revokedAt
+    }
+}
+
+/// SHA-256 of a token: what the store knows of it.
+package struct TokenHash: Hashable, Sendable {
+    package var bytes: [UInt8]
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+}
+
+package struct InvitationRecord: Hashable, Sendable {
+    package var id: InvitationID
+    package var organisation: OrganisationRecord
+    package var role: Role
+    package var createdBy: AccountID
+    package var expiresAt: UnixMilliseconds
+    /// How many more accounts may use it.
+    package var usesLeft: Int
+    package init(id: InvitationID, organisation: OrganisationRecord, role: Role,
+                 createdBy: AccountID, expiresAt: UnixMilliseconds, usesLeft: Int) {
+        self.id = id
+        self.organisation = organisation
+        self.role = role
+        self.createdBy = createdBy
+        self.expiresAt = expiresAt
+        self.usesLeft = usesLeft
+    }
+}
+
+package enum RefreshOutcome: Hashable, Sendable {
+    /// The old token is spent, the new one stands.
+    case rotated(LoginRecord)
+    /// It was rotated less than the grace ago; the login is alive, and no new token was stored.
+    case raced(LoginRecord)
+    /// Spent before: the whole family is revoked now.
+    case reused(LoginRecord)
+    /// Unknown, expired, or of a revoked login.
+    case refused
+}
+
+package protocol PeopleStore: Sendable {
+    // First start.
+
+    /// Whether any organisation exists yet.
+    func isEmpty() async throws(StoreError) -> Bool
+    /// The first organisation with its owner, in one transaction, only while there is none.
+    func setUp(_ organisation: OrganisationRecord, owner: AccountRecord, at: UnixMilliseconds)
+        async throws(StoreError) -> Bool
+
+    // Accounts.
+
+    func account(email: EmailAddress) async throws(StoreError) -> AccountRecord?
+    func account(_ account: AccountID) async throws(StoreError) -> AccountRecord?
+    /// In which organisations the account is, oldest membership first.
+    func memberships(of account: AccountID) async throws(StoreError) -> [Membership]
+    func setPasswordHash(_ account: AccountID, _ hash: Private<PasswordTag>) async throws(StoreError)
+
+    // Members.
+
+    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person]
+    func person(_ organisation: OrganisationID, _ account: AccountID) async throws(StoreError) -> Person?
+
+    // Invitations.
+
+    func createInvitation(_ organisation: OrganisationID, _ invitation: InvitationRecord,
+                          token: TokenHash, at: UnixMilliseconds) async throws(StoreError)
+    /// An unexpired invitation with uses left.
+    func invitation(token: TokenHash, at: UnixMilliseconds) async throws(StoreError)
+        -> InvitationRecord?
+    /// Uses the invitation once: adds `newAccount` if given, and the membership, in one transaction.
+    /// `nil` when the invitation is not valid (any more). An existing membership keeps its role and
+    /// uses nothing up.
+    func acceptInvitation(token: TokenHash, account: AccountID, newAccount: AccountRecord?,
+                          at: UnixMilliseconds) async throws(StoreError) -> InvitationRecord?
+
+    // Sign-ins and refresh tokens.
+
+    func createLogin(_ organisation: OrganisationID, _ login: LoginRecord, refresh: TokenHash)
+        async throws(StoreError)
+    /// Spends `old` and stores `new`, atomically. A token spent at most `graceMilliseconds` ago is a
+    /// race of two tabs, one spent earlier is theft.
+    func rotateRefresh(old: TokenHash, new: TokenHash, at: UnixMilliseconds, graceMilliseconds: Int64)
+        async throws(StoreError) -> RefreshOutcome
+    func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError) -> LoginRecord?
+    func logins(of account: AccountID) async throws(StoreError) -> [LoginRecord]
+    /// `false` when the account has no such live sign-in.
+    func revokeLogin(_ account: AccountID, _ login: LoginID, at: UnixMilliseconds)
+        async throws(StoreError) -> Bool
+}

@@ -1,0 +1,1 @@
+@main enum Skeleton { static func main() {} }

@@ -69,7 +69,7 @@ extension Channel {
     /// Starts a write if something waits and none is under way.
     func write() {
         guard let batch = facts?.log.takeBatch() else { return }
-        Task { await writeBatches(batch) }
+        Task(executorPreference: lane.tasks) { await self.writeBatches(batch) }
     }
 
     private func writeBatches(_ first: [LogMachine<Reply>.Entry]) async {

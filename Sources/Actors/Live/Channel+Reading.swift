@@ -9,7 +9,7 @@ import Ports
 import Rules
 
 extension Channel {
-    enum ReadJob {
+    enum ReadJob: Sendable {
         case replay(Origin, from: Position, isFirst: Bool)
         case page(Origin, History, LogRange, limit: Int)
     }
@@ -161,7 +161,7 @@ extension Channel {
 
     private func startReads() {
         while let job = reads.start() {
-            Task { await run(job) }
+            Task(executorPreference: lane.tasks) { await self.run(job) }
         }
     }
 
@@ -204,7 +204,7 @@ extension Channel {
         unreadWrites[origin.account] = entry
         guard !isMarkingRead else { return }
         isMarkingRead = true
-        Task { await writeMarkers() }
+        Task(executorPreference: lane.tasks) { await self.writeMarkers() }
     }
 
     private func writeMarkers() async {

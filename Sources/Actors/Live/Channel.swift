@@ -58,7 +58,7 @@ package actor Channel {
     }
 
     /// Who gets which answer when an entry is settled.
-    enum Reply {
+    enum Reply: Sendable {
         case post(Origin)
         case join(Origin)
         case done(Origin)
@@ -126,7 +126,7 @@ package actor Channel {
     private func load() {
         guard !isLoading else { return }
         isLoading = true
-        Task { await loadFromStore() }
+        Task(executorPreference: lane.tasks) { await self.loadFromStore() }
     }
 
     private func loadFromStore() async {

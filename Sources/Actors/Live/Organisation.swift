@@ -82,20 +82,21 @@ package actor Organisation {
     private func load() {
         guard !isLoading else { return }
         isLoading = true
-        Task {
-            do {
-                let found = try await surroundings.people.people(id)
-                loaded(found)
-            } catch {
-                let reply = Channel.reply(error)
-                surroundings.log.warning("organisation not loaded", .id("organisation", id),
-                                         .word("why", Channel.word(error)))
-                isLoading = false
-                let waiting = early
-                early = []
-                for command in waiting { failed(command, reply) }
-                if inbox.closeIfEmpty() { registry.retire(self) }
-            }
+        Task(executorPreference: lane.tasks) { await self.loadFromStore() }
+    }
+
+    private func loadFromStore() async {
+        do {
+            let found = try await surroundings.people.people(id)
+            loaded(found)
+        } catch {
+            surroundings.log.warning("organisation not loaded", .id("organisation", id),
+                                     .word("why", Channel.word(error)))
+            isLoading = false
+            let waiting = early
+            early = []
+            for command in waiting { failed(command, Channel.reply(error)) }
+            if inbox.closeIfEmpty() { registry.retire(self) }
         }
     }
 
@@ -291,18 +292,20 @@ package actor Organisation {
 
     private func startReads() {
         while let command = reads.start() {
-            Task {
-                do {
-                    try await carryOutInStore(command)
-                } catch {
-                    surroundings.log.warning("organisation command failed", .id("organisation", id),
-                                             .word("why", Channel.word(error)))
-                    failed(command, Channel.reply(error))
-                }
-                reads.finished()
-                startReads()
-            }
+            Task(executorPreference: lane.tasks) { await self.run(command) }
         }
+    }
+
+    private func run(_ command: OrganisationCommand) async {
+        do {
+            try await carryOutInStore(command)
+        } catch {
+            surroundings.log.warning("organisation command failed", .id("organisation", id),
+                                     .word("why", Channel.word(error)))
+            failed(command, Channel.reply(error))
+        }
+        reads.finished()
+        startReads()
     }
 
     /// Answers with the error; a session that could not be opened is sent away to come again.

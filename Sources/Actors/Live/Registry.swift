@@ -7,14 +7,14 @@ package import Ports
 /// What the actors need from outside.
 package struct Surroundings: Sendable {
     package var channels: any ChannelStore
-    package var people: any PeopleStore
+    package var people: any MemberStore
     package var vault: any BodyVault
     package var verifier: any TokenVerifier
     package var clocks: any Clocks
     package var entropy: any Entropy
     package var log: Log
     package var metrics: LiveMetrics
-    package init(channels: any ChannelStore, people: any PeopleStore, vault: any BodyVault,
+    package init(channels: any ChannelStore, people: any MemberStore, vault: any BodyVault,
                  verifier: any TokenVerifier, clocks: any Clocks, entropy: any Entropy, log: Log,
                  metrics: LiveMetrics) {
         self.channels = channels

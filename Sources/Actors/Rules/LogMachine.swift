@@ -295,3 +295,5 @@ package struct LogMachine<Origin> {
         recent.removeFirst(drop)
     }
 }
+
+extension LogMachine.Entry: Sendable where Origin: Sendable {}

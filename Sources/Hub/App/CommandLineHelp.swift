@@ -19,7 +19,8 @@ package enum CommandLineHelp {
 
             """
         for key in ConfigurationKey.all {
-            out += "  \(key.option)  (\(plain(key.form))\(key.range.isEmpty ? "" : ", \(key.range)"))\n"
+            let range = key.range.isEmpty ? "" : ", \(key.range)"
+            out += "  \(key.option)  (\(plain(key.form))\(range))\n"
             out += wrapped(plain(key.meaning), indent: "      ", width: 90)
             out += "      Default: \(plain(key.defaultText))\n"
         }

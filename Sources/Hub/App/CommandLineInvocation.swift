@@ -1,5 +1,6 @@
-// What a command line asks for. Parsed once, at start, together with the configuration file it names
-// and the environment; reading files is the caller's closure, so nothing here touches the system.
+// What a command line asks for. Parsed once, at start, together with the configuration file it
+// names and the environment; reading files is the caller's closure, so nothing here touches the
+// system.
 
 import Model
 
@@ -57,7 +58,8 @@ private struct Options {
     init(_ arguments: [String]) throws(Refusal) {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
-            let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let parts = argument.split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(parts.first ?? "")
             switch name {
             case "--help", "-h": information = information ?? CommandLineHelp.text
@@ -67,7 +69,8 @@ private struct Options {
             default:
                 let key = ConfigurationKey.all.first { $0.option == name }
                 guard key != nil || name == "--config" else { throw Self.unknown(name) }
-                let value = try Self.value(of: name, parts.count == 2 ? String(parts[1]) : nil, &rest)
+                let attached = parts.count == 2 ? String(parts[1]) : nil
+                let value = try Self.value(of: name, attached, &rest)
                 if let key { settings.append((key, value)) } else { configurationFile = value }
                 continue
             }
@@ -77,9 +80,9 @@ private struct Options {
         }
     }
 
-    private static func value(of name: String, _ attached: String?, _ rest: inout ArraySlice<String>)
-        throws(Refusal) -> String
-    {
+    private static func value(
+        of name: String, _ attached: String?, _ rest: inout ArraySlice<String>
+    ) throws(Refusal) -> String {
         if let attached { return attached }
         guard let next = rest.first, !next.hasPrefix("--") else {
             throw Refusal(.usage, "\(name) has no value", remedy: "write \(name) VALUE")

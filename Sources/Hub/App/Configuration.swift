@@ -1,6 +1,7 @@
 // What an operator can set: one struct, filled once at start and handed on by init. Each property's
-// initial value is its default; ConfigurationKey.swift has the table with name, range and meaning of
-// each, ConfigurationReader.swift fills it. Nothing here touches disk, sockets or the environment.
+// initial value is its default; ConfigurationKey+All.swift has the table with name, range and
+// meaning of each, ConfigurationReader.swift fills it. Nothing here touches disk, sockets or the
+// environment.
 
 package import Model
 package import Ports
@@ -76,7 +77,9 @@ package struct Configuration: Sendable {
 // Values that follow from others.
 extension Configuration {
     /// The store, given or the default: `hub.sqlite` in the data directory.
-    package var storeLocation: StoreLocation { store ?? .sqlite(path: inDataDirectory("hub.sqlite")) }
+    package var storeLocation: StoreLocation {
+        store ?? .sqlite(path: inDataDirectory("hub.sqlite"))
+    }
 
     package var masterKeyPath: String { masterKeyFile ?? inDataDirectory("master.key") }
 
@@ -108,7 +111,8 @@ extension Configuration {
     package func webDirectory(beside binary: String, isDirectory: (String) -> Bool) -> String? {
         if let webDirectory { return webDirectory }
         let folder = parent(binary)
-        return [folder + "/web", parent(folder) + "/share/hub/web", "./web"].first(where: isDirectory)
+        let places = [folder + "/web", parent(folder) + "/share/hub/web", "./web"]
+        return places.first(where: isDirectory)
     }
 
     private func inDataDirectory(_ name: String) -> String {

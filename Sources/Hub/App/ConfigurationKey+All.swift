@@ -11,9 +11,9 @@ extension ConfigurationKey {
               "Addresses to listen on, numeric, each with a port; port 0 takes any free one.") {
             ListenAddress($0)
         },
-        .value("public_url", \.publicURL, form: "origin", default: "`http://` and the first address",
-               example: "https://hub.example.org",
-               "Where people reach the hub; links begin with it, and with https cookies are Secure.") {
+        .value("public_url", \.publicURL, form: "origin",
+               default: "`http://` and the first address", example: "https://hub.example.org",
+               "Where people reach the hub. Links begin with it; with https, cookies are Secure.") {
             PublicURL($0)
         },
         .list("allowed_origins", \.allowedOrigins, form: "origin",
@@ -36,34 +36,38 @@ extension ConfigurationKey {
             name: "data_dir", form: "path", range: "",
             meaning: "The hub's own folder, made with mode 0700 when missing.", isList: false,
             defaultInWords: nil, mayHoldSecret: false,
-            read: { text, configuration throws(ValueProblem) in configuration.dataDirectory = text },
+            read: { text, into throws(ValueProblem) in into.dataDirectory = text },
             show: { $0.dataDirectory }),
-        .value("store", \.store, form: "store location", default: "`sqlite:` and `hub.sqlite` in `data_dir`",
+        .value("store", \.store, form: "store location",
+               default: "`sqlite:` and `hub.sqlite` in `data_dir`",
                example: "sqlite:/var/lib/hub/hub.sqlite or postgresql://hub@db.example.org/hub",
                mayHoldSecret: true,
-               "The database: `sqlite:PATH` or a PostgreSQL URI. Not with a password on the command "
-                   + "line, where every user of the machine sees it.") { StoreLocation($0) },
-        .value("store_password_file", \.storePasswordFile, form: "path", default: "none; libpq's `PGPASSFILE` works too",
+               "The database: `sqlite:PATH` or a PostgreSQL URI. Not with a password on the "
+                   + "command line, where every user of the machine sees it.") {
+            StoreLocation($0)
+        },
+        .value("store_password_file", \.storePasswordFile, form: "path",
+               default: "none; libpq's `PGPASSFILE` works too",
                example: "/run/credentials/hub.service/database",
                "A file whose first line is the password for PostgreSQL.") { $0 },
         .count("store_connections", \.storeConnections, 1...256,
                "Connections to PostgreSQL, or readers of SQLite. More: reads wait less; each costs "
                    + "memory here and a process at the server."),
-        .value("master_key_file", \.masterKeyFile, form: "path", default: "`master.key` in `data_dir`",
-               example: "/etc/hub/master.key",
-               "The key that wraps all others, 64 hexadecimal digits; the variable `MASTER_KEY` goes "
-                   + "before it.") { $0 },
+        .value("master_key_file", \.masterKeyFile, form: "path",
+               default: "`master.key` in `data_dir`", example: "/etc/hub/master.key",
+               "The key that wraps all others; the variable `MASTER_KEY` goes before it.") { $0 },
         .value("create_master_key", \.createMasterKey, form: "`true` or `false`",
                default: "`true` for SQLite, `false` for PostgreSQL", example: "true",
                "Whether a missing key file is made, with mode 0600.") { Bool($0) },
     ]
 
     private static let pools: [ConfigurationKey] = [
-        .automatic("front_loops", \.frontLoops, 1...256, default: "`auto`: one less than the cores, at least 1",
+        .automatic("front_loops", \.frontLoops, 1...256,
+                   default: "`auto`: one less than the cores, at least 1",
                    "Threads that serve connections."),
         .count("actor_lanes", \.actorLanes, 0...256,
-               "Threads of their own for channels and organisations; 0 runs them on the front loops, "
-                   + "which saves a wake of 40 to 75 µs per hop."),
+               "Threads of their own for channels and organisations; 0 runs them on the front "
+                   + "loops, which saves a wake of 40 to 75 µs per hop."),
     ]
 
     private static let limits: [ConfigurationKey] = [
@@ -95,8 +99,8 @@ extension ConfigurationKey {
         .duration("hello_timeout", \.helloTimeoutMilliseconds, 100...300_000,
                   "For the first command of a connection; then it closes with 4103."),
         .duration("heartbeat", \.heartbeatMilliseconds, 100...600_000,
-                  "Silence after which the hub sends a ping. Lower: dead peers are noticed sooner, at "
-                      + "more wake-ups of idle connections."),
+                  "Silence after which the hub sends a ping. Lower: dead peers are noticed sooner, "
+                      + "at more wake-ups of idle connections."),
         .duration("pong_timeout", \.pongTimeoutMilliseconds, 100...300_000,
                   "For the answer to a ping; then the connection closes with 4104."),
         .duration("http_header_timeout", \.httpHeaderTimeoutMilliseconds, 100...300_000,
@@ -108,13 +112,14 @@ extension ConfigurationKey {
         .duration("drain_timeout", \.drainTimeoutMilliseconds, 100...600_000,
                   "For connections to leave and writes to finish when the hub stops."),
         .duration("access_token_lifetime", \.accessTokenLifetimeMilliseconds, 1_000...86_400_000,
-                  "Lifetime of access tokens. Lower: a stolen one serves less long, at more refreshes."),
+                  "Lifetime of access tokens. Lower: a stolen one serves less long, at more "
+                      + "refreshes."),
         .duration("refresh_lifetime", \.refreshLifetimeMilliseconds, 60_000...31_536_000_000,
                   "Lifetime of a program's refresh token since its last use."),
         .duration("refresh_cookie_lifetime", \.refreshCookieLifetimeMilliseconds,
                   60_000...31_536_000_000, "The same for a browser's."),
         .duration("refresh_remember_lifetime", \.refreshRememberLifetimeMilliseconds,
-                  60_000...31_536_000_000, "The same for a browser's with \u{201C}remember me\u{201D}."),
+                  60_000...31_536_000_000, "The same for a browser's that is to be remembered."),
     ]
 
     private static let logs: [ConfigurationKey] = [

@@ -1,6 +1,6 @@
-// The table of configuration keys: name, form, unit, range and meaning of each. The reader, `--help`,
-// `--print-config` and the table in docs/operations.md all come from it. Defaults stand in
-// `Configuration`; a test holds the two together.
+// A row of the table of configuration keys: name, form, unit, range and meaning, and how its text
+// becomes a value. The reader, `--help`, `--print-config` and docs/operations.md all come from the
+// table. Defaults stand in `Configuration`; a test holds the two together.
 
 import Model
 import Ports
@@ -9,6 +9,11 @@ import Ports
 package struct ValueProblem: Error, Hashable, Sendable {
     package let text: String
     package let remedy: String
+
+    static func not(_ form: String, example: String) -> Self {
+        let article = "aeiou".contains(form.first ?? " ") ? "an" : "a"
+        return ValueProblem(text: "not \(article) \(form)", remedy: "write it like \(example)")
+    }
 }
 
 /// One key: what it is called, and how its text becomes a value and back.
@@ -102,7 +107,7 @@ extension ConfigurationKey {
             defaultInWords: words, mayHoldSecret: mayHoldSecret,
             read: { text, configuration throws(ValueProblem) in
                 guard let value = parse(text) else {
-                    throw ValueProblem(text: "not \(article(form))", remedy: "write it like \(example)")
+                    throw ValueProblem.not(form, example: example)
                 }
                 configuration[keyPath: path] = value
             },
@@ -121,8 +126,7 @@ extension ConfigurationKey {
                 var values: [Value] = []
                 for part in text.split(separator: ",", omittingEmptySubsequences: false) {
                     guard let value = parse(trimmed(part)) else {
-                        throw ValueProblem(
-                            text: "not \(article(form))", remedy: "write it like \(example)")
+                        throw ValueProblem.not(form, example: example)
                     }
                     values.append(value)
                 }
@@ -184,10 +188,11 @@ struct Quantity: Sendable {
         guard let number = decimal(digits, as: UInt64.self),
             let unit = units.first(where: { $0.suffix == suffix })
         else { throw ValueProblem(text: "not \(example)", remedy: "write \(example)") }
-        let allowed = "\(self.text(UInt64(range.lowerBound))) to \(self.text(UInt64(range.upperBound)))"
+        let lowest = self.text(UInt64(range.lowerBound))
+        let highest = self.text(UInt64(range.upperBound))
         let (product, overflow) = number.multipliedReportingOverflow(by: unit.factor)
         guard !overflow, let value = Number(exactly: product), range.contains(value) else {
-            throw ValueProblem(text: "out of range", remedy: "write \(allowed)")
+            throw ValueProblem(text: "out of range", remedy: "write \(lowest) to \(highest)")
         }
         return value
     }
@@ -200,8 +205,4 @@ func trimmed(_ text: some StringProtocol) -> String {
         let last = text.lastIndex(where: { !isBlank($0) })
     else { return "" }
     return String(text[first...last])
-}
-
-private func article(_ noun: String) -> String {
-    ("aeiou".contains(noun.first ?? " ") ? "an " : "a ") + noun
 }

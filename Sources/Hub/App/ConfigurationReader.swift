@@ -1,6 +1,6 @@
 // Fills a `Configuration` from its four sources, each overriding those before: defaults, file,
-// environment, command line. Stops at the first mistake with one line that says where it is and what
-// to do. Files are read by the caller; this is text in, values out.
+// environment, command line. Stops at the first mistake with one line that says where it is and
+// what to do. Files are read by the caller; this is text in, values out.
 
 import Model
 
@@ -52,8 +52,9 @@ package struct ConfigurationReader {
             let name = trimmed(content[..<equals])
             let value = trimmed(content[content.index(after: equals)...])
             guard let key = Self.key(name) else {
+                let names = ConfigurationKey.all.map(\.name)
                 throw Refusal(.configuration, "\(place): unknown key \(quoted(name))",
-                              remedy: Refusal.suggestion(for: name, among: ConfigurationKey.all.map(\.name)))
+                              remedy: Refusal.suggestion(for: name, among: names))
             }
             if let first = firstLines[name], !key.isList {
                 throw Refusal(.configuration, "\(place): \(name) was set before, in line \(first)",
@@ -84,20 +85,22 @@ package struct ConfigurationReader {
     package mutating func readOption(_ key: ConfigurationKey, _ value: String) throws(Refusal) {
         try set(key, value, .commandLine, place: key.option)
         if key.name == "store", configuration.store?.hasPassword == true {
-            throw Refusal(.usage, "\(key.option): a password on the command line is visible to every user",
-                          remedy: "put it in store_password_file, HUB_STORE or libpq's PGPASSFILE")
+            throw Refusal(
+                .usage, "\(key.option): a password on the command line is visible to every user",
+                remedy: "put it in store_password_file, HUB_STORE or libpq's PGPASSFILE")
         }
     }
 
     /// Checks what no single key can see; call it last.
     package func finish() throws(Refusal) -> Configuration {
         let limits = configuration.limits
+        let refreshLifetime = configuration.refreshLifetimeMilliseconds
         let conflicts: [(isPresent: Bool, low: String, high: String)] = [
             (limits.textBytesMax > limits.frameBytesMax - 512, "text_bytes_max",
              "frame_bytes_max less 512 bytes for what surrounds a text"),
             (configuration.outboxBytesMax > configuration.outboxTotalBytesMax, "outbox_bytes_max",
              "outbox_total_bytes_max"),
-            (configuration.accessTokenLifetimeMilliseconds > configuration.refreshLifetimeMilliseconds,
+            (configuration.accessTokenLifetimeMilliseconds > refreshLifetime,
              "access_token_lifetime", "refresh_lifetime"),
         ]
         for conflict in conflicts where conflict.isPresent {
@@ -119,8 +122,9 @@ package struct ConfigurationReader {
 
     private func source(_ name: String) -> ConfigurationSource { sources[name] ?? .defaults }
 
-    private mutating func set(_ key: ConfigurationKey, _ value: String, _ source: ConfigurationSource,
-                              place: String) throws(Refusal) {
+    private mutating func set(
+        _ key: ConfigurationKey, _ value: String, _ source: ConfigurationSource, place: String
+    ) throws(Refusal) {
         let code: ExitCode = source == .commandLine ? .usage : .configuration
         let value = trimmed(value)
         if value.isEmpty {
@@ -132,7 +136,8 @@ package struct ConfigurationReader {
         }
         do {
             try key.read(value, &configuration)
-            if key.isList, let list = lists[key.name], Self.isSameSource(self.source(key.name), source) {
+            let earlier = self.source(key.name)
+            if key.isList, let list = lists[key.name], Self.isSameSource(earlier, source) {
                 lists[key.name] = list + "," + value
                 try key.read(list + "," + value, &configuration)
             } else if key.isList {

@@ -1,5 +1,6 @@
-// The types of configured values that are more than a number or a path, each with the text form that
-// operators write. Parsing returns `nil` for what is no such value; the reader words the complaint.
+// The types of configured values that are more than a number or a path, each with the text form
+// that operators write. Parsing returns `nil` for what is no such value; the reader words the
+// complaint.
 
 import Glibc
 package import Model
@@ -121,9 +122,8 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     /// (`::ffff:10.0.0.1`, RFC 4291 §2.5.5.2) counts as the IPv4 address.
     package func contains(_ address: String) -> Bool {
         guard var other = addressBytes(address) else { return false }
-        if other.count == 16, other[..<10].allSatisfy({ $0 == 0 }), other[10] == 255, other[11] == 255 {
-            other = Array(other[12...])
-        }
+        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255]
+        if other.count == 16, other.starts(with: mapped) { other = Array(other[12...]) }
         guard other.count == bytes.count else { return false }
         return (0..<prefixBits).allSatisfy { bit in
             let mask: UInt8 = 0x80 >> UInt8(bit % 8)

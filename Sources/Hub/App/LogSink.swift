@@ -1,6 +1,6 @@
-// Writes log lines to a descriptor: one line, one write(2), so that lines of different threads never
-// mix. A reader that stalls loses lines instead of stalling the hub. Rotating files is left to whoever
-// reads stderr.
+// Writes log lines to a descriptor: one line, one write(2), so that lines of different threads
+// never mix. A reader that stalls loses lines instead of stalling the hub. Rotating files is left to
+// whoever reads stderr.
 
 import Glibc
 package import Model
@@ -54,17 +54,17 @@ package final class LogSink: Sendable {
     /// left out, and the line says so.
     package static func line(_ level: LogLevel, _ text: StaticString, _ fields: [LogField],
                              at now: UnixMilliseconds, isJSON: Bool) -> [UInt8] {
+        let time = timestamp(now)
         var line = isJSON
-            ? "{\"time\":\"\(timestamp(now))\",\"level\":\"\(level.name)\",\"message\":\(json("\(text)"))"
-            : "\(timestamp(now)) \(level.name.uppercased()) \(escaped("\(text)"))"
+            ? "{\"time\":\"\(time)\",\"level\":\"\(level.name)\",\"message\":\(json("\(text)"))"
+            : "\(time) \(level.name.uppercased()) \(escaped("\(text)"))"
         let end = isJSON ? "}\n" : "\n"
         let cut = isJSON ? ",\"cut\":true" : " cut=true"
         for field in fields {
             let part = isJSON
                 ? ",\(json("\(field.name)")):\(jsonValue(field.value))"
                 : " \(field.name)=\(textValue(field.value))"
-            guard line.utf8.count + part.utf8.count + cut.utf8.count + end.utf8.count <= lineBytesMax
-            else {
+            guard (line + part + cut + end).utf8.count <= lineBytesMax else {
                 line += cut
                 break
             }

@@ -1,5 +1,5 @@
-// Why the hub does not start: one line for stderr with what is wrong, where, and what to do, and the
-// exit code by which a supervisor can tell mistakes that stay from troubles that pass.
+// Why the hub does not start: one line for stderr with what is wrong, where, and what to do, and
+// the exit code by which a supervisor can tell mistakes that stay from troubles that pass.
 
 /// The codes of `sysexits.h` that the hub ends with.
 package enum ExitCode: Int32, Sendable, CaseIterable {
@@ -49,7 +49,8 @@ package struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
     static func suggestion(for name: String, among names: [String]) -> String {
         let reach = max(2, name.count / 3)
         let ranked = names.map { (name: $0, distance: editDistance(name, $0)) }
-        guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= reach else {
+        guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= reach
+        else {
             return "`hub --help` lists the names"
         }
         return "did you mean \(best.name)?"

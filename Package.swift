@@ -64,5 +64,6 @@ let package = Package(
         tests("Rules", ["Rules", "Model"]),
         tests("Live", ["Live", "Ports", "Model"]),
         tests("App", ["App", "Ports", "Model"]),
+        tests("EndToEnd", ["App"]),
     ]
 )

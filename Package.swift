@@ -23,9 +23,9 @@ func hub(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
             swiftSettings: house)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)",
-                swiftSettings: house)
+                exclude: exclude, swiftSettings: house)
 }
 
 func library(_ name: String, pkgConfig: String?, apt: String) -> Target {
@@ -60,5 +60,7 @@ let package = Package(
             dependencies: ["Front", "Identity", "Vault", "Store", "Wire", "Loop", "Crypto", "Live",
                            "Rules", "Ports", "Model"],
             path: "Sources/Hub/App", swiftSettings: house),
+
+        tests("Protocol", ["Wire", "Model"], exclude: ["Golden"]),
     ]
 )

@@ -23,9 +23,9 @@ func hub(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
             swiftSettings: house)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)",
-                swiftSettings: house)
+                exclude: exclude, swiftSettings: house)
 }
 
 func library(_ name: String, pkgConfig: String?, apt: String) -> Target {
@@ -65,5 +65,6 @@ let package = Package(
         tests("Live", ["Live", "Ports", "Model"]),
         tests("App", ["App", "Ports", "Model"]),
         tests("EndToEnd", ["App"]),
+        tests("Protocol", ["Wire", "Model"], exclude: ["Golden"]),
     ]
 )

@@ -66,5 +66,6 @@ let package = Package(
         tests("App", ["App", "Ports", "Model"]),
         tests("EndToEnd", ["App"]),
         tests("Protocol", ["Wire", "Model"], exclude: ["Golden"]),
+        tests("Contract", ["Store", "Ports", "Model", "CSQLite", "CPQ"]),
     ]
 )

@@ -49,7 +49,7 @@ let package = Package(
         library("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
 
         hub("Loop", ["CUV", "Ports"]),
-        hub("Crypto", ["COpenSSL", "CArgon2"]),
+        hub("Crypto", ["COpenSSL", "CArgon2", "Ports"]),
         hub("Wire", ["Model"]),
         hub("Store", ["CPQ", "CSQLite", "Loop", "Ports", "Model"]),
         hub("Vault", ["Crypto", "Ports", "Model"]),

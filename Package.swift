@@ -62,5 +62,6 @@ let package = Package(
             path: "Sources/Hub/App", swiftSettings: house),
 
         tests("App", ["App", "Ports", "Model"]),
+        tests("Tidy", []),
     ]
 )

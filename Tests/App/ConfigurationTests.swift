@@ -194,7 +194,7 @@ private let samples: [String: String] = [
         ("create_master_key = yes", "hub: hub.conf:1: create_master_key: \"yes\" is not a `true` or `false`; "
             + "write it like true"),
         ("store = mysql://u:hunter2@h/db", "hub: hub.conf:1: store: the value is not a store location; write it "
-            + "like sqlite:/var/lib/hub/hub.sqlite or postgresql://hub@db.example.org/hub"),
+            + "like sqlite:/var/lib/hub/hub.db or postgresql://hub@db.example.org/hub"),
         ("text_bytes_max = 1MiB", "hub: text_bytes_max (hub.conf:1) is more than frame_bytes_max less 512 "
             + "bytes for what surrounds a text; lower the one or raise the other"),
         ("log_level = a\u{1B}[31m", "hub: hub.conf:1: log_level: \"a\\u{1b}[31m\" is not one of its words; "

@@ -61,6 +61,8 @@ let package = Package(
                            "Rules", "Ports", "Model"],
             path: "Sources/Hub/App", swiftSettings: house),
 
+        tests("Rules", ["Rules", "Model"]),
+        tests("Live", ["Live", "Ports", "Model"]),
         tests("App", ["App", "Ports", "Model"]),
         tests("Tidy", []),
     ]

@@ -53,6 +53,9 @@ package struct Configuration: Sendable {
     package var outboxTotalBytesMax = 256 << 20
     /// Most commands waiting for one channel.
     package var channelInboxMax = 4_096
+    /// Commands of one connection per second, and how many may come at once; 0: no limit.
+    package var commandsPerSecond: UInt32 = 200
+    package var commandsBurst: UInt32 = 400
 
     // Times, in milliseconds.
     package var helloTimeoutMilliseconds: UInt32 = 10_000

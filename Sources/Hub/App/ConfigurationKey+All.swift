@@ -92,7 +92,11 @@ extension ConfigurationKey {
         .size("outbox_total_bytes_max", \.outboxTotalBytesMax, 1 << 20...1 << 40,
               "The same for all connections together; the fullest close first."),
         .count("channel_inbox_max", \.channelInboxMax, 16...1_000_000,
-               "Commands waiting for one channel; more get `overloaded`."),
+               "Commands waiting for one channel or organisation; more get `overloaded`."),
+        .count("commands_per_second", \.commandsPerSecond, 0...1_000_000,
+               "Commands of one connection; more get `rate_limited`. 0: no limit."),
+        .count("commands_burst", \.commandsBurst, 1...1_000_000,
+               "Commands of one connection that may come at once before the rate counts."),
     ]
 
     private static let times: [ConfigurationKey] = [

@@ -67,5 +67,6 @@ let package = Package(
         tests("EndToEnd", ["App"]),
         tests("Protocol", ["Wire", "Model"], exclude: ["Golden"]),
         tests("Contract", ["Store", "Ports", "Model", "CSQLite", "CPQ"]),
+        tests("Tidy", []),
     ]
 )

@@ -1,5 +1,6 @@
 // The table of keys, and how its four sources are read: precedence, ranges, complaints.
 
+import Glibc
 import Testing
 
 @testable import App
@@ -87,7 +88,7 @@ private let samples: [String: String] = [
         let first = try configuration(["--config", "hub.conf"], file: file)
         let second = try configuration(["--config", "hub.conf"], file: text)
         #expect(properties(first) == properties(second))
-        #expect(text.contains("front_loops = 3  # hub.conf:"))
+        #expect(text.contains("front_loops = 3   # hub.conf:"))
     }
 
     @Test func defaultsAreWithinTheirRanges() throws {
@@ -194,7 +195,7 @@ private let samples: [String: String] = [
         ("create_master_key = yes", "hub: hub.conf:1: create_master_key: \"yes\" is not a `true` or `false`; "
             + "write it like true"),
         ("store = mysql://u:hunter2@h/db", "hub: hub.conf:1: store: the value is not a store location; write it "
-            + "like sqlite:/var/lib/hub/hub.sqlite or postgresql://hub@db.example.org/hub"),
+            + "like sqlite:/var/lib/hub/hub.db or postgresql://hub@db.example.org/hub"),
         ("text_bytes_max = 1MiB", "hub: text_bytes_max (hub.conf:1) is more than frame_bytes_max less 512 "
             + "bytes for what surrounds a text; lower the one or raise the other"),
         ("log_level = a\u{1B}[31m", "hub: hub.conf:1: log_level: \"a\\u{1b}[31m\" is not one of its words; "
@@ -232,6 +233,29 @@ private let samples: [String: String] = [
         #expect(refusal?.code == .configuration)
     }
 
+    @Test func passwordFile() throws {
+        var configuration = Configuration()
+        configuration.store = DatabaseLocation("postgresql://hub@h/d")
+        #expect(try configuration.databaseLocationWithPassword() == configuration.store)
+        configuration.storePasswordFile = "/dev/null"
+        #expect(throws: Refusal(
+            .configuration, "store_password_file /dev/null: its first line is no password",
+            remedy: "write the password there as UTF-8 text")) {
+            try configuration.databaseLocationWithPassword()
+        }
+        configuration.storePasswordFile = "/dev/null/gone"
+        #expect(throws: Refusal(
+            .configuration, "store_password_file /dev/null/gone: cannot be read: Not a directory",
+            remedy: "check the path and its permissions")) {
+            try configuration.databaseLocationWithPassword()
+        }
+        // The first line of this file serves as well as any.
+        configuration.storePasswordFile = #filePath
+        #expect(try configuration.databaseLocationWithPassword().reveal.contains("password=%2F%2F%20The"))
+        configuration.store = nil
+        #expect(try configuration.databaseLocationWithPassword() == configuration.databaseLocation)
+    }
+
     @Test func missingAndUnreadableFiles() {
         #expect(refusal(["--config", "gone.conf"])?.description == "hub: gone.conf: cannot be read: "
             + "No such file; check the path after --config and its permissions")
@@ -259,7 +283,29 @@ private let samples: [String: String] = [
         guard case .print(let text) = try invoke(["--print-config"], environment: environment) else {
             throw FileProblem("prints nothing")
         }
-        #expect(text.contains("store = postgresql://hub:***@h/db?sslmode=require&password=***  # environment"))
+        #expect(text.contains("store = postgresql://hub:***@h/db?sslmode=require&password=***   # environment"))
         #expect(!text.contains("hunter"))
+    }
+}
+
+@Suite struct OperationsPage {
+    /// The page repeats the program's tables; `make docs` writes them anew.
+    @Test func holdsTheTablesOfTheProgram() throws {
+        let page = try operationsPage()
+        let blocks = CommandLineHelp.markdownTables.split(separator: "<!-- end -->\n")
+        #expect(blocks.count == 2)
+        for block in blocks {
+            #expect(page.contains(block + "<!-- end -->\n"), "out of date: run `make docs`")
+        }
+    }
+
+    private func operationsPage() throws -> String {
+        let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+        let descriptor = open(root + "/docs/operations.md", O_RDONLY)
+        guard descriptor >= 0 else { throw FileProblem("docs/operations.md cannot be opened") }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = read(descriptor, &bytes, bytes.count)
+        return String(decoding: bytes[..<max(0, count)], as: UTF8.self)
     }
 }

@@ -55,8 +55,8 @@ import Ports
         ("postgresql://h/d?Password=p&x=1", "postgresql://h/d?Password=***&x=1", true),
         ("host=h password=p", nil, false),
     ])
-    func storeLocation(text: String, shown: String?, hasPassword: Bool) {
-        let location = StoreLocation(text)
+    func databaseLocation(text: String, shown: String?, hasPassword: Bool) {
+        let location = DatabaseLocation(text)
         #expect(location?.description == shown)
         #expect((location?.hasPassword ?? false) == hasPassword)
     }
@@ -66,9 +66,8 @@ import Ports
         ("postgresql://u@h/d?sslmode=require", "postgresql://u@h/d?sslmode=require&password=a%26%C3%A9%20b"),
     ])
     func passwordFromFile(uri: String, with: String) throws {
-        let location = try #require(StoreLocation(uri)).with(password: Password("a&é b"))
-        guard case .postgresql(let connection) = location else { throw FileProblem("not PostgreSQL") }
-        #expect(connection.reveal == with)
+        let location = try #require(DatabaseLocation(uri)).with(password: Password("a&é b"))
+        #expect(location.reveal == with)
         #expect(!"\(location)".contains("%26"))
     }
 }
@@ -86,10 +85,10 @@ import Ports
     @Test func pathsFollowTheDataDirectory() {
         var configuration = Configuration()
         configuration.dataDirectory = "/srv/hub/"
-        #expect(configuration.storeLocation == .sqlite(path: "/srv/hub/hub.sqlite"))
+        #expect(configuration.databaseLocation == .sqlite(path: "/srv/hub/hub.db"))
         #expect(configuration.masterKeyPath == "/srv/hub/master.key")
         #expect(configuration.createsMasterKey)
-        configuration.store = StoreLocation("postgresql://h/d")
+        configuration.store = DatabaseLocation("postgresql://h/d")
         #expect(!configuration.createsMasterKey)
         configuration.createMasterKey = true
         #expect(configuration.createsMasterKey)

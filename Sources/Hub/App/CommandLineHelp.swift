@@ -27,10 +27,14 @@ package enum CommandLineHelp {
         return out
     }
 
-    /// The tables that docs/operations.md repeats.
-    package static var markdownTables: String { configurationTable + "\n" + exitCodeTable }
+    /// The tables that docs/operations.md repeats, between the lines that mark their places there.
+    package static var markdownTables: String {
+        [("configuration", configurationTable), ("exit codes", exitCodeTable)].map { name, table in
+            "<!-- begin: \(name) -->\n\(table)<!-- end -->\n"
+        }.joined()
+    }
 
-    package static var configurationTable: String {
+    private static var configurationTable: String {
         var out = "| Key | Value | Default | Meaning |\n|---|---|---|---|\n"
         for key in ConfigurationKey.all {
             let range = key.range.isEmpty ? "" : ", \(key.range)"
@@ -41,7 +45,7 @@ package enum CommandLineHelp {
         return out
     }
 
-    package static var exitCodeTable: String {
+    private static var exitCodeTable: String {
         ExitCode.allCases.reduce("| Code | Meaning |\n|---|---|\n| 0 | it stopped as told |\n") {
             $0 + "| \($1.rawValue) | \($1.meaning) |\n"
         }

@@ -24,8 +24,8 @@ package struct Configuration: Sendable {
 
     // What it keeps, and where.
     package var dataDirectory = "./hub-data"
-    /// `nil`: SQLite in the data directory, see `storeLocation`.
-    package var store: StoreLocation?
+    /// `nil`: SQLite in the data directory, see `databaseLocation`.
+    package var store: DatabaseLocation?
     /// A file whose first line is the database's password.
     package var storePasswordFile: String?
     /// Connections to PostgreSQL, or readers of SQLite (which always has one writer besides).
@@ -79,9 +79,9 @@ package struct Configuration: Sendable {
 
 // Values that follow from others.
 extension Configuration {
-    /// The store, given or the default: `hub.sqlite` in the data directory.
-    package var storeLocation: StoreLocation {
-        store ?? .sqlite(path: inDataDirectory("hub.sqlite"))
+    /// The store, given or the default: `hub.db` in the data directory.
+    package var databaseLocation: DatabaseLocation {
+        store ?? .sqlite(path: inDataDirectory("hub.db"))
     }
 
     package var masterKeyPath: String { masterKeyFile ?? inDataDirectory("master.key") }
@@ -90,7 +90,7 @@ extension Configuration {
     /// machine anyway; a production database must not silently get a key that only one machine has.
     package var createsMasterKey: Bool {
         if let createMasterKey { return createMasterKey }
-        if case .sqlite = storeLocation { return true }
+        if case .sqlite = databaseLocation { return true }
         return false
     }
 

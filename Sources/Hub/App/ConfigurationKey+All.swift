@@ -39,12 +39,12 @@ extension ConfigurationKey {
             read: { text, into throws(ValueProblem) in into.dataDirectory = text },
             show: { $0.dataDirectory }),
         .value("store", \.store, form: "store location",
-               default: "`sqlite:` and `hub.sqlite` in `data_dir`",
-               example: "sqlite:/var/lib/hub/hub.sqlite or postgresql://hub@db.example.org/hub",
+               default: "`sqlite:` and `hub.db` in `data_dir`",
+               example: "sqlite:/var/lib/hub/hub.db or postgresql://hub@db.example.org/hub",
                mayHoldSecret: true,
                "The database: `sqlite:PATH` or a PostgreSQL URI. Not with a password on the "
                    + "command line, where every user of the machine sees it.") {
-            StoreLocation($0)
+            DatabaseLocation($0)
         },
         .value("store_password_file", \.storePasswordFile, form: "path",
                default: "none; libpq's `PGPASSFILE` works too",

@@ -120,8 +120,9 @@ extension ConfigurationKey {
         parse: @escaping @Sendable (String) -> Value?
     ) -> Self {
         ConfigurationKey(
-            name: name, form: "list of " + form, range: "", meaning: meaning, isList: true,
-            defaultInWords: nil, mayHoldSecret: false,
+            name: name, form: "list of " + form + (form.hasSuffix("s") ? "es" : "s"), range: "",
+            meaning: meaning, isList: true, defaultInWords: nil,
+            mayHoldSecret: false,
             read: { text, configuration throws(ValueProblem) in
                 var values: [Value] = []
                 for part in text.split(separator: ",", omittingEmptySubsequences: false) {

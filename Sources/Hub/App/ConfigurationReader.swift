@@ -114,9 +114,10 @@ package struct ConfigurationReader {
     /// The whole configuration as a file that would give it again, passwords hidden.
     package var text: String {
         ConfigurationKey.all.map { key in
-            let value = key.show(configuration)
-            let line = value.map { "\(key.name) = \($0)" } ?? "# \(key.name) ="
-            return "\(line)  # \(source(key.name))\n"
+            guard let value = key.show(configuration) else {
+                return "# \(key.name) =   # default: \(key.defaultText)\n"
+            }
+            return "\(key.name) = \(value)   # \(source(key.name))\n"
         }.joined()
     }
 

@@ -134,15 +134,15 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     package var description: String { "\(addressText(bytes))/\(prefixBits)" }
 }
 
-package enum StoreConnectionTag {}
+package enum DatabaseURLTag {}
 /// How libpq is to connect; it may hold a password.
-package typealias StoreConnection = Private<StoreConnectionTag>
+package typealias DatabaseURL = Private<DatabaseURLTag>
 
 /// Which database, and where.
-package enum StoreLocation: Hashable, Sendable, CustomStringConvertible {
+package enum DatabaseLocation: Hashable, Sendable, CustomStringConvertible {
     case sqlite(path: String)
     /// A connection URI as libpq takes it (PostgreSQL manual, §34.1.1.2).
-    case postgresql(StoreConnection)
+    case postgresql(DatabaseURL)
 
     package init?(_ text: String) {
         if text.hasPrefix("sqlite:") {
@@ -150,9 +150,17 @@ package enum StoreLocation: Hashable, Sendable, CustomStringConvertible {
             guard !path.isEmpty else { return nil }
             self = .sqlite(path: path)
         } else if text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") {
-            self = .postgresql(StoreConnection(text))
+            self = .postgresql(DatabaseURL(text))
         } else {
             return nil
+        }
+    }
+
+    /// The location with its password, as the store takes it.
+    package var reveal: String {
+        switch self {
+        case .sqlite(let path): "sqlite:" + path
+        case .postgresql(let url): url.reveal
         }
     }
 
@@ -171,10 +179,10 @@ package enum StoreLocation: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The same location with this password; the password file's content goes in here.
-    package func with(password: Private<PasswordTag>) -> StoreLocation {
+    package func with(password: Private<PasswordTag>) -> DatabaseLocation {
         guard case .postgresql(let connection) = self else { return self }
         let uri = connection.reveal
-        return .postgresql(StoreConnection(
+        return .postgresql(DatabaseURL(
             uri + (uri.contains("?") ? "&" : "?") + "password=" + percentEncoded(password.reveal)))
     }
 }

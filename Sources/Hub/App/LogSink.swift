@@ -1,6 +1,6 @@
 // Writes log lines to a descriptor: one line, one write(2), so that lines of different threads
-// never mix. A reader that stalls loses lines instead of stalling the hub. Rotating files is left to
-// whoever reads stderr.
+// never mix. A reader that stalls loses lines instead of stalling the hub. Rotating files is left
+// to whoever reads stderr.
 
 import Glibc
 package import Model

@@ -60,5 +60,8 @@ let package = Package(
             dependencies: ["Front", "Identity", "Vault", "Store", "Wire", "Loop", "Crypto", "Live",
                            "Rules", "Ports", "Model"],
             path: "Sources/Hub/App", swiftSettings: house),
+
+        tests("HTTPWire", ["Wire"]),
+        tests("WebSocketWire", ["Wire", "Model"]),
     ]
 )

@@ -33,12 +33,15 @@ private func bits(_ text: StaticString, from offset: UInt8) -> UInt64 {
 }
 
 extension String {
-    /// The non-empty elements of a comma-separated list, in lower case, without blanks around them.
+    /// The non-empty elements of a comma-separated list (RFC 9110 §5.6.1), without blanks around them.
     var listElements: [String] {
         utf8.split(separator: UInt8(ascii: ",")).compactMap { part in
             let trimmed = part.drop(while: \.isBlank)
             guard let last = trimmed.lastIndex(where: { !$0.isBlank }) else { return nil }
-            return String(Substring(trimmed[...last])).lowercased()
+            return String(Substring(trimmed[...last]))
         }
     }
+
+    /// The same in lower case, for elements whose case does not count.
+    var foldedListElements: [String] { listElements.map { $0.lowercased() } }
 }

@@ -85,9 +85,9 @@ extension HTTPRequestParser {
             }
             head.contentLength = length
         case "transfer-encoding":
-            head.transferCodings = (head.transferCodings ?? []) + header.value.listElements
+            head.transferCodings = (head.transferCodings ?? []) + header.value.foldedListElements
         case "connection":
-            for option in header.value.listElements {
+            for option in header.value.foldedListElements {
                 if option == "close" { head.hasClose = true }
                 if option == "keep-alive" { head.hasKeepAlive = true }
             }

@@ -59,19 +59,15 @@ package enum WebSocketHandshake: Sendable {
     }
 
     private static func elements(_ name: String, of request: HTTPRequest) -> [String] {
-        values(name, of: request).flatMap(\.listElements)
+        values(name, of: request).flatMap(\.foldedListElements)
     }
 
     /// The subprotocols offered, as they are written; nil when one is no token or comes twice.
     private static func offers(in request: HTTPRequest) -> [String]? {
         var offered: [String] = []
-        for value in values("sec-websocket-protocol", of: request) {
-            for part in value.split(separator: ",") {
-                let name = part.filter { $0 != " " && $0 != "\t" }
-                guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenByte),
-                      !offered.contains(name) else { return nil }
-                offered.append(name)
-            }
+        for name in values("sec-websocket-protocol", of: request).flatMap(\.listElements) {
+            guard name.utf8.allSatisfy(\.isTokenByte), !offered.contains(name) else { return nil }
+            offered.append(name)
         }
         return offered
     }

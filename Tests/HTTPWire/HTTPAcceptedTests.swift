@@ -40,7 +40,8 @@ private let samples: [Sample] = [
            "\r\nGET /a HTTP/1.1\r\nHost: hub.example\r\n\r\n\r\nGET /b HTTP/1.1\r\nHost: hub.example\r\n\r\n",
            [get("/a"), get("/b")]),
     Sample("content length, then another",
-           "POST /p HTTP/1.1\r\nHost: hub.example\r\nContent-Length: 5\r\n\r\nhe\r\nxGET / HTTP/1.1\r\nHost: hub.example\r\n\r\n",
+           "POST /p HTTP/1.1\r\nHost: hub.example\r\nContent-Length: 5\r\n\r\nhe\r\nx"
+               + "GET / HTTP/1.1\r\nHost: hub.example\r\n\r\n",
            [get("/p", [HTTPHeader("content-length", "5")], method: .post, body: "he\r\nx"), get("/")]),
     Sample("content length zero",
            "POST /p HTTP/1.1\r\nHost: hub.example\r\nContent-Length: 000\r\n\r\n",

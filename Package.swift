@@ -68,5 +68,7 @@ let package = Package(
         tests("Protocol", ["Wire", "Model"], exclude: ["Golden"]),
         tests("Contract", ["Store", "Ports", "Model", "CSQLite", "CPQ"]),
         tests("Tidy", []),
+        tests("HTTPWire", ["Wire"]),
+        tests("WebSocketWire", ["Wire", "Model"]),
     ]
 )

@@ -43,7 +43,7 @@ package struct SecretBytes: ~Copyable, @unchecked Sendable {
     deinit { hub_clear_free(address, count) }
 
     /// Lends the bytes; they must not outlive the call.
-    package borrowing func withBytes<Result, Failure: Error>(
+    package borrowing func withBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(UnsafeRawBufferPointer(start: address, count: count))

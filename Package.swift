@@ -60,5 +60,7 @@ let package = Package(
             dependencies: ["Front", "Identity", "Vault", "Store", "Wire", "Loop", "Crypto", "Live",
                            "Rules", "Ports", "Model"],
             path: "Sources/Hub/App", swiftSettings: house),
+
+        tests("Crypto", ["Crypto"]),
     ]
 )

@@ -35,6 +35,10 @@ package struct SecretBytes: ~Copyable, @unchecked Sendable {
         self.init(count: bytes.count) { $0.copyMemory(from: bytes) }
     }
 
+    package init(copying bytes: [UInt8]) {
+        self.init(count: bytes.count) { $0.copyBytes(from: bytes) }
+    }
+
     /// A new random key.
     package static func random(count: Int) -> SecretBytes {
         SecretBytes(count: count) { SystemEntropy.fill($0) }

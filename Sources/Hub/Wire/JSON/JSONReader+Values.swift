@@ -254,9 +254,10 @@ extension JSONReader {
 
     /// `-? (0 | [1-9][0-9]*) (\.[0-9]+)? ([eE][+-]?[0-9]+)?` (RFC 8259 §6).
     private mutating func skipNumber() throws(DecodeError) {
-        if at < end, bytes[at] == UInt8(ascii: "-") { at += 1 }
+        let isNegative = at < end && bytes[at] == UInt8(ascii: "-")
+        if isNegative { at += 1 }
         let from = at
-        guard skipDigits() else { throw DecodeError(from == at ? .wrongType : .syntax) }
+        guard skipDigits() else { throw DecodeError(isNegative ? .syntax : .wrongType) }
         if bytes[from] == UInt8(ascii: "0"), at - from > 1 { throw DecodeError(.syntax) }
         if at < end, bytes[at] == UInt8(ascii: ".") {
             at += 1

@@ -6,6 +6,7 @@
 // the Model's own types without an intermediate copy, and reports the field and the id that an error
 // reply needs.
 
+import Glibc
 package import Model
 
 /// How frames are written; fixed by the WebSocket subprotocol for the life of a connection.
@@ -182,8 +183,8 @@ private struct FrameSplitter {
 
     /// The next line that is not blank: a line feed behind the last frame does no harm.
     private mutating func nextLine() -> UnsafeRawBufferPointer? {
-        while !rest.isEmpty {
-            let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.count
+        while let start = rest.baseAddress, !rest.isEmpty {
+            let end = memchr(start, 0x0A, rest.count).map { UnsafeRawPointer($0) - start } ?? rest.count
             let line = UnsafeRawBufferPointer(rebasing: rest[..<end])
             rest = UnsafeRawBufferPointer(rebasing: rest[min(end + 1, rest.count)...])
             if !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return line }

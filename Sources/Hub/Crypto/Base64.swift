@@ -94,6 +94,19 @@ package enum Base64 {
 }
 
 package enum Hex {
+    /// Writes two lower-case digits for each byte.
+    package static func encode(_ bytes: UnsafeRawBufferPointer, into digits: UnsafeMutableRawBufferPointer) {
+        precondition(digits.count == bytes.count * 2)
+        for (index, byte) in bytes.enumerated() {
+            digits[2 * index] = digit(byte >> 4)
+            digits[2 * index + 1] = digit(byte & 15)
+        }
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+
     /// Decodes digits of either case into exactly half as many bytes.
     package static func decode(digits: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer)
         -> Bool

@@ -35,6 +35,10 @@ package struct SecretBytes: ~Copyable, @unchecked Sendable {
         self.init(count: bytes.count) { $0.copyMemory(from: bytes) }
     }
 
+    package init(copying bytes: [UInt8]) {
+        self.init(count: bytes.count) { $0.copyBytes(from: bytes) }
+    }
+
     /// A new random key.
     package static func random(count: Int) -> SecretBytes {
         SecretBytes(count: count) { SystemEntropy.fill($0) }
@@ -43,7 +47,7 @@ package struct SecretBytes: ~Copyable, @unchecked Sendable {
     deinit { hub_clear_free(address, count) }
 
     /// Lends the bytes; they must not outlive the call.
-    package borrowing func withBytes<Result, Failure: Error>(
+    package borrowing func withBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(UnsafeRawBufferPointer(start: address, count: count))

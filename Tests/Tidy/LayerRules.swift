@@ -11,7 +11,7 @@ enum Layers {
         ("Rules", ["Model"]),
         ("Live", ["Rules", "Ports", "Model"]),
         ("Loop", ["CUV", "Ports"]),
-        ("Crypto", ["COpenSSL", "CArgon2"]),
+        ("Crypto", ["COpenSSL", "CArgon2", "Ports"]),
         ("Wire", ["Model"]),
         ("Store", ["CPQ", "CSQLite", "Loop", "Ports", "Model"]),
         ("Vault", ["Crypto", "Ports", "Model"]),
@@ -86,22 +86,19 @@ enum Layers {
         }
     }
 
-    /// The dependencies that Package.swift gives each module, by its `actors(…)`, `hub(…)` and
-    /// executable lines, are those of the table.
+    /// The dependencies that Package.swift gives each module are those of the table, in any order.
     static func packageRule(_ package: TextFile) -> [Violation] {
-        var found: [Violation] = []
-        let text = SwiftSource(package).literals.map(\.text)
-        for (module, imports) in allowed {
-            // The module's name, then its dependencies, stand in that order as text literals.
-            let isDeclared = text.indices.contains { index in
-                text[index] == module && Array(text[(index + 1)...].prefix(imports.count)) == imports
-            }
-            if !isDeclared {
-                found.append(Violation(path: package.path, line: 0,
-                                       what: "\(module) does not depend on exactly \(imports)"))
-            }
+        allowed.compactMap { module, imports in
+            let declarations = ["hub(\"\(module)\", [", "actors(\"\(module)\", [",
+                                "name: \"\(module)\",\n            dependencies: ["]
+            guard let start = declarations.lazy.compactMap({ package.text.firstRange(of: $0) }).first
+            else { return Violation(path: package.path, line: 0, what: "has no target \(module)") }
+            let list = SwiftSource.words(package.text[start.upperBound...].prefix { $0 != "]" })
+            let extra = list.map(String.init).filter { !imports.contains($0) }
+            return extra.isEmpty ? nil
+                : Violation(path: package.path, line: 0,
+                            what: "\(module) depends on \(extra.joined(separator: ", "))")
         }
-        return found
     }
 
     /// Swift files that no target of Package.swift compiles.

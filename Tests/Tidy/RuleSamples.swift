@@ -132,10 +132,12 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
     }
 
     @Test func package() throws {
-        let package = try #require(Repository.current.file("Package.swift"))
-        #expect(Layers.packageRule(package).isEmpty)
-        let wrong = package.text.split(separator: "\"Rules\", \"Ports\"").joined(separator: "\"Loop\", \"Ports\"")
-        #expect(Layers.packageRule(TextFile("Package.swift", wrong)).isEmpty == false)
+        let rows = Layers.allowed.filter { $0.module != "App" }.map { "hub(\"\($0.module)\", [\"Model\"])," }
+        let app = "name: \"App\",\n            dependencies: [\"Front\"]"
+        let good = rows.dropFirst().joined() + "hub(\"Model\", [])," + app
+        let found = Layers.packageRule(TextFile("Package.swift", good)).map(\.what)
+        #expect(found == ["Loop depends on Model", "Crypto depends on Model"])
+        #expect(Layers.packageRule(TextFile("Package.swift", app)).count == Layers.allowed.count - 1)
     }
 
     @Test func deadFiles() {
@@ -216,12 +218,19 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
 
     @Test func layers() {
         let rows = Layers.allowed.map { module, imports in
-            "\(module) → " + (imports.isEmpty ? "nothing" : imports.joined(separator: ", "))
+            let list = imports.isEmpty ? "–" : imports.joined(separator: ", ")
+            return "| \(module) | what it is | \(module == "App" ? "everything" : list) |"
         }
         #expect(Documents.layersRule(TextFile("A.md", rows.joined(separator: "\n"))).isEmpty)
         #expect(Documents.layersRule(TextFile("A.md", rows.dropFirst().joined(separator: "\n"))).count == 1)
-        let wrong = rows.map { $0.hasPrefix("Live") ? $0 + ", Loop" : $0 }
+        let wrong = rows.map { $0.hasPrefix("| Live") ? "| Live | Loop, Model |" : $0 }
         #expect(Documents.layersRule(TextFile("A.md", wrong.joined(separator: "\n"))).count == 1)
+    }
+
+    @Test func metrics() {
+        let sources = [source("[\"hub_a_total\", \"hub_b\", \"hub \\(x)\"]"), source("\"hub_c\"", "Tests/A.swift")]
+        let page = TextFile("p.md", "| `hub_a_total` |")
+        #expect(Documents.metricRule(sources, page: page).map(\.what) == ["hub_b is not in p.md"])
     }
 }
 

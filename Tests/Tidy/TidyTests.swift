@@ -76,6 +76,10 @@ import Testing
         expectNone(repository.files.filter { $0.ending == "md" }.flatMap { Documents.makeRule($0, makefile: makefile) })
     }
 
+    @Test func metricsAreExplained() throws {
+        expectNone(Documents.metricRule(sources, page: try needed("docs/operations.md")))
+    }
+
     @Test func dependenciesAreExplainedAndInstalled() throws {
         let package = try needed("Package.swift")
         let pages = try ["docs/dependencies.md", "scripts/install-packages"].map(needed)

@@ -179,11 +179,15 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
         ("\"INSERT INTO channel (organisation, id) VALUES ($1, $2)\"", 0),
         ("\"INSERT INTO channel (id, organisation) VALUES ($1, $2)\"", 1), ("\"UPDATE channel SET a = 1\"", 1),
         ("\"DELETE FROM channel WHERE organisation = $2\"", 1), ("\"CREATE INDEX a ON channel (b)\"", 0),
-        ("// Across organisations: the token is the key.\n\"SELECT a FROM channel WHERE token = $1\"", 0),
+        ("\"SELECT a FROM member m WHERE m.account = $1\"", 0), ("\"SELECT a FROM member WHERE a = $1\"", 1),
+        ("\"SELECT a FROM member JOIN channel ON a = b WHERE account = $1\"", 1),
+        ("\"SELECT a FROM member WHERE account = $10\"", 1), ("\"UPDATE member SET a = 1 WHERE token = $1\"", 0),
+        ("\"SELECT organisation FROM first_organisation\"", 0),
     ])
     func isolation(text: String, violations: Int) {
         let store = source(text, "Sources/Hub/Store/A.swift")
-        #expect(Statements.isolationRule(store, tables: ["channel"]).count == violations)
+        let tables: Set<String> = ["channel", "member", "first_organisation"]
+        #expect(Statements.isolationRule(store, tables: tables).count == violations)
     }
 }
 

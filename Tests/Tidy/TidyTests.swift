@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct Tidy {
     private let repository = Repository.current
-    private var sources: [SwiftSource] { repository.swift.map(SwiftSource.init) }
+    private let sources = Repository.sources
 
     /// Guards the other tests: a wrong root would make them all pass on nothing.
     @Test func seesTheRepository() {

@@ -149,6 +149,12 @@ private let samples: [String: String] = [
         #expect(fromOptions.listen.map(\.port) == [4, 5])
     }
 
+    @Test func listsCanBeEmptied() throws {
+        #expect(try configuration(["--metrics-allow", "none"]).metricsAllow.isEmpty)
+        #expect(refusal(["--listen", "none"])?.code == .usage)
+        #expect(refusal(["--metrics-allow", "none", "--metrics-allow", "::1"])?.code == .usage)
+    }
+
     @Test func commentsBlanksAndLineEndsOfTheFile() throws {
         let file = "# a comment\r\n\r\n  front_loops\t=  2   # why\r\nweb_dir = /srv/a#b\r\n"
         let found = try configuration(["--config", "hub.conf"], file: file)

@@ -55,7 +55,7 @@ import Wire
         var proto: [UInt8] = []
         append(.json, &json)
         append(.proto, &proto)
-        let hex = proto.map { String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined()
+        let hex = hexadecimal(proto)
         return #"{"name":"\#(name)","proto":"\#(hex)","json":\#(String(decoding: json, as: UTF8.self))}"#
     }
 
@@ -66,6 +66,10 @@ import Wire
         let golden = try Data(contentsOf: file)
         #expect(text == golden, "\(name) differs: look at the change, then run scripts/golden")
     }
+}
+
+func hexadecimal(_ bytes: [UInt8], separator: String = "") -> Substring {
+    Substring(bytes.map { String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined(separator: separator))
 }
 
 /// docs/hub.v1.proto is read by protobuf's own implementation, which must understand the samples.

@@ -1,7 +1,6 @@
 // docs/protocol.md against the code and the contract: the tables of codes are Model's, every message and
 // field of docs/hub.v1.proto is explained, the limits are those in force, and the examples are real.
 
-import Foundation
 import Model
 import Testing
 import Wire
@@ -11,10 +10,9 @@ import Wire
     let contract: String
 
     init() throws {
-        let docs = GoldenTests.folder.appending(path: "../../docs")
-        lines = try String(contentsOf: docs.appending(path: "protocol.md"), encoding: .utf8)
+        lines = try Files.text("../../docs/protocol.md")
             .split(separator: "\n", omittingEmptySubsequences: false)
-        contract = try String(contentsOf: docs.appending(path: "hub.v1.proto"), encoding: .utf8)
+        contract = try Files.text("../../docs/hub.v1.proto")
     }
 
     @Test func errorTable() {
@@ -95,7 +93,8 @@ import Wire
             "Text of a message: \(grouped(limits.textBytesMax)) bytes (`text_bytes_max`)",
             "Unanswered commands: \(limits.commandsInFlightMax) (`commands_in_flight_max`)",
             "Subscriptions of a connection: \(limits.subscriptionsMax) (`subscriptions_max`)",
-            "Events replayed to a subscription: \(grouped(limits.replayEventsMax)) (`replay_events_max`) of the last 24 h",
+            "Events replayed to a subscription: \(grouped(limits.replayEventsMax)) "
+                + "(`replay_events_max`) of the last 24 h",
             "Events of a history page: \(limits.historyEventsMax) (`history_events_max`)",
         ] {
             #expect(rows.contains(row))
@@ -132,7 +131,9 @@ import Wire
         lines.drop { $0 != heading }.dropFirst().prefix { !$0.hasPrefix("## ") }
             .filter { $0.hasPrefix("| ") }
             .map { row in
-                row.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+                row.split(separator: "|").map { cell in
+                    String(cell.dropFirst().dropLast())
+                }
             }
     }
 }

@@ -1,0 +1,130 @@
+// All that differs between the two databases: column types, row locks, session settings, and what an
+// error code means. Statements themselves are the same text in both; what is in braces is filled in
+// here.
+
+import CSQLite
+import Glibc
+import Ports
+
+enum Dialect: Sendable {
+    case sqlite
+    case postgres
+
+    /// The statement as this database wants it.
+    func render(_ text: String) -> String {
+        guard text.contains("{") else { return text }
+        var out = ""
+        var rest = text[...]
+        while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+            out += rest[..<open]
+            out += word(rest[rest.index(after: open)..<close])
+            rest = rest[rest.index(after: close)...]
+        }
+        return out + rest
+    }
+
+    private func word(_ name: Substring) -> String {
+        switch (name, self) {
+        case ("int", .sqlite): "INTEGER"
+        case ("int", .postgres): "bigint"
+        case ("id", .sqlite): "BLOB"
+        case ("id", .postgres): "uuid"
+        case ("bytes", .sqlite): "BLOB"
+        case ("bytes", .postgres): "bytea"
+        // Rows live in the tree of their primary key: one tree less to write, pages of a log in order.
+        case ("options", .sqlite), ("hot", .sqlite): "STRICT, WITHOUT ROWID"
+        case ("options", .postgres): ""
+        // Room for new versions of a row on its own page, so that an update touches no index.
+        case ("hot", .postgres): "WITH (fillfactor = 50)"
+        // SQLite has one writer at a time; nothing needs a lock.
+        case ("lock", .sqlite): ""
+        case ("lock", .postgres): "FOR UPDATE"
+        default: preconditionFailure("unknown word \(name) in a statement")
+        }
+    }
+
+    // What tells a database of ours from others.
+
+    /// One row: how many tables there are, and how many of them are our list of migrations.
+    var census: SharedStatement {
+        switch self {
+        case .sqlite: Self.sqliteCensus
+        case .postgres: Self.postgresCensus
+        }
+    }
+    private static let sqliteCensus = SharedStatement(
+        """
+        SELECT COUNT(*), COALESCE(SUM(name = 'hub_migration'), 0) FROM sqlite_schema
+        WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+        """)
+    private static let postgresCensus = SharedStatement(
+        """
+        SELECT COUNT(*), COUNT(*) FILTER (WHERE tablename = 'hub_migration')
+        FROM pg_catalog.pg_tables WHERE schemaname = current_schema()
+        """)
+
+    /// Statements around the migrations that keep two hubs from running them at the same time. SQLite
+    /// needs none: the file is locked for as long as the hub runs.
+    var migrationLock: SharedStatement? { self == .postgres ? Self.lockMigrations : nil }
+    var migrationUnlock: SharedStatement? { self == .postgres ? Self.unlockMigrations : nil }
+    private static let lockMigrations = SharedStatement("SELECT pg_advisory_lock(7165406312890337)::text")
+    private static let unlockMigrations = SharedStatement(
+        "SELECT pg_advisory_unlock(7165406312890337)::text")
+}
+
+/// What went wrong, as far as the store's behaviour depends on it.
+enum Failure: Error, Sendable {
+    /// A constraint said no: a duplicate, a moved head.
+    case constraint(String)
+    /// Other transactions were in the way; the same job may succeed now.
+    case contention(String)
+    case storageFull
+    case unavailable(String)
+    /// The commit failed in a way that may have left it standing.
+    case uncertain(String)
+    case fault(String)
+
+    var storeError: StoreError {
+        switch self {
+        case .constraint(let text), .fault(let text): .fault(text)
+        case .contention(let text), .unavailable(let text): .unavailable(text)
+        case .uncertain(let text): .uncertain(text)
+        case .storageFull: .storageFull
+        }
+    }
+}
+
+// MARK: SQLite
+
+extension Dialect {
+    /// Run once on each connection. `synchronous=FULL` makes WAL call fsync at each commit.
+    static let sqlitePragmas = [
+        "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON",
+        "PRAGMA temp_store = MEMORY",
+        // 2,000 pages of 4 KiB: higher means rarer but longer pauses at a checkpoint, and a longer
+        // recovery after a crash.
+        "PRAGMA wal_autocheckpoint = 2000", "PRAGMA journal_size_limit = 67108864",
+    ]
+
+    /// What each of these must then answer; a file system without shared memory refuses WAL.
+    static let sqliteVerified = [
+        ("PRAGMA journal_mode", Value.text("wal")), ("PRAGMA synchronous", .integer(2)),
+        ("PRAGMA foreign_keys", .integer(1)),
+    ]
+
+    /// The meaning of an extended result code (sqlite.org/rescode.html); `errno` is that of the
+    /// system call behind it. `committing`: it came from COMMIT.
+    static func sqliteFailure(code: Int32, errno: Int32, committing: Bool, text: String) -> Failure {
+        switch code & 0xFF {
+        case SQLITE_CONSTRAINT: return .constraint(text)
+        case SQLITE_FULL, SQLITE_READONLY: return .storageFull
+        case SQLITE_BUSY, SQLITE_LOCKED: return .contention(text)
+        case SQLITE_NOMEM, SQLITE_INTERRUPT: return .unavailable(text)
+        case SQLITE_IOERR where [ENOSPC, EDQUOT, EFBIG, EROFS].contains(errno): return .storageFull
+        // The log may hold a complete commit that a restart would find.
+        case SQLITE_IOERR where committing: return .uncertain(text)
+        case SQLITE_IOERR, SQLITE_CANTOPEN: return .unavailable(text)
+        default: return .fault(text)
+        }
+    }
+}

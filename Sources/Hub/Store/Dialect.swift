@@ -128,3 +128,44 @@ extension Dialect {
         }
     }
 }
+
+// MARK: PostgreSQL
+
+extension Dialect {
+    /// Run once in each session: what must hold for "acknowledged means durable", and facts to check.
+    static func postgresSession(_ statementMilliseconds: UInt32) -> String {
+        """
+        SELECT set_config('synchronous_commit',
+                CASE current_setting('synchronous_commit')
+                WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),
+            set_config('statement_timeout', '\(statementMilliseconds)', false),
+            set_config('default_transaction_isolation', 'read committed', false),
+            set_config('standard_conforming_strings', 'on', false),
+            current_setting('server_encoding'), current_setting('fsync'),
+            current_setting('server_version_num')
+        """
+    }
+
+    /// Why the hub must not work with this server; the row is that of `postgresSession`.
+    static func postgresProblem(_ row: [String]) -> String? {
+        guard row.count == 7 else { return "the server does not describe itself" }
+        if row[0] != "on", row[0] != "remote_apply" { return "synchronous_commit cannot be switched on" }
+        if row[4] != "UTF8" { return "the database's encoding is \(row[4]), UTF8 is needed" }
+        if row[5] != "on" { return "the server runs with fsync = off and would lose what it confirmed" }
+        if (Int(row[6]) ?? 0) < 140_000 { return "PostgreSQL 14 or later is needed" }
+        return nil
+    }
+
+    /// The meaning of a SQLSTATE (PostgreSQL documentation, appendix A).
+    static func postgresFailure(state: String, text: String) -> Failure {
+        switch state {
+        case "40001", "40P01", "55P03": .contention(text)
+        case "53100": .storageFull
+        case "57014": .unavailable(text)
+        case _ where state.hasPrefix("23"): .constraint(text)
+        case _ where state.hasPrefix("08") || state.hasPrefix("53") || state.hasPrefix("57P")
+            || state.hasPrefix("58") || state == "25006": .unavailable(text)
+        default: .fault(text)
+        }
+    }
+}

@@ -23,8 +23,11 @@ package final class Store: ChannelStore, PeopleStore, KeyStore {
                 engine: try await SQLiteEngine(
                     path: path, migrator: Migrator(dialect: .sqlite, at: clocks.now()),
                     options: options, metrics: counters, clocks: clocks))
-        case .postgres:
-            preconditionFailure("next commit")
+        case .postgres(let url):
+            return Store(
+                engine: try await PostgresEngine(
+                    url: url, migrator: Migrator(dialect: .postgres, at: clocks.now()),
+                    options: options, metrics: counters, clocks: clocks, log: log))
         }
     }
 

@@ -67,9 +67,11 @@ enum Dialect: Sendable {
     /// needs none: the file is locked for as long as the hub runs.
     var migrationLock: SharedStatement? { self == .postgres ? Self.lockMigrations : nil }
     var migrationUnlock: SharedStatement? { self == .postgres ? Self.unlockMigrations : nil }
-    private static let lockMigrations = SharedStatement("SELECT pg_advisory_lock(7165406312890337)::text")
+    // The first number says that it is a hub's lock.
+    private static let lockMigrations = SharedStatement(
+        "SELECT pg_advisory_lock(716540631, hashtext(current_schema()))::text")
     private static let unlockMigrations = SharedStatement(
-        "SELECT pg_advisory_unlock(7165406312890337)::text")
+        "SELECT pg_advisory_unlock(716540631, hashtext(current_schema()))::text")
 }
 
 /// What went wrong, as far as the store's behaviour depends on it.

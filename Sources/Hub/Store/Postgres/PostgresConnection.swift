@@ -7,6 +7,7 @@
 // breaks may or may not have happened.
 
 import CPQ
+import Loop
 import Model
 import Ports
 
@@ -39,7 +40,7 @@ final class PostgresConnection {
         case wait
         /// Connected and set up, or all units have landed: it can take a flight.
         case ready([Landing])
-        /// It is gone, with the tickets whose end is not known.
+        /// It is of no more use, with the tickets whose end is not known; to be disconnected.
         case lost(reason: String, [Landing], unknown: [Ticket])
     }
 
@@ -80,7 +81,7 @@ final class PostgresConnection {
         self.target = target
     }
 
-    deinit { drop() }
+    deinit { disconnect() }
 
     // MARK: What the pool sees
 
@@ -101,19 +102,20 @@ final class PostgresConnection {
     }
 
     /// The socket and what to wait for; it may change with every step while connecting.
-    var interest: (descriptor: Int32, read: Bool, write: Bool)? {
+    var interest: (descriptor: Int32, events: PollEvents)? {
         guard let handle, case let descriptor = PQsocket(handle), descriptor >= 0 else { return nil }
         switch state {
         case .down: return nil
         case .connecting(let status):
-            return (descriptor, status != PGRES_POLLING_WRITING, status == PGRES_POLLING_WRITING)
-        case .settingUp, .idle, .flying: return (descriptor, true, hasUnsent)
+            return (descriptor, status == PGRES_POLLING_WRITING ? .writable : .readable)
+        case .settingUp, .idle, .flying:
+            return (descriptor, hasUnsent ? [.readable, .writable] : .readable)
         }
     }
 
     /// Starts to connect. Looking up a host's name may block; an address does not.
     func connect() -> Step {
-        precondition(isDown)
+        precondition(handle == nil)
         handle = target.withParameters { PQconnectStartParams($0, $1, 1) }
         guard let handle, PQstatus(handle) != CONNECTION_BAD else { return lost("cannot connect") }
         state = .connecting(PGRES_POLLING_WRITING)
@@ -312,14 +314,16 @@ final class PostgresConnection {
         landings.append(Landing(tickets: unit, result: .success(parts)))
     }
 
+    /// The socket stays open until `disconnect`: somebody may still be watching it.
     private func lost(_ what: String) -> Step {
         let detail = handle.map { target.redact(String(cString: PQerrorMessage($0))) } ?? ""
         let unknown = units.dropFirst(landed).flatMap { $0 }
-        defer { drop() }
+        state = .down
         return .lost(reason: detail.isEmpty ? what : detail, landings, unknown: unknown)
     }
 
-    private func drop() {
+    /// Closes the socket and forgets the session.
+    func disconnect() {
         if let handle { PQfinish(handle) }
         handle = nil
         state = .down

@@ -10,15 +10,20 @@ final class PostgresEngine: Engine {
     private let metrics: StoreMetrics
     private let isClosed = Lock(false)
 
+    /// How long one migration may take, or the hub that is faster.
+    private static let migrationMilliseconds: UInt32 = 3_600_000
+
     /// Connects, brings the tables up to date, and starts serving.
-    init(url: String, migrator: Migrator, options: StoreOptions, metrics: StoreMetrics,
+    init(url: String, migrator: Migrator, options: StoreOptions, metrics all: Metrics,
          clocks: any Clocks, log: Log) async throws(OpenError)
     {
-        let loop = Loop.start(named: "store")
-        func pool(connections: Int, statementMilliseconds: UInt32) async throws(OpenError) -> PostgresPool {
-            let target = try PostgresTarget(url: url, statementMilliseconds: statementMilliseconds)
-            let pool = PostgresPool(loop: loop, target: target, connections: connections,
-                                    options: options, metrics: metrics, clocks: clocks, log: log)
+        let loop = Loop(name: "store", metrics: all)
+        let metrics = StoreMetrics(all)
+        func pool(_ options: StoreOptions) async throws(OpenError) -> PostgresPool {
+            let target = try PostgresTarget(
+                url: url, statementMilliseconds: options.postgresAnswerMilliseconds)
+            let pool = PostgresPool(loop: loop, target: target, options: options, metrics: metrics,
+                                    clocks: clocks, log: log)
             if let reason = await pool.open() {
                 await pool.close()
                 throw .postgres(reason)
@@ -27,7 +32,10 @@ final class PostgresEngine: Engine {
         }
         do throws(OpenError) {
             // One session that takes as long as it needs: the lock of the migrations belongs to it.
-            let first = try await pool(connections: 1, statementMilliseconds: 0)
+            var patient = options
+            patient.postgresConnections = 1
+            patient.postgresAnswerMilliseconds = Self.migrationMilliseconds
+            let first = try await pool(patient)
             do throws(MigrationError) {
                 try await migrator.run(on: PostgresMigration(pool: first))
             } catch {
@@ -35,8 +43,7 @@ final class PostgresEngine: Engine {
                 throw .migration(error) { .postgres("\($0)") }
             }
             await first.close()
-            self.pool = try await pool(connections: options.postgresConnections,
-                                       statementMilliseconds: options.postgresAnswerMilliseconds)
+            self.pool = try await pool(options)
         } catch {
             loop.stop()
             throw error

@@ -6,7 +6,7 @@ import Loop
 import Model
 import Ports
 
-actor PostgresPool {
+actor PostgresPool: PollOwner {
     private let loop: Loop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -29,7 +29,7 @@ actor PostgresPool {
     /// A connection, its place on the loop, and when it is next to do something.
     private struct Link {
         let connection: PostgresConnection
-        var watcher: PollWatcher?
+        var socket: PollHandle?
         var failures = 0
         /// When to connect again, or when to give up waiting for an answer.
         var deadline: MonotonicNanoseconds?
@@ -42,8 +42,8 @@ actor PostgresPool {
     private static let tickMilliseconds: UInt32 = 100
     private static let connectNanoseconds: UInt64 = 10_000_000_000
 
-    init(loop: Loop, target: PostgresTarget, connections: Int, options: StoreOptions,
-         metrics: StoreMetrics, clocks: any Clocks, log: Log)
+    init(loop: Loop, target: PostgresTarget, options: StoreOptions, metrics: StoreMetrics,
+         clocks: any Clocks, log: Log)
     {
         self.loop = loop
         self.options = options
@@ -51,7 +51,7 @@ actor PostgresPool {
         self.clocks = clocks
         self.log = log
         intake = PostgresIntake(loop: loop, options: options, metrics: metrics)
-        links = (0..<connections).map {
+        links = (0..<options.postgresConnections).map {
             Link(connection: PostgresConnection(number: $0, target: target))
         }
     }
@@ -140,7 +140,11 @@ actor PostgresPool {
         perform(links[index].connection.connect(), on: index)
     }
 
-    /// The socket of a connection is ready.
+    /// A broken descriptor is ready too: the connection finds out what is wrong with it.
+    nonisolated func pollReady(_ events: PollEvents, tag: Int, error: Int32?) {
+        assumeIsolated { $0.ready(tag) }
+    }
+
     private func ready(_ index: Int) {
         // libpq may close and reopen its socket while connecting.
         if !links[index].connection.isServing { unwatch(index) }
@@ -166,6 +170,7 @@ actor PostgresPool {
             }
         case .lost(let reason, let landings, let unknown):
             unwatch(index)
+            links[index].connection.disconnect()
             lose(index, reason)
             for unit in land(landings, on: index) {
                 for ticket in unit { answer(ticket, .failure(.unavailable(reason))) }
@@ -193,17 +198,15 @@ actor PostgresPool {
 
     private func watch(_ index: Int) {
         guard let interest = links[index].connection.interest else { return }
-        if links[index].watcher == nil {
-            links[index].watcher = loop.poll(interest.descriptor) { [weak self] in
-                self?.assumeIsolated { $0.ready(index) }
-            }
-        }
-        links[index].watcher?.want(read: interest.read, write: interest.write)
+        let socket = links[index].socket
+            ?? PollHandle(loop: loop, descriptor: interest.descriptor, owner: self, tag: index)
+        links[index].socket = socket
+        socket.watch(interest.events)
     }
 
     private func unwatch(_ index: Int) {
-        links[index].watcher?.close()
-        links[index].watcher = nil
+        links[index].socket?.close()
+        links[index].socket = nil
     }
 
     private func updateHealth() {
@@ -275,7 +278,7 @@ actor PostgresPool {
         closed = nil
         for index in links.indices {
             unwatch(index)
-            _ = links[index].connection.abandon("the store is closed")
+            links[index].connection.disconnect()
             links[index].deadline = nil
         }
         updateHealth()

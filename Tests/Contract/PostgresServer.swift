@@ -29,8 +29,10 @@ struct PostgresServer: Sendable {
         try? run("SET client_min_messages = warning; DROP SCHEMA \(name) CASCADE")
     }
 
-    /// Any SQL, blocking.
-    func run(_ sql: String) throws {
+    func run(_ sql: String) throws { _ = try query(sql) }
+
+    /// Any SQL, blocking; the first column of each row.
+    func query(_ sql: String) throws -> [String] {
         let connection = PQconnectdb(url)
         defer { PQfinish(connection) }
         let result = PQexec(connection, sql)
@@ -39,5 +41,6 @@ struct PostgresServer: Sendable {
         guard status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK else {
             throw Fault(String(cString: PQerrorMessage(connection)))
         }
+        return (0..<PQntuples(result)).map { String(cString: PQgetvalue(result, $0, 0)) }
     }
 }

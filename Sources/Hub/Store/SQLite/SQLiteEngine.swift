@@ -20,22 +20,19 @@ final class SQLiteEngine: Engine {
         let fileLock = try FileLock(database: path)
         let writer: SQLiteConnection
         var readers: [SQLiteConnection] = []
-        do throws(Failure) {
-            writer = try SQLiteConnection(path: path, readOnly: false)
-        } catch {
-            throw .sqlite(error, path: path)
-        }
-        do throws(MigrationError) {
-            try await migrator.run(on: writer)
-        } catch {
-            throw .migration(error) { .sqlite($0, path: path) }
-        }
-        do throws(Failure) {
-            for _ in 0..<options.sqliteReaders {
-                readers.append(try SQLiteConnection(path: path, readOnly: true))
+        do throws(OpenError) {
+            try await Self.migrate(path, migrator)
+            do throws(Failure) {
+                writer = try SQLiteConnection(path: path, readOnly: false)
+                for _ in 0..<options.sqliteReaders {
+                    readers.append(try SQLiteConnection(path: path, readOnly: true))
+                }
+            } catch {
+                throw .sqlite(error, path: path)
             }
         } catch {
-            throw .sqlite(error, path: path)
+            fileLock.release()
+            throw error
         }
 
         self.metrics = metrics
@@ -63,6 +60,21 @@ final class SQLiteEngine: Engine {
             threads.append(WorkerThread { Self.read(reads, own, metrics) })
         }
         self.threads = Lock(threads)
+    }
+
+    /// On a connection of its own, whose statements nobody needs again.
+    private static func migrate(_ path: String, _ migrator: Migrator) async throws(OpenError) {
+        let connection: SQLiteConnection
+        do throws(Failure) {
+            connection = try SQLiteConnection(path: path, readOnly: false)
+        } catch {
+            throw .sqlite(error, path: path)
+        }
+        do throws(MigrationError) {
+            try await migrator.run(on: connection)
+        } catch {
+            throw .migration(error) { .sqlite($0, path: path) }
+        }
     }
 
     var isHealthy: Bool { trouble.isOver }

@@ -47,7 +47,8 @@ private let samples: [String: String] = [
     "subscriptions_max": "5", "commands_in_flight_max": "6", "text_bytes_max": "1KiB",
     "frame_bytes_max": "2MiB", "hello_frame_bytes_max": "2KiB", "replay_events_max": "7",
     "history_events_max": "8", "outbox_bytes_max": "2MiB", "outbox_total_bytes_max": "64MiB",
-    "channel_inbox_max": "99", "hello_timeout": "1500ms", "heartbeat": "20s", "pong_timeout": "4s",
+    "channel_inbox_max": "99", "commands_per_second": "11", "commands_burst": "12",
+    "hello_timeout": "1500ms", "heartbeat": "20s", "pong_timeout": "4s",
     "http_header_timeout": "5s", "http_idle_timeout": "2m", "passivation_idle": "1h",
     "drain_timeout": "3s", "access_token_lifetime": "5m", "refresh_lifetime": "2d",
     "refresh_cookie_lifetime": "3d", "refresh_remember_lifetime": "4d", "log_level": "debug",
@@ -146,6 +147,12 @@ private let samples: [String: String] = [
         let fromOptions = try configuration(
             ["--config", "hub.conf", "--listen", "127.0.0.1:4", "--listen", "127.0.0.1:5"], file: file)
         #expect(fromOptions.listen.map(\.port) == [4, 5])
+    }
+
+    @Test func listsCanBeEmptied() throws {
+        #expect(try configuration(["--metrics-allow", "none"]).metricsAllow.isEmpty)
+        #expect(refusal(["--listen", "none"])?.code == .usage)
+        #expect(refusal(["--metrics-allow", "none", "--metrics-allow", "::1"])?.code == .usage)
     }
 
     @Test func commentsBlanksAndLineEndsOfTheFile() throws {
@@ -295,7 +302,8 @@ private let samples: [String: String] = [
         let blocks = CommandLineHelp.markdownTables.split(separator: "<!-- end -->\n")
         #expect(blocks.count == 2)
         for block in blocks {
-            #expect(page.contains(block + "<!-- end -->\n"), "out of date: run `make docs`")
+            let isCurrent = page.contains(block + "<!-- end -->\n")
+            #expect(isCurrent, "\(block.prefix { $0 != "\n" }) is out of date: run `make docs`")
         }
     }
 

@@ -3,7 +3,8 @@
 //
 //     {"name":"ping","proto":"0408032200","json":{"id":3,"ping":{}}}
 //
-// `proto` is in hexadecimal, with the length in front, as a binary WebSocket message has it.
+// `proto` is in hexadecimal, with the length in front, as a binary WebSocket message has it. The same
+// frames, many in one message, are what fuzzing begins with.
 
 import Foundation
 import Model
@@ -18,12 +19,35 @@ import Wire
         try check("client.ndjson", Samples.client.map { sample in
             line(sample.name) { ProtocolCodec.append(sample.frame, $0, to: &$1) }
         })
+        try writeSeeds("client", selector: "0") { encoding, bytes in
+            for sample in Samples.client {
+                ProtocolCodec.append(sample.frame, encoding, to: &bytes, isFirst: bytes.count == 1)
+            }
+        }
     }
 
     @Test func server() throws {
         try check("server.ndjson", Samples.server.map { sample in
             line(sample.name) { ProtocolCodec.append(sample.frame, $0, to: &$1) }
         })
+        try writeSeeds("server", selector: "2") { encoding, bytes in
+            for sample in Samples.server {
+                ProtocolCodec.append(sample.frame, encoding, to: &bytes, isFirst: bytes.count == 1)
+            }
+        }
+    }
+
+    /// The first byte tells the fuzz target the side and the encoding.
+    private func writeSeeds(
+        _ name: String, selector: Unicode.Scalar, _ append: (Encoding, inout [UInt8]) -> Void
+    ) throws {
+        guard Self.isWriting else { return }
+        for encoding in Encoding.allCases {
+            var bytes = [UInt8(ascii: selector) + UInt8(encoding.index)]
+            append(encoding, &bytes)
+            try Data(bytes).write(
+                to: Self.folder.appending(path: "../Fuzz/Corpus/ProtocolFuzz/\(name)-\(encoding)"))
+        }
     }
 
     private func line(_ name: String, _ append: (Encoding, inout [UInt8]) -> Void) -> String {

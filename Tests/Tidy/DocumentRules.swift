@@ -107,19 +107,39 @@ enum Documents {
         }
     }
 
-    /// ARCHITECTURE.md shows the table of modules as it is checked.
+    /// ARCHITECTURE.md shows the table of modules as it is checked: rows whose first cell is the
+    /// module and whose last is what it imports, `–` for nothing, `everything` for the last one.
     static func layersRule(_ file: TextFile) -> [Violation] {
-        let rows = file.lines.compactMap { line -> (String, [String])? in
-            guard let arrow = line.firstRange(of: "→") else { return nil }
-            let module = line[..<arrow.lowerBound].split { $0 == " " || $0 == "|" || $0 == "`" }.last
-            let imports = SwiftSource.words(line[arrow.upperBound...]).map(String.init)
-            return module.map { (String($0), imports == ["nothing"] ? [] : imports) }
+        var rows: [String: [String]] = [:]
+        for line in file.lines where line.hasPrefix("| ") && line.hasSuffix(" |") {
+            let cells = line.split(separator: "|").map(trimmed)
+            let imports = cells[cells.count - 1]
+            rows[cells[0]] = imports == "–" ? [] : SwiftSource.words(imports).map(String.init)
         }
+        let everything = Layers.allowed.map(\.module).filter { $0 != "App" }
         return Layers.allowed.filter { module, imports in
-            !rows.contains { $0.0 == module && $0.1.sorted() == imports.sorted() }
+            let shown = rows[module] == ["everything"] ? everything : rows[module]
+            return shown?.sorted() != imports.sorted()
         }.map { module, imports in
-            let list = imports.isEmpty ? "nothing" : imports.joined(separator: ", ")
-            return Violation(path: file.path, line: 0, what: "lacks the line: \(module) → \(list)")
+            let list = imports.isEmpty ? "–" : imports.joined(separator: ", ")
+            return Violation(path: file.path, line: 0, what: "does not show that \(module) imports: \(list)")
+        }
+    }
+
+    private static func trimmed(_ cell: Substring) -> String {
+        String(cell.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+
+    /// Every metric of the sources stands in the page for operators.
+    static func metricRule(_ sources: [SwiftSource], page: TextFile) -> [Violation] {
+        sources.filter { $0.path.hasPrefix("Sources/") }.flatMap { source in
+            source.literals.filter { literal in
+                let isName = literal.text.hasPrefix("hub_")
+                    && literal.text.allSatisfy { $0.isLowercase || $0.isNumber || $0 == "_" }
+                return isName && !page.text.contains("`\(literal.text)`")
+            }.map {
+                Violation(path: source.path, line: $0.line, what: "\($0.text) is not in \(page.path)")
+            }
         }
     }
 }

@@ -38,6 +38,8 @@ struct Repository: Sendable {
     let files: [TextFile]
 
     static let current = Repository(root: rootPath())
+    /// Every Swift file of `current`, taken apart once.
+    static let sources = current.swift.map(SwiftSource.init)
 
     init(files: [TextFile]) { self.files = files }
 

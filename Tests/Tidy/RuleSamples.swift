@@ -132,10 +132,12 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
     }
 
     @Test func package() throws {
-        let package = try #require(Repository.current.file("Package.swift"))
-        #expect(Layers.packageRule(package).isEmpty)
-        let wrong = package.text.split(separator: "\"Rules\", \"Ports\"").joined(separator: "\"Loop\", \"Ports\"")
-        #expect(Layers.packageRule(TextFile("Package.swift", wrong)).isEmpty == false)
+        let rows = Layers.allowed.filter { $0.module != "App" }.map { "hub(\"\($0.module)\", [\"Model\"])," }
+        let app = "name: \"App\",\n            dependencies: [\"Front\"]"
+        let good = rows.dropFirst().joined() + "hub(\"Model\", [])," + app
+        let found = Layers.packageRule(TextFile("Package.swift", good)).map(\.what)
+        #expect(found == ["Loop depends on Model", "Crypto depends on Model"])
+        #expect(Layers.packageRule(TextFile("Package.swift", app)).count == Layers.allowed.count - 1)
     }
 
     @Test func deadFiles() {
@@ -177,11 +179,15 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
         ("\"INSERT INTO channel (organisation, id) VALUES ($1, $2)\"", 0),
         ("\"INSERT INTO channel (id, organisation) VALUES ($1, $2)\"", 1), ("\"UPDATE channel SET a = 1\"", 1),
         ("\"DELETE FROM channel WHERE organisation = $2\"", 1), ("\"CREATE INDEX a ON channel (b)\"", 0),
-        ("// Across organisations: the token is the key.\n\"SELECT a FROM channel WHERE token = $1\"", 0),
+        ("\"SELECT a FROM member m WHERE m.account = $1\"", 0), ("\"SELECT a FROM member WHERE a = $1\"", 1),
+        ("\"SELECT a FROM member JOIN channel ON a = b WHERE account = $1\"", 1),
+        ("\"SELECT a FROM member WHERE account = $10\"", 1), ("\"UPDATE member SET a = 1 WHERE token = $1\"", 0),
+        ("\"SELECT organisation FROM first_organisation\"", 0),
     ])
     func isolation(text: String, violations: Int) {
         let store = source(text, "Sources/Hub/Store/A.swift")
-        #expect(Statements.isolationRule(store, tables: ["channel"]).count == violations)
+        let tables: Set<String> = ["channel", "member", "first_organisation"]
+        #expect(Statements.isolationRule(store, tables: tables).count == violations)
     }
 }
 
@@ -216,12 +222,19 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
 
     @Test func layers() {
         let rows = Layers.allowed.map { module, imports in
-            "\(module) → " + (imports.isEmpty ? "nothing" : imports.joined(separator: ", "))
+            let list = imports.isEmpty ? "–" : imports.joined(separator: ", ")
+            return "| \(module) | what it is | \(module == "App" ? "everything" : list) |"
         }
         #expect(Documents.layersRule(TextFile("A.md", rows.joined(separator: "\n"))).isEmpty)
         #expect(Documents.layersRule(TextFile("A.md", rows.dropFirst().joined(separator: "\n"))).count == 1)
-        let wrong = rows.map { $0.hasPrefix("Live") ? $0 + ", Loop" : $0 }
+        let wrong = rows.map { $0.hasPrefix("| Live") ? "| Live | Loop, Model |" : $0 }
         #expect(Documents.layersRule(TextFile("A.md", wrong.joined(separator: "\n"))).count == 1)
+    }
+
+    @Test func metrics() {
+        let sources = [source("[\"hub_a_total\", \"hub_b\", \"hub \\(x)\"]"), source("\"hub_c\"", "Tests/A.swift")]
+        let page = TextFile("p.md", "| `hub_a_total` |")
+        #expect(Documents.metricRule(sources, page: page).map(\.what) == ["hub_b is not in p.md"])
     }
 }
 

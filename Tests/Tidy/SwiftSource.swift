@@ -1,7 +1,7 @@
 // A Swift file taken apart just far enough for the rules: code without comments and text, text
 // literals, and comments, each by line. No parser: what needs one is not a rule here.
 
-struct SwiftSource {
+struct SwiftSource: Sendable {
     let path: String
     /// The lines of the file with comments and the insides of text literals blanked.
     let code: [String]

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct Tidy {
     private let repository = Repository.current
-    private var sources: [SwiftSource] { repository.swift.map(SwiftSource.init) }
+    private let sources = Repository.sources
 
     /// Guards the other tests: a wrong root would make them all pass on nothing.
     @Test func seesTheRepository() {
@@ -74,6 +74,10 @@ import Testing
     @Test func makeTargetsExist() throws {
         let makefile = try needed("Makefile")
         expectNone(repository.files.filter { $0.ending == "md" }.flatMap { Documents.makeRule($0, makefile: makefile) })
+    }
+
+    @Test func metricsAreExplained() throws {
+        expectNone(Documents.metricRule(sources, page: try needed("docs/operations.md")))
     }
 
     @Test func dependenciesAreExplainedAndInstalled() throws {

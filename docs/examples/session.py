@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A whole session with a hub: sign in, find or make a channel, subscribe, post, read it back.
 
 Needs the Debian package python3-websockets. A client in 60 lines, to show the protocol; one for daily

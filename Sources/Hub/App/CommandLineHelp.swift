@@ -39,7 +39,7 @@ package enum CommandLineHelp {
         for key in ConfigurationKey.all {
             let range = key.range.isEmpty ? "" : ", \(key.range)"
             let words = key.defaultText
-            let standard = words.contains("`") || words == "none" ? words : "`\(words)`"
+            let standard = words.contains("`") ? words : "`\(words)`"
             out += "| `\(key.name)` | \(key.form)\(range) | \(standard) | \(key.meaning) |\n"
         }
         return out

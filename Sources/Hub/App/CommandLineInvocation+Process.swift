@@ -1,5 +1,6 @@
 // The process's own side of a start: its arguments, environment and files. All of the start that
-// touches the system before the composition begins; CommandLineInvocation.swift decides, this fetches.
+// touches the system before the composition begins; CommandLineInvocation.swift decides, this
+// fetches.
 
 import Glibc
 import Model
@@ -39,14 +40,14 @@ extension CommandLineInvocation {
     static func readFile(_ path: String) -> Result<[UInt8], FileProblem> {
         let bytesMax = 1 << 20
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return .failure(FileProblem(String(cString: strerror(errno)))) }
+        guard descriptor >= 0 else { return .failure(.lastError) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 65_536)
         while bytes.count <= bytesMax {
             let count = read(descriptor, &piece, piece.count)
             if count < 0, errno == EINTR { continue }
-            if count < 0 { return .failure(FileProblem(String(cString: strerror(errno)))) }
+            if count < 0 { return .failure(.lastError) }
             if count == 0 { return .success(bytes) }
             bytes += piece[..<count]
         }
@@ -54,21 +55,28 @@ extension CommandLineInvocation {
     }
 }
 
+extension FileProblem {
+    /// What `errno` says.
+    static var lastError: FileProblem { FileProblem(String(cString: strerror(errno))) }
+}
+
 extension Configuration {
     /// The database's location with the password of `store_password_file` put in.
     package func databaseLocationWithPassword() throws(Refusal) -> DatabaseLocation {
-        guard let path = storePasswordFile, case .postgresql = databaseLocation else {
+        guard let file = storePasswordFile, case .postgresql = databaseLocation else {
             return databaseLocation
         }
-        switch CommandLineInvocation.readFile(path) {
+        switch CommandLineInvocation.readFile(file) {
         case .failure(let problem):
-            throw Refusal(.configuration, "store_password_file \(path): cannot be read: \(problem.text)",
-                          remedy: "check the path and its permissions")
+            throw Refusal(
+                .configuration, "store_password_file \(file): cannot be read: \(problem.text)",
+                remedy: "check the path and its permissions")
         case .success(let bytes):
             let line = bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
             guard !line.isEmpty, let text = String(validating: line, as: UTF8.self) else {
-                throw Refusal(.configuration, "store_password_file \(path): its first line is no password",
-                              remedy: "write the password there as UTF-8 text")
+                throw Refusal(
+                    .configuration, "store_password_file \(file): its first line is no password",
+                    remedy: "write the password there as UTF-8 text")
             }
             return databaseLocation.with(password: Password(text))
         }

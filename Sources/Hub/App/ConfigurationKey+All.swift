@@ -8,6 +8,7 @@ extension ConfigurationKey {
 
     private static let reach: [ConfigurationKey] = [
         .list("listen", \.listen, form: "address", example: "127.0.0.1:8080 or [::1]:8080",
+              mayBeEmpty: false,
               "Addresses to listen on, numeric, each with a port; port 0 takes any free one.") {
             ListenAddress($0)
         },

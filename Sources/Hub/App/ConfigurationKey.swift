@@ -114,17 +114,22 @@ extension ConfigurationKey {
             show: { $0[keyPath: path].map(\.description) })
     }
 
-    /// Several values of one form. The reader empties the list before the first one it adds.
+    /// Several values of one form, or `none`.
     static func list<Value: Sendable & CustomStringConvertible>(
-        _ name: String, _ path: Path<[Value]>, form: String, example: String, _ meaning: String,
-        parse: @escaping @Sendable (String) -> Value?
+        _ name: String, _ path: Path<[Value]>, form: String, example: String,
+        mayBeEmpty: Bool = true, _ meaning: String, parse: @escaping @Sendable (String) -> Value?
     ) -> Self {
-        ConfigurationKey(
-            name: name, form: "list of " + form + (form.hasSuffix("s") ? "es" : "s"), range: "",
+        let plural = form + (form.hasSuffix("s") ? "es" : "s")
+        return ConfigurationKey(
+            name: name, form: "list of \(plural)" + (mayBeEmpty ? ", or `none`" : ""), range: "",
             meaning: meaning, isList: true, defaultInWords: nil,
             mayHoldSecret: false,
             read: { text, configuration throws(ValueProblem) in
                 var values: [Value] = []
+                if mayBeEmpty, text == "none" {
+                    configuration[keyPath: path] = []
+                    return
+                }
                 for part in text.split(separator: ",", omittingEmptySubsequences: false) {
                     guard let value = parse(trimmed(part)) else {
                         throw ValueProblem.not(form, example: example)
@@ -135,7 +140,7 @@ extension ConfigurationKey {
             },
             show: { configuration in
                 let values = configuration[keyPath: path]
-                return values.isEmpty ? nil : values.map(\.description).joined(separator: ", ")
+                return values.isEmpty ? "none" : values.map(\.description).joined(separator: ", ")
             })
     }
 

@@ -16,29 +16,26 @@ extension UInt8 {
         return letter < 6 ? letter + 10 : nil
     }
 
-    /// `tchar` of RFC 9110 §5.6.2.
+    /// `tchar` of RFC 9110 §5.6.2: letters, digits and ``!#$%&'*+-.^_`|~``. One bit for each
+    /// character, as literals: a computed table would be a lazy global, looked up for every byte.
     var isTokenByte: Bool {
-        if self < 64 { return tokenBytesLow & (1 << UInt64(self)) != 0 }
-        if self < 128 { return tokenBytesHigh & (1 << UInt64(self & 63)) != 0 }
+        if self < 64 { return 0x03FF_6CFA_0000_0000 as UInt64 >> UInt64(self) & 1 != 0 }
+        if self < 128 { return 0x57FF_FFFF_C7FF_FFFE as UInt64 >> UInt64(self & 63) & 1 != 0 }
         return false
     }
 }
 
-private let tokenBytesLow = bits("!#$%&'*+-.0123456789", from: 0)
-private let tokenBytesHigh =
-    bits("^_`abcdefghijklmnopqrstuvwxyz|~ABCDEFGHIJKLMNOPQRSTUVWXYZ", from: 64)
-
-private func bits(_ text: StaticString, from offset: UInt8) -> UInt64 {
-    text.withUTF8Buffer { $0.reduce(0) { $0 | 1 << UInt64($1 - offset) } }
-}
-
 extension String {
-    /// The non-empty elements of a comma-separated list, in lower case, without blanks around them.
+    /// The non-empty elements of a comma-separated list (RFC 9110 §5.6.1), without blanks around
+    /// them.
     var listElements: [String] {
         utf8.split(separator: UInt8(ascii: ",")).compactMap { part in
             let trimmed = part.drop(while: \.isBlank)
             guard let last = trimmed.lastIndex(where: { !$0.isBlank }) else { return nil }
-            return String(Substring(trimmed[...last])).lowercased()
+            return String(Substring(trimmed[...last]))
         }
     }
+
+    /// The same in lower case, for elements whose case does not count.
+    var foldedListElements: [String] { listElements.map { $0.lowercased() } }
 }

@@ -1,5 +1,5 @@
-// Dates in HTTP headers: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7). The caller has the clock, and
-// may keep the text for as long as the second lasts.
+// Dates in HTTP headers: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7). The caller has the
+// clock, and may keep the text for as long as the second lasts.
 
 package enum HTTPDate {
     /// `seconds` since 1970 in UTC, up to the end of the year 9999.

@@ -62,7 +62,9 @@ extension HTTPRequestParser {
     }
 
     /// Any minor version above 0 is read as 1.1 (RFC 9110 §2.5).
-    private static func isVersion10(_ text: Slice<UnsafeRawBufferPointer>) throws(HTTPFault) -> Bool {
+    private static func isVersion10(
+        _ text: Slice<UnsafeRawBufferPointer>
+    ) throws(HTTPFault) -> Bool {
         let at = text.startIndex
         guard text.count == 8, text.starts(with: "HTTP/".utf8), text[at + 5].isDigit,
               text[at + 6] == UInt8(ascii: "."), text[at + 7].isDigit else {
@@ -85,9 +87,9 @@ extension HTTPRequestParser {
             }
             head.contentLength = length
         case "transfer-encoding":
-            head.transferCodings = (head.transferCodings ?? []) + header.value.listElements
+            head.transferCodings = (head.transferCodings ?? []) + header.value.foldedListElements
         case "connection":
-            for option in header.value.listElements {
+            for option in header.value.foldedListElements {
                 if option == "close" { head.hasClose = true }
                 if option == "keep-alive" { head.hasKeepAlive = true }
             }
@@ -129,14 +131,15 @@ extension HTTPRequestParser {
         return HTTPHeader(name, String(decoding: line[start..<end], as: UTF8.self))
     }
 
-    /// Decimal digits only; a number that does not fit becomes the largest one, to be refused as too
-    /// large.
+    /// Decimal digits only; a number that does not fit becomes the largest one, to be refused as
+    /// too large.
     private static func length(_ text: String) -> Int? {
         guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit) else { return nil }
         return Int(text) ?? .max
     }
 
-    /// `1*HEXDIG`, then nothing or an extension that is ignored (RFC 9112 §7.1.1). At most 15 digits.
+    /// `1*HEXDIG`, then nothing or an extension that is ignored (RFC 9112 §7.1.1). At most 15
+    /// digits.
     func chunkSize(_ line: UnsafeRawBufferPointer) throws(HTTPFault) -> Int {
         var size = 0
         var index = 0

@@ -1,7 +1,7 @@
-// HTTP/1.1 requests out of bytes (RFC 9112), without a socket or a clock: a connection feeds what it
-// read and gets whole requests. Strict wherever two readers could disagree about where a request ends.
-// Lines are taken apart in HTTPRequestParser+Head.swift, targets in HTTPTarget.swift. Time limits, and
-// the answer to a fault, are the connection's business.
+// HTTP/1.1 requests out of bytes (RFC 9112), without a socket or a clock: a connection feeds what
+// it read and gets whole requests. Strict wherever two readers could disagree about where a request
+// ends. Lines are taken apart in HTTPRequestParser+Head.swift, targets in HTTPTarget.swift. Time
+// limits, and the answer to a fault, are the connection's business.
 
 import Glibc
 
@@ -195,6 +195,7 @@ package struct HTTPRequestParser: Sendable {
                 return nil
             }
             try requestLineReceived(line)
+            draft.headers.reserveCapacity(16)
             phase = .headers
             return nil
         case .headers:

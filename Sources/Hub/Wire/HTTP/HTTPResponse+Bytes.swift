@@ -30,8 +30,8 @@ extension HTTPResponse {
         to bytes: inout [UInt8], exchange: HTTPExchange, date: String
     ) -> Written {
         guard headers.allSatisfy(Self.isWritable) else {
-            let fallback = HTTPResponse(status: 500)
-            return fallback.writeHead(to: &bytes, exchange: exchange, date: date)
+            HTTPResponse(status: 500).writeHead(to: &bytes, exchange: exchange, date: date)
+            return Written(status: 500, hasBody: false)
         }
         bytes += "HTTP/1.1 ".utf8
         bytes += String(status).utf8

@@ -3,8 +3,8 @@
 
 /// A request target, taken apart.
 struct HTTPTarget {
-    /// Percent-decoded, valid UTF-8, begins with a slash, has no `.` or `..` segments, no controls and
-    /// no backslashes; slashes separate segments and were never encoded. `*` becomes `/`.
+    /// Percent-decoded, valid UTF-8, begins with a slash, has no `.` or `..` segments, no controls
+    /// and no backslashes; slashes separate segments and were never encoded. `*` becomes `/`.
     var path = "/"
     /// As it came, without the question mark.
     var query = ""
@@ -82,8 +82,8 @@ struct HTTPTarget {
         }
     }
 
-    /// A host and perhaps a port (RFC 3986 §3.2), never empty, without user information. Of what a host
-    /// name may have in theory, only letters, digits and `-._~` pass.
+    /// A host and perhaps a port (RFC 3986 §3.2), never empty, without user information. Of what a
+    /// host name may have in theory, only letters, digits and `-._~` pass.
     static func isAuthority(_ text: some Collection<UInt8>) -> Bool {
         var host = text[...]
         if let colon = text.lastIndexOfByte(UInt8(ascii: ":")),

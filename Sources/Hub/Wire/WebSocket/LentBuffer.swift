@@ -1,5 +1,5 @@
-// Memory for what comes in pieces. Unlike an array it may be lent out across calls, and it gives large
-// blocks back at once: thousands of idle connections must cost nothing.
+// Memory for what comes in pieces. Unlike an array it may be lent out across calls, and it gives
+// large blocks back at once: thousands of idle connections must cost nothing.
 
 struct LentBuffer: ~Copyable {
     /// A block up to this size is kept for the next message.

@@ -1,5 +1,6 @@
-// SHA-1 (FIPS 180-4 §6.1) for the accept key of the WebSocket handshake and nothing else: there it only
-// shows that the server speaks the protocol, and its weakness does not matter. Wire imports no crypto.
+// SHA-1 (FIPS 180-4 §6.1) for the accept key of the WebSocket handshake and nothing else: there it
+// only shows that the server speaks the protocol, and its weakness does not matter. Wire imports no
+// crypto.
 
 enum SHA1 {
     static func digest(_ message: some Collection<UInt8>) -> [UInt8] {

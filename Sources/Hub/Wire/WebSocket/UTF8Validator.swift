@@ -1,5 +1,6 @@
-// Whether bytes are UTF-8 (Unicode 16, table 3-7), in pieces of any size. Exact and fail-fast: it says
-// no at the first byte that cannot continue any valid text, which RFC 6455 §8.1 wants to see closed.
+// Whether bytes are UTF-8 (Unicode 16, table 3-7), in pieces of any size. Exact and fail-fast: it
+// says no at the first byte that cannot continue any valid text, which RFC 6455 §8.1 wants to see
+// closed.
 
 /// Checks one text that comes in pieces.
 package struct UTF8Validator: Sendable {
@@ -14,8 +15,8 @@ package struct UTF8Validator: Sendable {
     /// Everything fed so far is whole characters.
     package var isComplete: Bool { missing == 0 }
 
-    /// Takes the next piece; false as soon as the text cannot become valid any more. After false the
-    /// validator must be thrown away.
+    /// Takes the next piece; false as soon as the text cannot become valid any more. After false
+    /// the validator must be thrown away.
     package mutating func feed(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var index = 0
         let count = bytes.count

@@ -1,5 +1,5 @@
-// Frames as bytes (RFC 6455 §5.2): what both directions share, and the building of frames. Frames are
-// sent whole, never fragmented. Masked frames are for clients: the bench and the tests.
+// Frames as bytes (RFC 6455 §5.2): what both directions share, and the building of frames. Frames
+// are sent whole, never fragmented. Masked frames are for clients: the bench and the tests.
 
 package import Model
 
@@ -79,8 +79,8 @@ package enum WebSocketFrame {
         return [UInt8(code >> 8), UInt8(code & 0xFF)].withUnsafeBytes { control(.close, $0) }
     }
 
-    /// Codes that a close frame may carry (RFC 6455 §7.4 and IANA's registry): not 1004, not 1005, 1006
-    /// and 1015, which only report, and nothing that is unassigned below 3000.
+    /// Codes that a close frame may carry (RFC 6455 §7.4 and IANA's registry): not 1004, not 1005,
+    /// 1006 and 1015, which only report, and nothing that is unassigned below 3000.
     package static func isCodeOnWire(_ code: UInt16) -> Bool {
         switch code {
         case 1000...1003, 1007...1014, 3000...4999: true
@@ -98,7 +98,8 @@ package enum WebSocketFrame {
         for (index, byte) in payload.enumerated() { bytes.append(byte ^ mask[index & 3]) }
     }
 
-    /// Appends a whole masked message of one frame. The first byte of the mask is the highest of `key`.
+    /// Appends a whole masked message of one frame. The first byte of the mask is the highest of
+    /// `key`.
     package static func appendMasked(
         _ opcode: WebSocketOpcode, _ payload: some Collection<UInt8>, key: UInt32,
         isFinal: Bool = true, to bytes: inout [UInt8]

@@ -1,10 +1,12 @@
-// The opening handshake, server side (RFC 6455 §4.2): from a request to the response that changes the
-// protocol, or one that says why not. Whether the Origin may connect is for the caller to decide.
+// The opening handshake, server side (RFC 6455 §4.2): from a request to the response that changes
+// the protocol, or one that says why not. Whether the Origin may connect is for the caller to
+// decide.
 
 /// What became of a request to open a WebSocket.
 package enum WebSocketHandshake: Sendable {
     /// Send the response (status 101); every byte after the request is frames. `subprotocol` is nil
-    /// when the client offered none, or none that we speak: a caller that needs one answers 400 itself.
+    /// when the client offered none, or none that we speak: a caller that needs one answers 400
+    /// itself.
     case accepted(HTTPResponse, subprotocol: String?)
     /// Send the response (400, 405 or 426) and keep to HTTP.
     case refused(HTTPResponse)
@@ -15,26 +17,26 @@ package enum WebSocketHandshake: Sendable {
     }
 
     /// `subprotocols` is what we speak, the best first. No extension is ever accepted: an offer in
-    /// `Sec-WebSocket-Extensions` goes unanswered, which declines it (RFC 6455 §9.1). Negotiation would
-    /// stand here, and tell `WebSocketParser` which reserved bits may be set.
+    /// `Sec-WebSocket-Extensions` goes unanswered, which declines it (RFC 6455 §9.1). Negotiation
+    /// would stand here, and tell `WebSocketParser` which reserved bits may be set.
     package static func answer(
         _ request: HTTPRequest, _ exchange: HTTPExchange, subprotocols: [String]
     ) -> WebSocketHandshake {
         guard request.method == .get else {
             return .refused(HTTPResponse(status: 405, headers: [HTTPHeader("Allow", "GET")]))
         }
-        guard isAskedFor(by: request), elements("connection", of: request).contains("upgrade") else {
-            return .refused(HTTPResponse(status: 426, headers: [
-                HTTPHeader("Upgrade", "websocket"), HTTPHeader("Sec-WebSocket-Version", "13"),
-            ]))
+        let upgradeRequired = HTTPResponse(status: 426, headers: [
+            HTTPHeader("Upgrade", "websocket"), HTTPHeader("Sec-WebSocket-Version", "13"),
+        ])
+        guard isAskedFor(by: request),
+              elements("connection", of: request).contains("upgrade") else {
+            return .refused(upgradeRequired)
         }
         guard !exchange.isVersion10, request.body.isEmpty else {
             return .refused(HTTPResponse(status: 400))
         }
         guard values("sec-websocket-version", of: request) == ["13"] else {
-            return .refused(HTTPResponse(status: 426, headers: [
-                HTTPHeader("Upgrade", "websocket"), HTTPHeader("Sec-WebSocket-Version", "13"),
-            ]))
+            return .refused(upgradeRequired)
         }
         let keys = values("sec-websocket-key", of: request)
         guard keys.count == 1, isKey(keys[0]), let offered = offers(in: request) else {
@@ -59,19 +61,15 @@ package enum WebSocketHandshake: Sendable {
     }
 
     private static func elements(_ name: String, of request: HTTPRequest) -> [String] {
-        values(name, of: request).flatMap(\.listElements)
+        values(name, of: request).flatMap(\.foldedListElements)
     }
 
     /// The subprotocols offered, as they are written; nil when one is no token or comes twice.
     private static func offers(in request: HTTPRequest) -> [String]? {
         var offered: [String] = []
-        for value in values("sec-websocket-protocol", of: request) {
-            for part in value.split(separator: ",") {
-                let name = part.filter { $0 != " " && $0 != "\t" }
-                guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenByte),
-                      !offered.contains(name) else { return nil }
-                offered.append(name)
-            }
+        for name in values("sec-websocket-protocol", of: request).flatMap(\.listElements) {
+            guard name.utf8.allSatisfy(\.isTokenByte), !offered.contains(name) else { return nil }
+            offered.append(name)
         }
         return offered
     }

@@ -1,5 +1,6 @@
-// The header of a frame (RFC 6455 §5.2), which may come byte by byte. Every byte is judged as soon as it
-// is there, so that a client hears of its mistake at the same point however its bytes were cut.
+// The header of a frame (RFC 6455 §5.2), which may come byte by byte. Every byte is judged as soon
+// as it is there, so that a client hears of its mistake at the same point however its bytes were
+// cut.
 
 struct WebSocketHeader {
     struct Frame {
@@ -19,6 +20,7 @@ struct WebSocketHeader {
         _ input: inout UnsafeMutableRawBufferPointer
     ) throws(WebSocketFault) -> Bool {
         var used = 0
+        defer { input = UnsafeMutableRawBufferPointer(rebasing: input[used...]) }
         var needed = needed
         while count < needed, used < input.count {
             let byte = input[used]
@@ -27,7 +29,6 @@ struct WebSocketHeader {
             try check()
             needed = self.needed
         }
-        input = UnsafeMutableRawBufferPointer(rebasing: input[used...])
         return count == needed
     }
 
@@ -37,7 +38,9 @@ struct WebSocketHeader {
         return Frame(
             opcode: WebSocketOpcode(rawValue: self[0] & 0x0F)!, isFinal: self[0] & 0x80 != 0,
             payloadBytes: payloadBytes,
-            key: withUnsafeBytes(of: bytes) { $0.loadUnaligned(fromByteOffset: at, as: UInt32.self) })
+            key: withUnsafeBytes(of: bytes) {
+                $0.loadUnaligned(fromByteOffset: at, as: UInt32.self)
+            })
     }
 
     /// How long the header is, as far as one can tell.

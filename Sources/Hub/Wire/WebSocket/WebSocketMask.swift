@@ -2,8 +2,8 @@
 
 /// The mask of one frame and how far into it the payload has come.
 struct WebSocketMask {
-    /// The four bytes of the key, twice, in the order of memory, turned so that the next payload byte
-    /// meets the first.
+    /// The four bytes of the key, twice, in the order of memory, turned so that the next payload
+    /// byte meets the first.
     private var word: UInt64 = 0
 
     init() {}
@@ -19,8 +19,8 @@ struct WebSocketMask {
         apply(from: UnsafeRawPointer(base), to: base, bytes.count)
     }
 
-    /// Unmasks the next `count` bytes of the frame into `target`, which is `source` or does not touch
-    /// it.
+    /// Unmasks the next `count` bytes of the frame into `target`, which is `source` or does not
+    /// touch it.
     @inline(__always)
     mutating func apply(
         from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, _ count: Int

@@ -1,14 +1,14 @@
 // Frames to messages, server side (RFC 6455 §5): what a client sent, without a socket or a clock. A
 // message that lies whole in what was read is unmasked there and lent out without a copy; only what
-// is split is put together in memory of the parser. Answering pings and closes, time limits and what
-// the messages mean are the connection's business.
+// is split is put together in memory of the parser. Answering pings and closes, time limits and
+// what the messages mean are the connection's business.
 
 package import Model
 
 /// What a connection may receive.
 package struct WebSocketLimits: Sendable {
-    /// Bytes of one message, all fragments together; over: 1009. Memory held for a split message is at
-    /// most twice that. 64 KiB before authentication; the connection raises it to 1 MiB after.
+    /// Bytes of one message, all fragments together; over: 1009. Memory held for a split message is
+    /// at most twice that. 64 KiB before authentication; the connection raises it to 1 MiB after.
     package var messageBytesMax = 64 * 1024
     /// Frames of one message; over: 1009. Keeps a client from spending our time on empty fragments.
     package var fragmentsMax = 1024
@@ -16,8 +16,8 @@ package struct WebSocketLimits: Sendable {
     package init() {}
 }
 
-/// One thing received. The buffers are lent: they hold until the next call of the parser, or until the
-/// input buffer is reused.
+/// One thing received. The buffers are lent: they hold until the next call of the parser, or until
+/// the input buffer is reused.
 package enum WebSocketEvent {
     /// All input is used up.
     case needMore
@@ -28,9 +28,9 @@ package enum WebSocketEvent {
     /// To be answered with `WebSocketFrame.pong` of the same payload.
     case ping(UnsafeRawBufferPointer)
     case pong(UnsafeRawBufferPointer)
-    /// The peer closes: a code fit for the wire or none, and a reason in valid UTF-8. To be answered with
-    /// `WebSocketFrame.closeEcho` unless we closed first. Comes once, as the last; later input is
-    /// dropped.
+    /// The peer closes: a code fit for the wire or none, and a reason in valid UTF-8. To be
+    /// answered with `WebSocketFrame.closeEcho` unless we closed first. Comes once, as the last;
+    /// later input is dropped.
     case close(UInt16?, reason: UnsafeRawBufferPointer)
     /// The peer broke the rules: to be closed with `fault.closeCode`. Comes once, as the last.
     case failed(WebSocketFault)
@@ -95,8 +95,8 @@ package struct WebSocketParser: ~Copyable {
     /// Nothing of a next frame or message has come yet.
     package var isIdle: Bool { !isInFrame && header.count == 0 && message == .continuation }
 
-    /// Takes bytes from the front of `input` up to the end of the next event; what it took is gone from
-    /// `input`. The bytes are changed in place. Call until it says `needMore`.
+    /// Takes bytes from the front of `input` up to the end of the next event; what it took is gone
+    /// from `input`. The bytes are changed in place. Call until it says `needMore`.
     package mutating func next(_ input: inout UnsafeMutableRawBufferPointer) -> WebSocketEvent {
         takeBack()
         if isOver {

@@ -14,6 +14,8 @@ import { Emitter } from './emitter.js';
 /** Events kept at once. More: longer scrolling without the hub, more memory and slower drawing. */
 export const windowEventsMax = 300;
 const pageEvents = 60;
+/** Most events of a page that the hub gives. */
+const pageEventsMax = 200;
 
 /** @extends {Emitter<{change: null}>} */
 export class ChannelLog extends Emitter {
@@ -33,6 +35,7 @@ export class ChannelLog extends Emitter {
   /** @type {'older' | 'newer' | 'newest' | null} */
   loading = null;
   #epoch = '';
+  #firstEvents;
   #round = 0;
   #closed = false;
   /**
@@ -46,10 +49,11 @@ export class ChannelLog extends Emitter {
   /**
    * @param {import('./client.js').HubClient} client
    * @param {string} channel
-   * @param {boolean} isLive subscribe to new events (needs membership, or an open channel)
+   * @param {number} [unread] so many are to be included in the first page, where possible
    */
-  constructor(client, channel, isLive = true) {
+  constructor(client, channel, unread = 0) {
     super();
+    this.#firstEvents = Math.min(pageEventsMax, Math.max(pageEvents, unread + 20));
     this.client = client;
     this.channel = channel;
     this.#ends.push(client.on('state', (state) => {
@@ -62,7 +66,7 @@ export class ChannelLog extends Emitter {
       if (entry.state === 'sent') this.#echoes.set(entry.key, entry);
       this.#change();
     }));
-    if (isLive) this.#follow();
+    this.#follow();
     void this.loadNewest();
   }
   /** Sent, but their event has not arrived: shown until it does.
@@ -88,7 +92,7 @@ export class ChannelLog extends Emitter {
   /** Loads the newest page, in place of what is there. */
   async loadNewest() {
     this.#arrived = [];
-    await this.#load('newest', { before: 0 }, (page) => {
+    await this.#load('newest', { before: 0, limit: this.#firstEvents }, (page) => {
       this.#epoch = page.epoch;
       this.events = page.events;
       this.isAtStart = !page.more;
@@ -169,7 +173,7 @@ export class ChannelLog extends Emitter {
 
   /**
    * @param {'older' | 'newer' | 'newest'} what
-   * @param {{before?: number, after?: number}} where
+   * @param {{before?: number, after?: number, limit?: number}} where
    * @param {(page: import('./types.js').HistoryPage) => void} take
    */
   async #load(what, where, take) {

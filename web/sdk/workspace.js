@@ -1,8 +1,9 @@
 // What a chat shows of an organisation, kept current: channels with unread counts, people, presence,
 // typing. It subscribes to every joined channel, so that counts and open views agree.
 
-import { asHubError } from './codes.js';
 import { Emitter } from './emitter.js';
+import { Typing } from './typing.js';
+import { Unread } from './unread.js';
 
 /** @typedef {import('./types.js').ChannelSummary} ChannelSummary */
 /** @typedef {import('./types.js').Person} Person */
@@ -19,12 +20,6 @@ import { Emitter } from './emitter.js';
  * @property {{channel: ChannelSummary, event: Event}} message a live message of somebody else
  */
 
-/** "Typing" is shown this long unless repeated; the hub's own rule. */
-const typingShownMs = 6_000;
-/** Own typing is repeated this often while it lasts. */
-const typingRepeatMs = 3_000;
-const markReadDelayMs = 300;
-
 /** @extends {Emitter<WorkspaceEvents>} */
 export class Workspace extends Emitter {
   /** @type {Map<string, ChannelSummary>} */
@@ -35,28 +30,16 @@ export class Workspace extends Emitter {
   account = '';
   /** @type {Map<string, PresenceState>} */
   #presence = new Map();
-  /**
-   * Channel to account to timer.
-   * @type {Map<string, Map<string, any>>}
-   */
-  #typing = new Map();
   /** @type {PresenceState} */
   #own = 'ONLINE';
-  /**
-   * Channels whose read marker the hub has not heard of.
-   * @type {Map<string, number>}
-   */
-  #unsaid = new Map();
-  /** @type {any} */
-  #readTimer = null;
-  /** @type {{channel: string, sinceMs: number} | null} */
-  #ownTyping = null;
   #lookingUpPeople = false;
 
   /** @param {import('./client.js').HubClient} client */
   constructor(client) {
     super();
     this.client = client;
+    this.typing = new Typing(client, (channel) => this.emit('typing', channel));
+    this.unreadMessages = new Unread(client, (channel) => this.emit('channels', channel));
     client.on('state', (state) => {
       if (state.name === 'ready') this.#ready(state.welcome);
       else this.#unready();
@@ -70,21 +53,12 @@ export class Workspace extends Emitter {
   }
 
   /**
-   * Who types in the channel, without ourselves.
-   * @param {string} channel
-   * @returns {string[]}
-   */
-  typing(channel) {
-    return [...(this.#typing.get(channel)?.keys() ?? [])];
-  }
-
-  /**
-   * Events above the read marker.
+   * Messages of others above the read marker; where there are very many, events.
    * @param {ChannelSummary} channel
    * @returns {number}
    */
-  unread({ joined, head, read }) {
-    return joined ? Math.max(0, head.sequence - read) : 0;
+  unread(channel) {
+    return this.unreadMessages.count(channel);
   }
 
   /**
@@ -98,33 +72,13 @@ export class Workspace extends Emitter {
   }
 
   /**
-   * Call at every keystroke, and with `active` false when the text is gone.
-   * @param {string} channel
-   * @param {boolean} active
-   */
-  setTyping(channel, active) {
-    const now = this.client.environment.now();
-    const own = this.#ownTyping;
-    const isKnown = own?.channel === channel && now - own.sinceMs < typingRepeatMs;
-    if (active ? isKnown : own?.channel !== channel) return;
-    this.#ownTyping = active ? { channel, sinceMs: now } : null;
-    this.client.request('typing', { channel, active }).catch(() => {});
-  }
-
-  /**
-   * Moves the read marker, at the hub too as soon as it can be reached.
+   * Everything up to here has been seen.
    * @param {string} id
    * @param {number} sequence
    */
   markRead(id, sequence) {
     const channel = this.channels.get(id);
-    if (!channel?.joined || sequence <= channel.read) return;
-    channel.read = sequence;
-    this.#unsaid.set(id, sequence);
-    if (this.#readTimer === null) {
-      this.#readTimer = this.client.environment.after(() => this.#sayRead(), markReadDelayMs);
-    }
-    this.emit('channels', channel);
+    if (channel) this.unreadMessages.mark(channel, sequence);
   }
 
   /** @param {string} id @returns {Promise<ChannelSummary>} */
@@ -169,16 +123,13 @@ export class Workspace extends Emitter {
     Promise.all([people, channels]).then(() => {
       this.isLoaded = true;
       this.emit('loaded', null);
-      if (this.#unsaid.size > 0) this.#sayRead();
+      this.unreadMessages.say();
     }, ignore);
   }
 
   #unready() {
-    this.#ownTyping = null;
     this.#presence.clear();
-    for (const [channel, accounts] of this.#typing) {
-      for (const account of [...accounts.keys()]) this.#setTyping(channel, account, false);
-    }
+    this.typing.clear();
     this.emit('presence', null);
   }
 
@@ -213,7 +164,10 @@ export class Workspace extends Emitter {
     const head = isSameLog && known.head.sequence > summary.head.sequence ? known.head : summary.head;
     const channel = Object.assign(known ?? {}, { ...summary, read, head });
     this.channels.set(channel.id, channel);
-    if (channel.joined) this.#follow(channel);
+    if (channel.joined) {
+      this.#follow(channel);
+      void this.unreadMessages.lookUp(channel, this.account);
+    }
     this.emit('channels', channel);
     return channel;
   }
@@ -221,8 +175,7 @@ export class Workspace extends Emitter {
   /** @param {string} id */
   #remove(id) {
     if (!this.channels.delete(id)) return;
-    this.#unsaid.delete(id);
-    this.#typing.delete(id);
+    this.unreadMessages.forget(id);
     this.client.subscribe(id).unsubscribe();
     this.emit('removed', id);
   }
@@ -242,6 +195,8 @@ export class Workspace extends Emitter {
     subscription.on('reset', (position) => {
       channel.head = position;
       channel.read = Math.min(channel.read, position.sequence);
+      this.unreadMessages.forget(channel.id);
+      void this.unreadMessages.lookUp(channel, this.account);
       this.emit('channels', channel);
     });
     subscription.on('state', (state) => {
@@ -256,11 +211,11 @@ export class Workspace extends Emitter {
     channel.head = { epoch, sequence: event.sequence };
     const isOwn = event.sender === this.account;
     const isMessage = event.kind === 'MESSAGE';
-    if (isMessage) this.#setTyping(channel.id, event.sender, false);
+    if (isMessage) this.typing.changed(channel.id, event.sender, false);
     if (!this.people.has(event.sender)) this.#lookUpPeople();
-    // Who writes has read; who joins or leaves is no news to be counted where all else is read.
-    const isRead = isMessage ? isOwn : channel.read >= event.sequence - 1;
-    if (isRead) this.markRead(channel.id, event.sequence);
+    this.unreadMessages.arrived(channel.id, event, this.account);
+    // Who writes has read.
+    if (isMessage && isOwn) this.markRead(channel.id, event.sequence);
     if (isMessage && !isOwn) this.emit('message', { channel, event });
   }
 
@@ -270,32 +225,6 @@ export class Workspace extends Emitter {
     this.#lookingUpPeople = true;
     const done = () => void (this.#lookingUpPeople = false);
     this.#loadPeople().then(done, done);
-  }
-
-  #sayRead() {
-    this.#readTimer = null;
-    for (const [channel, sequence] of [...this.#unsaid]) {
-      this.client.request('mark_read', { channel, sequence }).then(() => {
-        if (this.#unsaid.get(channel) === sequence) this.#unsaid.delete(channel);
-      }, (error) => {
-        if (!asHubError(error).retryable) this.#unsaid.delete(channel);
-      });
-    }
-  }
-
-  /** @param {string} channel @param {string} account @param {boolean} active */
-  #setTyping(channel, account, active) {
-    const { environment } = this.client;
-    const accounts = this.#typing.get(channel) ?? new Map();
-    if (!active && !accounts.has(account)) return;
-    environment.cancel(accounts.get(account));
-    accounts.delete(account);
-    if (active) {
-      const expire = () => this.#setTyping(channel, account, false);
-      accounts.set(account, environment.after(expire, typingShownMs));
-    }
-    this.#typing.set(channel, accounts);
-    this.emit('typing', channel);
   }
 
   /** @param {string} name @param {any} body */
@@ -309,7 +238,7 @@ export class Workspace extends Emitter {
         this.emit('presence', null);
         break;
       case 'typing':
-        if (body.account !== this.account) this.#setTyping(body.channel, body.account, body.active);
+        if (body.account !== this.account) this.typing.changed(body.channel, body.account, body.active);
         break;
       case 'channel_added':
         this.#take(body.channel);

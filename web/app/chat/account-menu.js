@@ -33,7 +33,7 @@ export function makeAccountMenu(chat) {
   const panel = h('div', { class: 'menu', id: 'account-menu', hidden: true },
     signedIn?.role !== 'MEMBER' && item('invite', 'Invite people', () => openInvite(chat)),
     item('device', 'Your sessions', () => openLogins(chat)),
-    item('search', 'Keyboard shortcuts', () => openShortcuts()),
+    item('keyboard', 'Keyboard shortcuts', () => openShortcuts()),
     ...others.map(({ id, name }) => item('switch', `Switch to ${name}`, () => {
       chat.account.switchTo(id).then(chat.switched,
         (error) => announce(errorText(asHubError(error))));

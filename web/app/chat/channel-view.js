@@ -41,7 +41,7 @@ export function makeChannelView(chat, channel) {
   }
 
   function drawTyping() {
-    const names = workspace.typing(channel.id).map((account) => personName(chat, account));
+    const names = workspace.typing.others(channel.id).map((account) => personName(chat, account));
     typing.classList.toggle('active', names.length > 0);
     const dots = h('span', { class: 'dots', 'aria-hidden': 'true' }, h('i'), h('i'), h('i'));
     fill(typing, names.length > 0 && dots, typingText(names));

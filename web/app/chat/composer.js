@@ -45,13 +45,15 @@ export function makeComposer(chat, channel, { onSent }) {
   function changed() {
     fill(problem);
     keep(draftName, input.value === '' ? null : input.value);
-    chat.workspace.setTyping(channel.id, input.value.trim() !== '');
+    chat.workspace.typing.own(channel.id, input.value.trim() !== '');
     measure();
   }
 
   function measure() {
     input.style.height = 'auto';
     input.style.height = `${input.scrollHeight}px`;
+    // Without this a rounding error shows a scroll bar beside a single line.
+    input.style.overflowY = input.scrollHeight > input.clientHeight + 1 ? 'auto' : 'hidden';
     const bytes = new TextEncoder().encode(input.value.trim()).length;
     const limit = chat.client.textBytesMax;
     const left = limit - bytes;
@@ -74,7 +76,7 @@ export function makeComposer(chat, channel, { onSent }) {
     }
     input.value = '';
     keep(draftName, null);
-    chat.workspace.setTyping(channel.id, false);
+    chat.workspace.typing.own(channel.id, false);
     fill(problem);
     measure();
     if (chat.client.state.name !== 'ready') announce('Kept, will be sent when the connection is back.');
@@ -84,6 +86,7 @@ export function makeComposer(chat, channel, { onSent }) {
 
   input.value = recall(draftName) ?? '';
   const frame = requestAnimationFrame(measure);
+  window.addEventListener('resize', measure);
   return {
     element,
     /** @param {string} name */
@@ -95,7 +98,8 @@ export function makeComposer(chat, channel, { onSent }) {
     focus: () => input.focus({ preventScroll: true }),
     close: () => {
       cancelAnimationFrame(frame);
-      chat.workspace.setTyping(channel.id, false);
+      window.removeEventListener('resize', measure);
+      chat.workspace.typing.own(channel.id, false);
     },
   };
 }

@@ -116,7 +116,7 @@ export function makeMessages(chat, channel, log) {
       }
     }
     markRead();
-    const below = channel.joined ? channel.head.sequence - Math.max(channel.read, 0) : 0;
+    const below = workspace.unread(channel);
     jump.hidden = isPinned || log.state !== 'ready' || isNearEnd() && log.isAtEnd;
     const text = below > 0 ? `${below} new` : 'Newest';
     if (jump.textContent !== text) fill(jump, icon('down'), text);

@@ -19,7 +19,7 @@ const groupMs = 5 * 60_000;
 /**
  * @param {Chat} chat
  * @param {import('../../sdk/log.js').ChannelLog} log
- * @param {number} newFrom sequence of the first new message, 0: none
+ * @param {number} newFrom the line goes above the first message of others from here on; 0: none
  * @returns {Row[]}
  */
 export function logRows(chat, log, newFrom) {
@@ -27,6 +27,7 @@ export function logRows(chat, log, newFrom) {
   const rows = [];
   const now = Date.now();
   let day = '';
+  let isMarked = false;
   /** @type {{sender: string, atMs: number} | null} */
   let group = null;
   /** @param {number} atMs */
@@ -44,7 +45,9 @@ export function logRows(chat, log, newFrom) {
   };
   for (const event of log.events) {
     startDay(event.at_ms);
-    if (event.sequence === newFrom) {
+    const isNews = event.kind === 'MESSAGE' && event.sender !== chat.self();
+    if (isNews && newFrom > 0 && event.sequence >= newFrom && !isMarked) {
+      isMarked = true;
       rows.push(dividerRow('new', 'New', 'new'));
       group = null;
     }

@@ -38,6 +38,7 @@ private func signed(_ header: String, _ payload: String, by signer: Ed25519Signi
     return text + "." + Base64.encode(signer.sign(Array(text.utf8)), .url)
 }
 private let kid = String(decoded(0).split(separator: "\"")[7])
+private let otherX = Base64.encode(otherKey.publicKey.bytes, .url)
 private func header(_ members: String) -> String { signed("{\(members)}", decoded(1)) }
 /// The claims with one of them replaced, correctly signed.
 private func claim(_ name: String, _ value: String?) -> String {
@@ -69,13 +70,19 @@ private let attacks: [(String, String)] = [
     // Base64.
     ("padded signature", good + "=="), ("padded header", part(0) + "=." + part(1) + "." + part(2)),
     ("stray bits in the signature", String(good.dropLast()) + strayLast(good)),
-    ("standard alphabet", part(0) + "." + part(1) + "." + part(2).replacing("-", with: "+").replacing("_", with: "/") + "="),
+    (
+        "standard alphabet",
+        part(0) + "." + part(1) + "." + part(2).replacing("-", with: "+").replacing("_", with: "/") + "="
+    ),
     ("space in the payload", part(0) + "." + part(1).prefix(4) + " " + part(1).dropFirst(4) + "." + part(2)),
     ("encoded twice", encode(good)), ("percent-encoded dots", good.replacing(".", with: "%2E")),
     // Algorithm.
     ("alg none", encode(#"{"alg":"none","typ":"at+jwt"}"#) + "." + part(1) + "."),
     ("alg None", encode(#"{"alg":"None","kid":"\#(kid)","typ":"at+jwt"}"#) + "." + part(1) + "."),
-    ("alg NONE with the old signature", encode(#"{"alg":"NONE","kid":"\#(kid)","typ":"at+jwt"}"#) + "." + part(1) + "." + part(2)),
+    (
+        "alg NONE with the old signature",
+        encode(#"{"alg":"NONE","kid":"\#(kid)","typ":"at+jwt"}"#) + "." + part(1) + "." + part(2)
+    ),
     ("no alg", header(#""kid":"\#(kid)","typ":"at+jwt""#)),
     ("alg null", header(#""alg":null,"kid":"\#(kid)","typ":"at+jwt""#)),
     ("alg of other case", header(#""alg":"eddsa","kid":"\#(kid)","typ":"at+jwt""#)),
@@ -83,29 +90,53 @@ private let attacks: [(String, String)] = [
     ("HS256 keyed with the public key", hmac(key.publicKey.bytes)),
     ("HS256 keyed with nothing", hmac([])),
     ("HS256 keyed with the kid", hmac(Array(kid.utf8))),
-    ("ES256 of zeros (CVE-2022-21449)", encode(#"{"alg":"ES256","kid":"\#(kid)","typ":"at+jwt"}"#) + "." + part(1) + "." + Base64.encode([UInt8](repeating: 0, count: 64), .url)),
+    (
+        "ES256 of zeros (CVE-2022-21449)",
+        encode(#"{"alg":"ES256","kid":"\#(kid)","typ":"at+jwt"}"#) + "." + part(1) + "."
+            + Base64.encode([UInt8](repeating: 0, count: 64), .url)
+    ),
     ("RS256", header(#""alg":"RS256","kid":"\#(kid)","typ":"at+jwt""#)),
     ("alg twice", header(#""alg":"none","alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt""#)),
     ("alg as a list", header(#""alg":["EdDSA","none"],"kid":"\#(kid)","typ":"at+jwt""#)),
     // Key.
     ("another key", signed(decoded(0), decoded(1), by: otherKey)),
-    ("another key with its own kid", AccessTokens(otherKey).issue(account, organisation, .owner, login, at: now).token.reveal),
+    (
+        "another key with its own kid",
+        AccessTokens(otherKey).issue(account, organisation, .owner, login, at: now).token.reveal
+    ),
     ("no kid", header(#""alg":"EdDSA","typ":"at+jwt""#)),
     ("kid as a path", header(#""alg":"EdDSA","kid":"../../../dev/null","typ":"at+jwt""#)),
     ("kid as SQL", header(#""alg":"EdDSA","kid":"x' UNION SELECT 'k","typ":"at+jwt""#)),
     ("kid as a command", header(#""alg":"EdDSA","kid":"|whoami","typ":"at+jwt""#)),
     ("kid with NUL", header(#""alg":"EdDSA","kid":"\#(kid)\u0000","typ":"at+jwt""#)),
     ("empty kid", header(#""alg":"EdDSA","kid":"","typ":"at+jwt""#)),
-    ("own key in jwk", signed(#"{"alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","jwk":{"kty":"OKP","crv":"Ed25519","x":"\#(Base64.encode(otherKey.publicKey.bytes, .url))"}}"#, decoded(1), by: otherKey)),
-    ("jku", signed(#"{"alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","jku":"https://evil.example/keys"}"#, decoded(1), by: otherKey)),
-    ("x5u", signed(#"{"alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","x5u":"https://evil.example/c"}"#, decoded(1), by: otherKey)),
+    (
+        "own key in jwk",
+        signed(
+            #"{"alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","jwk":{"kty":"OKP","crv":"Ed25519","x":"\#(otherX)"}}"#,
+            decoded(1), by: otherKey)
+    ),
+    (
+        "jku",
+        signed(
+            #"{"alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","jku":"https://evil.example/keys"}"#, decoded(1),
+            by: otherKey)
+    ),
+    (
+        "x5u",
+        signed(
+            #"{"alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","x5u":"https://evil.example/c"}"#, decoded(1), by: otherKey)
+    ),
     ("x5c", signed(#"{"alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","x5c":["AAAA"]}"#, decoded(1), by: otherKey)),
     // Header of a token for something else, or with extensions nobody understands.
     ("typ JWT", header(#""alg":"EdDSA","kid":"\#(kid)","typ":"JWT""#)),
     ("no typ", header(#""alg":"EdDSA","kid":"\#(kid)""#)),
     ("typ of a logout token", header(#""alg":"EdDSA","kid":"\#(kid)","typ":"logout+jwt""#)),
     ("crit", header(#""alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","crit":["exp"]"#)),
-    ("unencoded payload (RFC 7797)", header(#""alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","b64":false,"crit":["b64"]"#)),
+    (
+        "unencoded payload (RFC 7797)",
+        header(#""alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","b64":false,"crit":["b64"]"#)
+    ),
     ("compressed", header(#""alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt","zip":"DEF""#)),
     ("header of other order", header(#""typ":"at+jwt","alg":"EdDSA","kid":"\#(kid)""#)),
     ("header with a space", header(#" "alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt""#)),
@@ -115,7 +146,11 @@ private let attacks: [(String, String)] = [
     ("role raised", tampered("ADMIN", "OWNER")), ("another account", tampered("-000000000001", "-000000000009")),
     ("another organisation", tampered("\(organisation)", "\(account)")),
     ("longer life", tampered("1800000900", "1900000000")), ("claims appended", tampered("}", #","x":1}"#)),
-    ("signature of another token", part(0) + "." + part(1) + "." + tokens.issue(account, organisation, .owner, login, at: now).token.reveal.split(separator: ".")[2]),
+    (
+        "signature of another token",
+        part(0) + "." + part(1) + "."
+            + tokens.issue(account, organisation, .owner, login, at: now).token.reveal.split(separator: ".")[2]
+    ),
     ("payload and signature swapped", part(0) + "." + part(2) + "." + part(1)),
     ("signature of zeros", part(0) + "." + part(1) + "." + Base64.encode([UInt8](repeating: 0, count: 64), .url)),
     ("half a signature", part(0) + "." + part(1) + "." + part(2).prefix(43)),
@@ -135,9 +170,16 @@ private let attacks: [(String, String)] = [
     ("expiry true", claim("exp", "true")), ("a day of life", claim("exp", "1800086400")),
     ("a second more than 15 minutes", claim("exp", "1800000901")), ("no issue time", claim("iat", nil)),
     ("issued in two minutes", claim("iat", "1800000120")), ("issued after its end", claim("iat", "1800000900")),
-    ("claim twice", signed(decoded(0), decoded(1).replacing(#""role":"ADMIN""#, with: #""role":"MEMBER","role":"OWNER""#))),
-    ("claim twice, once escaped", signed(decoded(0), decoded(1).replacing(#""role":"ADMIN""#, with: #""role":"MEMBER","r\u006fle":"OWNER""#))),
-    ("payload is a list", signed(decoded(0), "[\(decoded(1))]")), ("two payloads", signed(decoded(0), decoded(1) + decoded(1))),
+    (
+        "claim twice",
+        signed(decoded(0), decoded(1).replacing(#""role":"ADMIN""#, with: #""role":"MEMBER","role":"OWNER""#))
+    ),
+    (
+        "claim twice, once escaped",
+        signed(decoded(0), decoded(1).replacing(#""role":"ADMIN""#, with: #""role":"MEMBER","r\u006fle":"OWNER""#))
+    ),
+    ("payload is a list", signed(decoded(0), "[\(decoded(1))]")),
+    ("two payloads", signed(decoded(0), decoded(1) + decoded(1))),
     ("payload nested too deep", signed(decoded(0), String(repeating: #"{"a":"#, count: 64))),
     ("payload is no JSON", signed(decoded(0), "admin")), ("payload is empty", signed(decoded(0), "")),
 ]
@@ -173,15 +215,18 @@ private func malleated(_ signature: String) -> String {
             let (token, expiresAt) = tokens.issue(account, organisation, role, login, at: now)
             #expect(expiresAt == now.adding(milliseconds: 900_000))
             let principal = try tokens.verify(token, at: now)
-            #expect(principal == Principal(
-                account: account, organisation: organisation, role: role, login: login, expiresAt: expiresAt))
+            #expect(
+                principal
+                    == Principal(
+                        account: account, organisation: organisation, role: role, login: login, expiresAt: expiresAt))
         }
     }
 
     @Test func looksAsDocumented() {
         #expect(decoded(0) == #"{"alg":"EdDSA","kid":"\#(kid)","typ":"at+jwt"}"#)
-        #expect(decoded(1) == #"{"iss":"hub:\#(kid)","aud":"hub","sub":"\#(account)","org":"\#(organisation)","#
-            + #""role":"ADMIN","sid":"\#(login)","iat":1800000000,"exp":1800000900}"#)
+        #expect(
+            decoded(1) == #"{"iss":"hub:\#(kid)","aud":"hub","sub":"\#(account)","org":"\#(organisation)","#
+                + #""role":"ADMIN","sid":"\#(login)","iat":1800000000,"exp":1800000900}"#)
         #expect(verify(claim("x", "1")) == verify(good), "the list's own tokens are right but for one thing")
         #expect(verify(signed(decoded(0), decoded(1))) == verify(good))
     }

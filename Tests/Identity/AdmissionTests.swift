@@ -64,7 +64,8 @@ import Testing
         "", "short", "1234567", String(repeating: "ab1 ", count: 64) + "x", String(repeating: "👩‍🚀", count: 100),
         "12345678", "1234567890", "Password", "PASSWORD1", "password123", "Passw0rd", "Qwerty123", "qwertyuiop",
         "iloveyou", "iloveyou2!", "aaaaaaaa", "abababab", "abcabcabc", "1q2w3e4r", "Sunshine99", "admin123",
-        "correct horse battery staple", "ada.lovelace@example.org", "ADA.LOVELACE", "Lovelace", "augustalovelaceanalytical engines",
+        "correct horse battery staple", "ada.lovelace@example.org", "ADA.LOVELACE", "Lovelace",
+        "augustalovelaceanalytical engines",
         "Analytical Engines",
     ]) func refusesPasswords(_ password: String) {
         #expect(!isTaken(password))

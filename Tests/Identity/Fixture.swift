@@ -81,10 +81,12 @@ final class Hub: Sendable {
     static func withOwner(origin: String = ownOrigin) async throws -> (hub: Hub, owner: Answer) {
         let hub = try await Hub(origin: origin)
         let token = try #require(try await hub.accounts.issueSetUpToken())
-        let owner = await hub.post("setup", [
-            "token": token.reveal, "organisation": "Acme", "email": "ada@example.org",
-            "password": "ada long phrase", "first_name": "Ada", "last_name": "Lovelace",
-        ])
+        let owner = await hub.post(
+            "setup",
+            [
+                "token": token.reveal, "organisation": "Acme", "email": "ada@example.org",
+                "password": "ada long phrase", "first_name": "Ada", "last_name": "Lovelace",
+            ])
         try #require(owner.status == 201, "\(String(decoding: owner.response.body, as: UTF8.self))")
         return (hub, owner)
     }
@@ -96,26 +98,30 @@ final class Hub: Sendable {
 
     func send(_ request: HTTPRequest) async -> Answer { Answer(response: await api.respond(to: request)) }
 
-    func post(_ path: String, _ json: [String: Any], bearer: String? = nil, cookie: String? = nil,
-              origin: String? = nil, from peer: String = "192.0.2.1") async -> Answer
-    {
+    func post(
+        _ path: String, _ json: [String: Any], bearer: String? = nil, cookie: String? = nil,
+        origin: String? = nil, from peer: String = "192.0.2.1"
+    ) async -> Answer {
         var headers = [HTTPHeader("content-type", "application/json"), HTTPHeader("user-agent", "Test/1")]
         if let bearer { headers.append(HTTPHeader("authorization", "Bearer \(bearer)")) }
         if let cookie { headers.append(HTTPHeader("cookie", cookie)) }
         if let origin { headers.append(HTTPHeader("origin", origin)) }
         let body = Array(try! JSONSerialization.data(withJSONObject: json))
-        return await send(HTTPRequest(
-            method: .post, path: "/api/v1/" + path, headers: headers, body: body, peerAddress: peer))
+        return await send(
+            HTTPRequest(
+                method: .post, path: "/api/v1/" + path, headers: headers, body: body, peerAddress: peer))
     }
 
     func get(_ path: String, method: HTTPMethod = .get, bearer: String) async -> Answer {
-        await send(HTTPRequest(
-            method: method, path: "/api/v1/" + path, headers: [HTTPHeader("authorization", "Bearer \(bearer)")]))
+        await send(
+            HTTPRequest(
+                method: method, path: "/api/v1/" + path, headers: [HTTPHeader("authorization", "Bearer \(bearer)")]))
     }
 
-    func signIn(_ email: String = "ada@example.org", _ password: String = "ada long phrase",
-                more: [String: Any] = [:], from peer: String = "192.0.2.1") async -> Answer
-    {
+    func signIn(
+        _ email: String = "ada@example.org", _ password: String = "ada long phrase",
+        more: [String: Any] = [:], from peer: String = "192.0.2.1"
+    ) async -> Answer {
         await post("sign-in", ["email": email, "password": password].merging(more) { $1 }, from: peer)
     }
 
@@ -128,9 +134,11 @@ final class Hub: Sendable {
     func accept(_ token: String, _ email: String = "bob@example.org", _ password: String = "bob long phrase")
         async -> Answer
     {
-        await post("invitations/accept", [
-            "token": token, "email": email, "password": password, "first_name": "Bob", "last_name": "Babbage",
-        ])
+        await post(
+            "invitations/accept",
+            [
+                "token": token, "email": email, "password": password, "first_name": "Bob", "last_name": "Babbage",
+            ])
     }
 }
 

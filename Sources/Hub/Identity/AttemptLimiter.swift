@@ -51,10 +51,12 @@ private struct Buckets {
         buckets[key] = Bucket(tokens: tokens, at: now)
     }
 
-    /// Forgets the quarter that is nearest to full: who floods the table with new names does not wash out
-    /// the ones that are being guessed at. A quarter, so that it happens seldom.
+    /// Forgets the quarter that is nearest to full: who floods the table with new names does not
+    /// wash out the ones that are being guessed at. A quarter, so that it happens seldom.
     private mutating func makeRoom(_ now: MonotonicNanoseconds) {
-        let byTokens = buckets.keys.map { (key: $0, tokens: tokens($0, now)) }.sorted { $0.tokens > $1.tokens }
+        let byTokens = buckets.keys.map { (key: $0, tokens: tokens($0, now)) }.sorted {
+            $0.tokens > $1.tokens
+        }
         for (key, _) in byTokens.prefix(max(1, capacity / 4)) { buckets[key] = nil }
     }
 }
@@ -70,9 +72,10 @@ final class AttemptLimiter: Sendable {
     /// `capacity` entries of some 100 bytes each, for accounts and for addresses.
     init(clocks: any Clocks, capacity: Int = 50_000) {
         self.clocks = clocks
-        state = Lock(State(
-            accounts: Buckets(limits: .account, capacity: capacity),
-            addresses: Buckets(limits: .address, capacity: capacity)))
+        state = Lock(
+            State(
+                accounts: Buckets(limits: .account, capacity: capacity),
+                addresses: Buckets(limits: .address, capacity: capacity)))
     }
 
     /// Entries in the tables, for tests of their bound.
@@ -96,8 +99,9 @@ final class AttemptLimiter: Sendable {
         let now = clocks.monotonic()
         let attempt = Attempt(account: email.reveal, address: Self.network(peer))
         return state.withLock { state in
-            let wait = max(state.accounts.waitMilliseconds(attempt.account, now),
-                           state.addresses.waitMilliseconds(attempt.address, now))
+            let wait = max(
+                state.accounts.waitMilliseconds(attempt.account, now),
+                state.addresses.waitMilliseconds(attempt.address, now))
             guard wait == 0 else { return .tooMany(retryAfterMilliseconds: wait) }
             state.accounts.add(-1, attempt.account, now)
             state.addresses.add(-1, attempt.address, now)
@@ -117,7 +121,9 @@ final class AttemptLimiter: Sendable {
     /// An IPv6 customer has a whole /64, so it counts as one; other addresses as they are.
     static func network(_ address: String) -> String {
         var bytes = [UInt8](repeating: 0, count: 16)
-        guard inet_pton(AF_INET6, String(address.prefix { $0 != "%" }), &bytes) == 1 else { return address }
+        guard inet_pton(AF_INET6, String(address.prefix { $0 != "%" }), &bytes) == 1 else {
+            return address
+        }
         let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
         return isMapped
             ? bytes[12...].map(String.init).joined(separator: ".")

@@ -66,8 +66,9 @@ class Browser:
             await self.command("session.new", {"capabilities": {"alwaysMatch": {}}})
         await self.command("session.subscribe", {"events": ["log.entryAdded"]})
         await self.command("script.addPreloadScript", {"functionDeclaration": WATCH})
-        tree = await self.command("browsingContext.getTree", {})
-        self._context = tree["contexts"][0]["context"]
+        # A page of its own: in the first one, Firefox's address bar holds the focus for ever.
+        self._context = (await self.command("browsingContext.create", {"type": "tab"}))["context"]
+        await self.command("browsingContext.activate", {"context": self._context})
         await self.size(1280, 800)
 
     async def close(self):
@@ -140,6 +141,18 @@ class Browser:
             "(selector) => [...document.querySelectorAll(selector)].map((element) => element.textContent)",
             selector)
 
+    @contextlib.asynccontextmanager
+    async def hidden(self):
+        """Another tab is in front for a while."""
+        other = await self.command("browsingContext.create", {"type": "tab"})
+        try:
+            await self.command("browsingContext.activate", {"context": other["context"]})
+            await self.until("being hidden", "() => document.visibilityState === 'hidden'")
+            yield
+        finally:
+            await self.command("browsingContext.close", {"context": other["context"]})
+            await self.command("browsingContext.activate", {"context": self._context})
+
     # ------------------------------------------------------------ hands
 
     async def click(self, selector, text=None, seconds=15):
@@ -210,11 +223,13 @@ class Browser:
 async def _start_firefox(folder):
     profile = pathlib.Path(folder, "profile")
     profile.mkdir()
+    # Headless windows never get the focus of a window system; this makes the page believe that it has it.
+    (profile / "user.js").write_text('user_pref("focusmanager.testmode", true);\n')
     log = open(pathlib.Path(folder, "log"), "w+b")
     process = subprocess.Popen(
         ["firefox-esr", "--headless", "--no-remote", "--profile", str(profile),
          "--remote-debugging-port", "0"],
-        stdout=log, stderr=log, start_new_session=True, env={**os.environ, "MOZ_DISABLE_CONTENT_SANDBOX": "1"})
+        stdout=log, stderr=log, start_new_session=True)
     address = await _printed(process, log.name, rb"WebDriver BiDi listening on (ws://\S+)")
     return process, await websockets.connect(address + "/session", max_size=None, ping_interval=None)
 

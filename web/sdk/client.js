@@ -252,8 +252,13 @@ export class HubClient extends Emitter {
 
   /** @param {import('./environment.js').Signal} signal */
   #signalled(signal) {
-    if (this.state.name === 'ready') this.#connection?.probe();
-    else if (signal !== 'offline') this.retryNow();
+    if (this.state.name === 'ready') {
+      this.#connection?.probe();
+      // Another tab may have been closed since, and left something to be sent.
+      this.outbox.resume();
+    } else if (signal !== 'offline') {
+      this.retryNow();
+    }
   }
 
   /** @param {string} name @param {any} body */

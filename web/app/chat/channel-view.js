@@ -57,7 +57,7 @@ export function makeChannelView(chat, channel) {
   draw();
   drawTyping();
   // On touch screens focus would open the keyboard over what one came to read.
-  if (channel.joined && matchMedia('(hover: hover)').matches) {
+  if (channel.joined && !matchMedia('(pointer: coarse)').matches) {
     queueMicrotask(() => composer.focus());
   }
   return {

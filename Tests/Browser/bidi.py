@@ -26,6 +26,11 @@ KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Backspace": "\ue003", "Tab": "\u
         "Control": "\ue009", "Alt": "\ue00a", "ArrowUp": "\ue013", "ArrowDown": "\ue015"}
 
 
+# Visible, and containing the text where one is given.
+SHOWS = """((element, text) => element.checkVisibility({visibilityProperty: true})
+  && (text === null || element.textContent.includes(text)))"""
+
+
 class BrowserError(Exception):
     """The browser refused a command, a script threw, or a condition did not come true."""
 
@@ -127,14 +132,15 @@ class Browser:
     async def see(self, selector, text=None, seconds=15):
         """Waits until an element is visible that matches and contains the text."""
         what = selector if text is None else f"{selector} with “{text}”"
-        await self.until(what, """(selector, text) => [...document.querySelectorAll(selector)].some((element) =>
-          element.checkVisibility({visibilityProperty: true}) && (text === null || element.textContent.includes(text)))""",
+        await self.until(what, f"""(selector, text) =>
+          [...document.querySelectorAll(selector)].some((element) => {SHOWS}(element, text))""",
                          selector, text, seconds=seconds)
 
     async def gone(self, selector, seconds=15):
         """Waits until nothing visible matches."""
-        await self.until(f"the end of {selector}", """(selector) => ![...document.querySelectorAll(selector)]
-          .some((element) => element.checkVisibility({visibilityProperty: true}))""", selector, seconds=seconds)
+        await self.until(f"the end of {selector}", f"""(selector) =>
+          ![...document.querySelectorAll(selector)].some((element) => {SHOWS}(element, null))""",
+                         selector, seconds=seconds)
 
     async def texts(self, selector):
         return await self.evaluate(
@@ -157,9 +163,8 @@ class Browser:
 
     async def click(self, selector, text=None, seconds=15):
         """Clicks the middle of the first visible element that matches, once it can be hit."""
-        point = await self.until(f"{selector} “{text or ''}” to click", """(selector, text) => {
-          const element = [...document.querySelectorAll(selector)].find((candidate) =>
-            candidate.checkVisibility({visibilityProperty: true}) && (text === null || candidate.textContent.includes(text)));
+        point = await self.until(f"{selector} “{text or ''}” to click", f"(selector, text) => {{ const shows = {SHOWS};" + """
+          const element = [...document.querySelectorAll(selector)].find((one) => shows(one, text));
           if (!element) return null;
           element.scrollIntoView({block: 'nearest'});
           const box = element.getBoundingClientRect();

@@ -380,7 +380,8 @@ class Scenario:
         await self.shoot_dark(bea, "narrow-sidebar")
         await bea.click(".side-row", "planning")
         await bea.see(".channel h1", "planning")
-        await bea.until("the drawer to go", "() => document.querySelector('.sidebar').getBoundingClientRect().right <= 0")
+        await bea.until("the drawer to go",
+                        "() => document.querySelector('.sidebar').getBoundingClientRect().right <= 0")
         check(await bea.evaluate("() => document.documentElement.scrollWidth <= 390"), "nothing sticks out")
         await bea.size(1280, 800)
 

@@ -1,7 +1,7 @@
-// Where unsent messages survive a reload: IndexedDB, shared by the tabs of one browser, or memory where
-// that is denied (private windows, other runtimes). Each entry belongs to one tab; a tab that is gone
-// leaves its entries to the next that asks. Should two tabs ever send the same entry, its idempotency
-// key keeps it from appearing twice.
+// Where unsent messages survive a reload: IndexedDB, shared by the tabs of one browser, or memory
+// where that is denied (private windows, other runtimes). Each entry belongs to one tab; a tab
+// that is gone leaves its entries to the next that asks. Should two tabs ever send the same
+// entry, its idempotency key keeps it from appearing twice.
 
 /**
  * An unsent message.
@@ -15,7 +15,8 @@
  */
 /**
  * @typedef {object} OutboxStore
- * @property {() => Promise<StoredEntry[]>} claim entries without a living owner become ours, in order
+ * @property {() => Promise<StoredEntry[]>} claim entries without a living owner become ours, in
+ *   order
  * @property {(entry: StoredEntry) => Promise<void>} put
  * @property {(key: string) => Promise<void>} remove
  * @property {() => Promise<void>} clear
@@ -48,9 +49,20 @@ export async function openOutboxStore(name, owner) {
   }
 }
 
-/** @param {IDBDatabase} database @param {string} name @param {string} owner @param {() => void} end @returns {OutboxStore} */
+/**
+ * @param {IDBDatabase} database
+ * @param {string} name
+ * @param {string} owner
+ * @param {() => void} end
+ * @returns {OutboxStore}
+ */
 function indexedStore(database, name, owner, end) {
-  /** @template T @param {IDBTransactionMode} mode @param {(entries: IDBObjectStore) => IDBRequest<T>} use @returns {Promise<T>} */
+  /**
+   * @template T
+   * @param {IDBTransactionMode} mode
+   * @param {(entries: IDBObjectStore) => IDBRequest<T>} use
+   * @returns {Promise<T>}
+   */
   const transact = (mode, use) => new Promise((resolve, reject) => {
     const transaction = database.transaction('entries', mode);
     const request = use(transaction.objectStore('entries'));
@@ -95,7 +107,8 @@ function openDatabase(name) {
 }
 
 /**
- * Holds a lock for as long as the page is alive. A page that the browser has put away for the way back
+ * Holds a lock for as long as the page is alive. A page that the browser has put away for the way
+ * back
  * would keep the lock, frozen: it lets go, and takes the lock again when it is shown.
  * @param {string} name
  * @returns {Promise<() => void>} lets go for good

@@ -66,9 +66,9 @@ const golden = (name) => readFileSync(new URL(`../Protocol/Golden/${name}.ndjson
 
 test('the hub\'s golden samples are read without losing anything', () => {
   for (const { name, json: sample } of golden('server')) {
-    // A sequence that JavaScript cannot count to is refused; the rest of its sample is read.
+    // Numbers that JavaScript cannot count to are refused; the rest of their sample is read.
     const text = JSON.stringify(sample);
-    const json = JSON.parse(text.replace(/"sequence":"9007199254740993"/g, '"sequence":"9007199254740991"'));
+    const json = JSON.parse(text.replace(/"(sequence|at_ms)":"\d{17,}"/g, '"$1":"9007199254740991"'));
     if (JSON.stringify(json) !== text) assert.throws(() => decode(sample), ProtocolError, name);
     const { id, name: alternative, body } = decode(json);
     assert.equal(id, json.id ?? 0, name);

@@ -32,11 +32,12 @@ let lastID = 0;
  * @returns {Field}
  */
 export function textField(options) {
-  const { name, label, type = 'text', autocomplete = 'off', hint, value, optional = false } = options;
+  const { name, label, type = 'text', autocomplete = 'off', optional = false } = options;
   const id = `field-${++lastID}`;
   const error = h('p', { class: 'field-error', id: `${id}-error` });
   const input = h('input', {
-    id, name, type, autocomplete, value, maxlength: options.maxlength ?? 320, class: 'input',
+    id, name, type, autocomplete, value: options.value, maxlength: options.maxlength ?? 320,
+    class: 'input',
     'aria-describedby': `${id}-error ${id}-hint`, 'aria-required': !optional && 'true',
     autocapitalize: type === 'email' ? 'none' : null, spellcheck: 'false',
     oninput: () => field.fail(''),
@@ -45,7 +46,7 @@ export function textField(options) {
   const element = h('div', { class: 'field' },
     h('label', { for: id }, label, optional && h('span', { class: 'optional' }, ' (optional)')),
     isSecret ? h('div', { class: 'secret' }, input, revealButton(input)) : input,
-    h('p', { class: 'field-hint', id: `${id}-hint` }, hint ?? ''), error);
+    h('p', { class: 'field-hint', id: `${id}-hint` }, options.hint ?? ''), error);
   /** @type {Field} */
   const field = {
     name, element,

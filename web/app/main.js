@@ -1,5 +1,5 @@
-// The start: decides between setting up, accepting an invitation, signing in and the chat, and goes back
-// and forth between them.
+// The start: decides between setting up, accepting an invitation, signing in and the chat, and
+// goes back and forth between them.
 
 import { asHubError, HubAccount } from '../sdk/index.js';
 import { showChat } from './chat/chat.js';
@@ -74,8 +74,9 @@ async function resume() {
 
 function route() {
   const [, kind, token] = /^#(setup|invite)=([^&]+)$/u.exec(location.hash) ?? [];
-  if (kind === 'setup') show(showSetUp(account, { token: decodeURIComponent(token), onDone: enter }));
-  else if (kind === 'invite') showInvite(decodeURIComponent(token));
+  const secret = decodeURIComponent(token ?? '');
+  if (kind === 'setup') show(showSetUp(account, { token: secret, onDone: enter }));
+  else if (kind === 'invite') showInvite(secret);
   else void resume();
 }
 

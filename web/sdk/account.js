@@ -1,5 +1,5 @@
-// The hub's HTTP API for browsers: signing in, refreshing, invitations, logins. The refresh token is an
-// HTTP-only cookie that scripts never see; access tokens live in memory only.
+// The hub's HTTP API for browsers: signing in, refreshing, invitations, logins. The refresh token
+// is an HTTP-only cookie that scripts never see; access tokens live in memory only.
 
 import { HubError } from './codes.js';
 
@@ -25,7 +25,10 @@ import { HubError } from './codes.js';
  */
 /** @typedef {{id: string, link: string, token: string, expires_at_ms: string}} Invitation */
 /** @typedef {{organisation: Organisation, role: Role, expires_at_ms: string}} InvitationFacts */
-/** @typedef {{email: string, password: string, first_name: string, last_name: string, remember: boolean}} NewAccount */
+/**
+ * @typedef {{email: string, password: string, first_name: string, last_name: string, remember:
+ *   boolean}} NewAccount
+ */
 
 const requestTimeoutMs = 20_000;
 
@@ -96,7 +99,10 @@ export class HubAccount {
     return this.#request('POST', 'invitations/look-up', { token });
   }
 
-  /** @param {{role: Role, uses: number, expires_in_hours: number}} facts @returns {Promise<Invitation>} */
+  /**
+   * @param {{role: Role, uses: number, expires_in_hours: number}} facts
+   * @returns {Promise<Invitation>}
+   */
   invite(facts) {
     return this.#authorised('POST', 'invitations', facts);
   }
@@ -129,7 +135,13 @@ export class HubAccount {
     return this.#request(method, path, body, this.signedIn?.access_token);
   }
 
-  /** @param {string} method @param {string} path @param {object} [body] @param {string} [token] @returns {Promise<any>} */
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @param {string} [token]
+   * @returns {Promise<any>}
+   */
   async #request(method, path, body, token) {
     /** @type {Record<string, string>} */
     const headers = {};
@@ -147,7 +159,8 @@ export class HubAccount {
       const text = await response.text();
       if (text !== '') answer = JSON.parse(text);
     } catch {
-      throw new HubError({ slug: 'network', message: 'the hub cannot be reached', retryable: true });
+      const message = 'the hub cannot be reached';
+      throw new HubError({ slug: 'network', message, retryable: true });
     }
     if (response.ok) return answer;
     throw httpError(response, answer?.error);
@@ -168,6 +181,7 @@ function httpError(response, error) {
     return new HubError({ ...error, retryAfterMs: error.retry_after_ms || retryAfterMs });
   }
   return new HubError({
-    slug: 'network', message: `HTTP ${response.status}`, retryable: response.status >= 500, retryAfterMs,
+    slug: 'network', message: `HTTP ${response.status}`, retryAfterMs,
+    retryable: response.status >= 500,
   });
 }

@@ -57,7 +57,7 @@ export function makeChannelView(chat, channel) {
   draw();
   drawTyping();
   // On touch screens focus would open the keyboard over what one came to read.
-  if (channel.joined && matchMedia('(hover: hover)').matches) {
+  if (channel.joined && !matchMedia('(pointer: coarse)').matches) {
     queueMicrotask(() => composer.focus());
   }
   return {
@@ -72,7 +72,12 @@ export function makeChannelView(chat, channel) {
   };
 }
 
-/** @param {Chat} chat @param {ChannelSummary} channel @param {string} name @param {string} presence */
+/**
+ * @param {Chat} chat
+ * @param {ChannelSummary} channel
+ * @param {string} name
+ * @param {string} presence
+ */
 function headContent(chat, channel, name, presence) {
   const image = isDirect(channel) ? avatar(chat, counterpart(chat, channel), 'small', true)
     : icon(channel.kind === 'CLOSED' ? 'lock' : 'hash');
@@ -99,7 +104,8 @@ function joinBar(chat, channel, name) {
     h('button', {
       type: 'button', class: 'button primary',
       onclick: () => {
-        chat.workspace.join(channel.id).catch((error) => fill(problem, errorText(asHubError(error))));
+        chat.workspace.join(channel.id).catch((error) =>
+          fill(problem, errorText(asHubError(error))));
       },
     }, 'Join channel'), problem);
 }

@@ -1,7 +1,6 @@
 // The process: what a start looks like from outside, signals, and the exit code. The parts are put
 // together in Hub.swift.
 
-import Dispatch
 import Glibc
 import Model
 import Ports
@@ -70,7 +69,13 @@ enum HubMain {
     private static func waited<Value: Sendable>(
         _ body: @escaping @Sendable () async throws(Refusal) -> Value
     ) throws(Refusal) -> Value {
-        let done = DispatchSemaphore(value: 0)
+        // SAFETY: made before the task starts, destroyed after it has posted.
+        nonisolated(unsafe) let done = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+        sem_init(done, 0, 0)
+        defer {
+            sem_destroy(done)
+            done.deallocate()
+        }
         let result = Lock<Result<Value, Refusal>?>(nil)
         Task.detached {
             let outcome: Result<Value, Refusal>
@@ -80,9 +85,9 @@ enum HubMain {
                 outcome = .failure(error)
             }
             result.withLock { $0 = outcome }
-            done.signal()
+            sem_post(done)
         }
-        done.wait()
+        while sem_wait(done) != 0 {}
         return try result.withLock { $0! }.get()
     }
 }

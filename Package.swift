@@ -68,6 +68,7 @@ let package = Package(
         tests("Protocol", ["Wire", "Model"], exclude: ["Golden"]),
         tests("Contract", ["Store", "Ports", "Model", "CSQLite", "CPQ"]),
         tests("Crypto", ["Crypto"]),
+        tests("Vault", ["Vault", "Crypto", "Ports", "Model"]),
         tests("Tidy", []),
         tests("HTTPWire", ["Wire"]),
         tests("WebSocketWire", ["Wire", "Model"]),

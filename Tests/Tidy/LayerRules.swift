@@ -101,13 +101,15 @@ enum Layers {
         }
     }
 
-    /// Swift files that no target of Package.swift compiles.
+    /// Swift files that no target of Package.swift compiles. (What is in Tests/Fuzz, scripts/fuzz does.)
     static func deadFileRule(_ files: [TextFile], package: TextFile) -> [Violation] {
         let declared = Set(SwiftSource(package).literals.map(\.text))
         return files.filter { $0.ending == "swift" }.filter { file in
             let parts = file.path.split(separator: "/")
             switch parts.first {
             case "Sources": return module(of: file.path).map { !declared.contains($0) } ?? true
+            case "Tests" where parts.count == 3 && parts[1] == "Fuzz":
+                return !(file.name.hasSuffix("Fuzz.swift") && file.text.hasPrefix("// sources: "))
             case "Tests": return parts.count < 3 || !declared.contains(String(parts[1]))
             default: return false
             }

@@ -5,10 +5,13 @@
 import Model
 import Ports
 
-/// Which key is asked for.
+/// Which key is asked for. Data keys and organisation keys are asked for apart, so that a stored parent
+/// that is no organisation key, or the key itself, ends the search.
 enum KeyQuestion: Hashable, Sendable {
-    /// The one of that id, whatever its state.
-    case named(KeyID)
+    /// The organisation key of that id, whatever its state.
+    case organisation(KeyID)
+    /// The data key of that id, whatever its state.
+    case data(KeyID)
     /// The ACTIVE one of that purpose; `nil` is the organisation key.
     case active(KeyPurpose?)
 }

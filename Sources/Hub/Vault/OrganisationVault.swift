@@ -72,7 +72,7 @@ package final class OrganisationVault: BodyVault {
         var opened: [String] = []
         opened.reserveCapacity(sealed.count)
         for (name, body) in sealed {
-            let slot = KeyCache.Slot(organisation: name.organisation, question: .named(body.key))
+            let slot = KeyCache.Slot(organisation: name.organisation, question: .data(body.key))
             let key = try await keys.key(slot, self)
             guard let count = Envelope.plaintextBytes(body.bytes) else { throw .damaged }
             let bytes = try [UInt8](unsafeUninitializedCapacity: count) { (out, written) throws(VaultError) in
@@ -107,22 +107,35 @@ package final class OrganisationVault: BodyVault {
 
     private func key(_ slot: KeyCache.Slot) async throws(VaultError) -> UnwrappedKey {
         try await cache.key(slot) { () async throws(VaultError) in
-            let wrapped = switch slot.question {
-            case .named(let id): try await self.stored(id, slot.organisation)
-            case .active(let purpose): try await self.active(purpose, slot.organisation)
+            let organisation = slot.organisation
+            switch slot.question {
+            case .organisation(let id):
+                let key = try await self.stored(id, organisation)
+                guard key.parent == nil, key.purpose == nil else { throw .damaged }
+                return try self.wrappingKey.unwrap(key, in: organisation)
+            case .data(let id):
+                let key = try await self.stored(id, organisation)
+                guard let parent = key.parent, key.purpose != nil else { throw .damaged }
+                return try await self.key(.init(organisation: organisation, question: .organisation(parent)))
+                    .unwrap(key, in: organisation)
+            case .active(let purpose):
+                let id = try await self.active(purpose, organisation).id
+                return try await self.key(
+                    .init(organisation: organisation,
+                          question: purpose == nil ? .organisation(id) : .data(id)))
             }
-            return try await self.unwrap(wrapped, slot.organisation)
         }
     }
 
+    /// A stored key that may still be used.
     private func stored(_ id: KeyID, _ organisation: OrganisationID) async throws(VaultError)
         -> WrappedKey
     {
         // A destroyed key leaves a tombstone; one that was never there is a damaged reference.
         guard let key = try await asking({ () async throws(StoreError) in
             try await self.store.key(organisation, id)
-        }) else { throw .damaged }
-        guard key.id == id else { throw .damaged }
+        }), key.id == id else { throw .damaged }
+        guard key.state != .destroyed else { throw .keyGone }
         return key
     }
 
@@ -148,19 +161,6 @@ package final class OrganisationVault: BodyVault {
         return try await asking { () async throws(StoreError) in
             try await self.store.establishKey(organisation, fresh)
         }
-    }
-
-    private func unwrap(_ wrapped: WrappedKey, _ organisation: OrganisationID)
-        async throws(VaultError) -> UnwrappedKey
-    {
-        guard wrapped.state != .destroyed else { throw .keyGone }
-        // Organisation keys have no purpose and hang on the master; data keys have one and a parent.
-        guard (wrapped.parent == nil) == (wrapped.purpose == nil) else { throw .damaged }
-        guard let parent = wrapped.parent else {
-            return try wrappingKey.unwrap(wrapped, in: organisation)
-        }
-        let parentKey = try await key(KeyCache.Slot(organisation: organisation, question: .named(parent)))
-        return try parentKey.unwrap(wrapped, in: organisation)
     }
 
     private func asking<Value>(_ question: () async throws(StoreError) -> Value)

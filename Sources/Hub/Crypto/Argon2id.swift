@@ -38,6 +38,13 @@ package struct Argon2id: Sendable, Hashable {
             + "$\(Self.unpadded(salt))$\(Self.unpadded(hash))"
     }
 
+    /// A hash that no password has, to compute against when there is no account.
+    package var decoy: String {
+        "$argon2id$v=19$m=\(memoryKibibytes),t=\(passes),p=\(lanes)"
+            + "$\(Self.unpadded([UInt8](repeating: 0, count: Self.saltBytes)))"
+            + "$\(Self.unpadded([UInt8](repeating: 0, count: Self.hashBytes)))"
+    }
+
     /// Whether `phc` is the hash of the password. A text that is no such hash verifies nothing.
     package static func verify(_ password: String, _ phc: String) -> Bool {
         guard let parsed = parse(phc),

@@ -39,9 +39,9 @@ package enum ProtocolCodec {
     // MARK: The hub's side
 
     /// Gives the frames of one WebSocket message to `each`, in order, with an error in the place of
-    /// every frame that cannot be accepted. Reply to an error with `error.reply` and the id 0 when
-    /// `error.id` is `nil`; after one that `isFatal`, nothing more comes and the connection must be closed with
-    /// `error.closeCode`. `message` is only read during the call.
+    /// every frame that cannot be accepted. Reply to an error with `error.reply`, and with the id 0
+    /// when `error.id` is `nil`; after one that `isFatal`, nothing more comes and the connection
+    /// must be closed with `error.closeCode`. `message` is only read during the call.
     package static func decodeClientFrames(
         from message: UnsafeRawBufferPointer, _ encoding: Encoding,
         each: (Result<ClientFrame, DecodeError>) -> Void

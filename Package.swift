@@ -71,6 +71,7 @@ let package = Package(
         tests("Vault", ["Vault", "Crypto", "Ports", "Model"]),
         tests("Identity", ["Identity", "Store", "Crypto", "Wire", "Ports", "Model"]),
         tests("Tidy", []),
+        tests("Loop", ["Loop", "Ports"]),
         tests("HTTPWire", ["Wire"]),
         tests("WebSocketWire", ["Wire", "Model"]),
     ]

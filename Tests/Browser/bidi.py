@@ -26,6 +26,11 @@ KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Backspace": "\ue003", "Tab": "\u
         "Control": "\ue009", "Alt": "\ue00a", "ArrowUp": "\ue013", "ArrowDown": "\ue015"}
 
 
+# Visible, and containing the text where one is given.
+SHOWS = """((element, text) => element.checkVisibility({visibilityProperty: true})
+  && (text === null || element.textContent.includes(text)))"""
+
+
 class BrowserError(Exception):
     """The browser refused a command, a script threw, or a condition did not come true."""
 
@@ -66,8 +71,9 @@ class Browser:
             await self.command("session.new", {"capabilities": {"alwaysMatch": {}}})
         await self.command("session.subscribe", {"events": ["log.entryAdded"]})
         await self.command("script.addPreloadScript", {"functionDeclaration": WATCH})
-        tree = await self.command("browsingContext.getTree", {})
-        self._context = tree["contexts"][0]["context"]
+        # A page of its own: in the first one, Firefox's address bar holds the focus for ever.
+        self._context = (await self.command("browsingContext.create", {"type": "tab"}))["context"]
+        await self.command("browsingContext.activate", {"context": self._context})
         await self.size(1280, 800)
 
     async def close(self):
@@ -126,27 +132,53 @@ class Browser:
     async def see(self, selector, text=None, seconds=15):
         """Waits until an element is visible that matches and contains the text."""
         what = selector if text is None else f"{selector} with “{text}”"
-        await self.until(what, """(selector, text) => [...document.querySelectorAll(selector)].some((element) =>
-          element.checkVisibility({visibilityProperty: true}) && (text === null || element.textContent.includes(text)))""",
+        await self.until(what, f"""(selector, text) =>
+          [...document.querySelectorAll(selector)].some((element) => {SHOWS}(element, text))""",
                          selector, text, seconds=seconds)
 
     async def gone(self, selector, seconds=15):
         """Waits until nothing visible matches."""
-        await self.until(f"the end of {selector}", """(selector) => ![...document.querySelectorAll(selector)]
-          .some((element) => element.checkVisibility({visibilityProperty: true}))""", selector, seconds=seconds)
+        await self.until(f"the end of {selector}", f"""(selector) =>
+          ![...document.querySelectorAll(selector)].some((element) => {SHOWS}(element, null))""",
+                         selector, seconds=seconds)
 
     async def texts(self, selector):
         return await self.evaluate(
             "(selector) => [...document.querySelectorAll(selector)].map((element) => element.textContent)",
             selector)
 
+    @contextlib.asynccontextmanager
+    async def hidden(self):
+        """Another tab is in front for a while."""
+        other = await self.command("browsingContext.create", {"type": "tab"})
+        try:
+            await self.command("browsingContext.activate", {"context": other["context"]})
+            await self.until("being hidden", "() => document.visibilityState === 'hidden'")
+            yield
+        finally:
+            await self.command("browsingContext.close", {"context": other["context"]})
+            await self.command("browsingContext.activate", {"context": self._context})
+
+    @contextlib.asynccontextmanager
+    async def second_page(self):
+        """Within, this is another tab of the same browser; at the end it is closed."""
+        first = self._context
+        self._context = (await self.command("browsingContext.create", {"type": "tab"}))["context"]
+        try:
+            await self.size(1280, 800)
+            yield
+        finally:
+            await self.command("browsingContext.close", {"context": self._context})
+            self._context = first
+            await self.command("browsingContext.activate", {"context": self._context})
+
     # ------------------------------------------------------------ hands
 
     async def click(self, selector, text=None, seconds=15):
         """Clicks the middle of the first visible element that matches, once it can be hit."""
-        point = await self.until(f"{selector} “{text or ''}” to click", """(selector, text) => {
-          const element = [...document.querySelectorAll(selector)].find((candidate) =>
-            candidate.checkVisibility({visibilityProperty: true}) && (text === null || candidate.textContent.includes(text)));
+        what = selector if text is None else f"{selector} with “{text}”"
+        point = await self.until(f"{what} to click", f"(selector, text) => {{ const shows = {SHOWS};" + """
+          const element = [...document.querySelectorAll(selector)].find((one) => shows(one, text));
           if (!element) return null;
           element.scrollIntoView({block: 'nearest'});
           const box = element.getBoundingClientRect();
@@ -210,11 +242,13 @@ class Browser:
 async def _start_firefox(folder):
     profile = pathlib.Path(folder, "profile")
     profile.mkdir()
+    # Headless windows never get the focus of a window system; this makes the page believe that it has it.
+    (profile / "user.js").write_text('user_pref("focusmanager.testmode", true);\n')
     log = open(pathlib.Path(folder, "log"), "w+b")
     process = subprocess.Popen(
         ["firefox-esr", "--headless", "--no-remote", "--profile", str(profile),
          "--remote-debugging-port", "0"],
-        stdout=log, stderr=log, start_new_session=True, env={**os.environ, "MOZ_DISABLE_CONTENT_SANDBOX": "1"})
+        stdout=log, stderr=log, start_new_session=True)
     address = await _printed(process, log.name, rb"WebDriver BiDi listening on (ws://\S+)")
     return process, await websockets.connect(address + "/session", max_size=None, ping_interval=None)
 

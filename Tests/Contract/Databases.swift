@@ -44,6 +44,8 @@ enum Database: String, CaseIterable, Sendable, CustomTestStringConvertible {
                 if PostgresServer.isRequired { Issue.record("HUB_TEST_POSTGRES is not set") }
                 try Test.cancel("HUB_TEST_POSTGRES is not set; see scripts/with-postgres")
             }
+            await PostgresServer.places.enter()
+            defer { PostgresServer.places.leave() }
             let schema = try server.makeSchema()
             defer { server.dropSchema(schema) }
             try await body(Place(location: .postgres(url: server.url(schema: schema)), folder: nil))

@@ -2,6 +2,7 @@
 
 import CPQ
 import Glibc
+import Ports
 
 struct PostgresServer: Sendable {
     let url: String
@@ -12,6 +13,9 @@ struct PostgresServer: Sendable {
     static var isRequired: Bool {
         getenv("HUB_REQUIRE_POSTGRES").map { String(cString: $0) == "1" } ?? false
     }
+
+    /// All tests run at once, but a server has only so many connections.
+    static let places = Gate(places: 12)
 
     /// The server's URL with a search path of one schema.
     func url(schema: String) -> String {
@@ -42,5 +46,36 @@ struct PostgresServer: Sendable {
             throw Fault(String(cString: PQerrorMessage(connection)))
         }
         return (0..<PQntuples(result)).map { String(cString: PQgetvalue(result, $0, 0)) }
+    }
+}
+
+/// Lets so many in at once; the others wait in line.
+final class Gate: Sendable {
+    private let state: Lock<(free: Int, waiting: [CheckedContinuation<Void, Never>])>
+    init(places: Int) { state = Lock((places, [])) }
+
+    func enter() async {
+        await withCheckedContinuation { continuation in
+            let isIn = state.withLock { state in
+                if state.free > 0 {
+                    state.free -= 1
+                    return true
+                }
+                state.waiting.append(continuation)
+                return false
+            }
+            if isIn { continuation.resume() }
+        }
+    }
+
+    func leave() {
+        let next: CheckedContinuation<Void, Never>? = state.withLock { state in
+            if state.waiting.isEmpty {
+                state.free += 1
+                return nil
+            }
+            return state.waiting.removeFirst()
+        }
+        next?.resume()
     }
 }

@@ -4,7 +4,8 @@
 /** @typedef {string | number | boolean | null | undefined | ((event: any) => void)} Attribute */
 
 /**
- * An element. `class` and other attributes by name (true: present, false or null: absent), listeners as
+ * An element. `class` and other attributes by name (true: present, false or null: absent),
+ * listeners as
  * `onclick` and the like. There is no way to give a style or markup.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -58,7 +59,8 @@ function nodes(children) {
 const shown = new WeakMap();
 
 /**
- * Makes an element's children the rows, keeping the nodes of rows that did not change: focus, selection
+ * Makes an element's children the rows, keeping the nodes of rows that did not change: focus,
+ * selection
  * and scroll anchors survive.
  * @param {Element} parent
  * @param {Row[]} rows
@@ -87,7 +89,8 @@ export function reconcile(parent, rows) {
 }
 
 /**
- * Runs `draw` once, soon, however often it is asked for. Not tied to frames: hidden pages have none.
+ * Runs `draw` once, soon, however often it is asked for. Not tied to frames: hidden pages have
+ * none.
  * @param {() => void} draw
  * @returns {() => void}
  */

@@ -1,5 +1,5 @@
-// Runs before the first paint, so that a chosen theme does not flash in late. A classic script: modules
-// wait for the document. The choice itself is made in theme.js.
+// Runs before the first paint, so that a chosen theme does not flash in late. A classic script:
+// modules wait for the document. The choice itself is made in theme.js.
 'use strict';
 try {
   const theme = localStorage.getItem('hub.theme');

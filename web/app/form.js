@@ -32,11 +32,12 @@ let lastID = 0;
  * @returns {Field}
  */
 export function textField(options) {
-  const { name, label, type = 'text', autocomplete = 'off', hint, value, optional = false } = options;
+  const { name, label, type = 'text', autocomplete = 'off', optional = false } = options;
   const id = `field-${++lastID}`;
   const error = h('p', { class: 'field-error', id: `${id}-error` });
   const input = h('input', {
-    id, name, type, autocomplete, value, maxlength: options.maxlength ?? 320, class: 'input',
+    id, name, type, autocomplete, value: options.value, maxlength: options.maxlength ?? 320,
+    class: 'input',
     'aria-describedby': `${id}-error ${id}-hint`, 'aria-required': !optional && 'true',
     autocapitalize: type === 'email' ? 'none' : null, spellcheck: 'false',
     oninput: () => field.fail(''),
@@ -45,7 +46,7 @@ export function textField(options) {
   const element = h('div', { class: 'field' },
     h('label', { for: id }, label, optional && h('span', { class: 'optional' }, ' (optional)')),
     isSecret ? h('div', { class: 'secret' }, input, revealButton(input)) : input,
-    h('p', { class: 'field-hint', id: `${id}-hint` }, hint ?? ''), error);
+    h('p', { class: 'field-hint', id: `${id}-hint` }, options.hint ?? ''), error);
   /** @type {Field} */
   const field = {
     name, element,
@@ -93,7 +94,7 @@ export function emailError(value) {
 
 /** @param {string} value @returns {string} */
 export function newPasswordError(value) {
-  return [...value].length >= 10 ? '' : 'Use at least 10 characters.';
+  return [...value].length >= 8 ? '' : 'Use at least 8 characters.';
 }
 
 /**
@@ -146,13 +147,15 @@ export function makeForm({ fields, content, action, submit, cancel }) {
 function showError(error, fields, problem) {
   const named = error.details.find(({ name }) => name === 'field')?.value;
   const field = fields.find(({ name }) => name === named);
-  const text = errorText(error);
   if (field) {
+    // The hub says "name: problem"; beside the field its name is clear.
+    const problem = error.message.replace(`${field.name}: `, '');
+    const text = `${problem.charAt(0).toLocaleUpperCase()}${problem.slice(1)}.`;
     field.fail(text);
     field.focus();
     announce(text);
   } else {
-    fill(problem, icon('alert'), text);
+    fill(problem, icon('alert'), errorText(error));
     if (error.slug === 'bad_credentials') fields.find(({ name }) => name === 'password')?.focus();
   }
 }

@@ -1,5 +1,5 @@
-// The start: decides between setting up, accepting an invitation, signing in and the chat, and goes back
-// and forth between them.
+// The start: decides between setting up, accepting an invitation, signing in and the chat, and
+// goes back and forth between them.
 
 import { asHubError, HubAccount } from '../sdk/index.js';
 import { showChat } from './chat/chat.js';
@@ -19,6 +19,16 @@ const account = new HubAccount();
  * @type {() => void}
  */
 let leave = () => {};
+
+/**
+ * Ends that signing in again does not heal, by close code.
+ * @type {Record<number, string>}
+ */
+const finalTexts = {
+  4502: 'The encryption key of your organisation has been withdrawn. Ask an administrator.',
+  4503: 'This page and the hub do not understand each other. Reloading may help.',
+  4504: 'The hub has been updated. Reload the page to go on.',
+};
 
 /** @param {HTMLElement} page */
 function show(page) {
@@ -42,14 +52,18 @@ function enter() {
 function chat() {
   show(h('div'));
   leave = showChat(root, account, {
-    onSignedOut: async (why) => {
-      if (why === 'chosen') {
+    onSignedOut: async ({ isChosen, code }) => {
+      if (!isChosen && code in finalTexts) {
+        show(problemCard(finalTexts[code], () => location.reload(), 'Reload'));
+        return;
+      }
+      if (isChosen) {
         dropAll('hub.draft.');
         await account.signOut().catch(() => {});
       }
       account.signedIn = null;
       history.replaceState(null, '', location.pathname);
-      signIn(why === 'chosen' ? '' : 'You have been signed out. Sign in to go on.');
+      signIn(isChosen ? '' : 'You have been signed out. Sign in to go on.');
     },
     onSwitched: chat,
   });
@@ -74,8 +88,9 @@ async function resume() {
 
 function route() {
   const [, kind, token] = /^#(setup|invite)=([^&]+)$/u.exec(location.hash) ?? [];
-  if (kind === 'setup') show(showSetUp(account, { token: decodeURIComponent(token), onDone: enter }));
-  else if (kind === 'invite') showInvite(decodeURIComponent(token));
+  const secret = decodeURIComponent(token ?? '');
+  if (kind === 'setup') show(showSetUp(account, { token: secret, onDone: enter }));
+  else if (kind === 'invite') showInvite(secret);
   else void resume();
 }
 

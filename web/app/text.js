@@ -6,17 +6,18 @@ import { h } from './dom.js';
 const linkPattern = /\bhttps?:\/\/[^\s<>"'`]+/giu;
 const trailing = /[.,;:!?…*_~]+$/u;
 
-/** @param {string} text @returns {Node[]} */
-export function messageNodes(text) {
+/** @param {string} message @returns {Node[]} */
+export function messageNodes(message) {
   /** @type {Node[]} */
   const out = [];
   // Odd parts stand between fences; an unclosed fence is text.
-  const parts = text.split(/^```[^\n]*\n?/mu);
+  const parts = message.split(/^```[^\n]*\n?/mu);
   const isClosed = parts.length % 2 === 1;
-  if (!isClosed) return inlineNodes(text);
+  if (!isClosed) return inlineNodes(message);
   parts.forEach((part, index) => {
-    if (index % 2 === 1) out.push(h('pre', { tabindex: 0 }, h('code', {}, part.replace(/\n$/u, ''))));
-    else if (part.trim() !== '') out.push(...inlineNodes(part.replace(/^\n|\n$/gu, '')));
+    const text = part.replace(/^\n|\n$/gu, '');
+    if (index % 2 === 1) out.push(h('pre', { tabindex: 0 }, h('code', {}, text)));
+    else if (text.trim() !== '') out.push(...inlineNodes(text));
   });
   return out;
 }

@@ -1,5 +1,5 @@
-// The hub's HTTP API for browsers: signing in, refreshing, invitations, logins. The refresh token is an
-// HTTP-only cookie that scripts never see; access tokens live in memory only.
+// The hub's HTTP API for browsers: signing in, refreshing, invitations, logins. The refresh token
+// is an HTTP-only cookie that scripts never see; access tokens live in memory only.
 
 import { HubError } from './codes.js';
 
@@ -25,7 +25,10 @@ import { HubError } from './codes.js';
  */
 /** @typedef {{id: string, link: string, token: string, expires_at_ms: string}} Invitation */
 /** @typedef {{organisation: Organisation, role: Role, expires_at_ms: string}} InvitationFacts */
-/** @typedef {{email: string, password: string, first_name: string, last_name: string, remember: boolean}} NewAccount */
+/**
+ * @typedef {{email: string, password: string, first_name: string, last_name: string, remember:
+ *   boolean}} NewAccount
+ */
 
 const requestTimeoutMs = 20_000;
 
@@ -96,7 +99,10 @@ export class HubAccount {
     return this.#request('POST', 'invitations/look-up', { token });
   }
 
-  /** @param {{role: Role, uses: number, expires_in_hours: number}} facts @returns {Promise<Invitation>} */
+  /**
+   * @param {{role: Role, uses: number, expires_in_hours: number}} facts
+   * @returns {Promise<Invitation>}
+   */
   invite(facts) {
     return this.#authorised('POST', 'invitations', facts);
   }
@@ -129,7 +135,13 @@ export class HubAccount {
     return this.#request(method, path, body, this.signedIn?.access_token);
   }
 
-  /** @param {string} method @param {string} path @param {object} [body] @param {string} [token] @returns {Promise<any>} */
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @param {string} [token]
+   * @returns {Promise<any>}
+   */
   async #request(method, path, body, token) {
     /** @type {Record<string, string>} */
     const headers = {};
@@ -139,26 +151,24 @@ export class HubAccount {
     let response;
     /** @type {any} */
     let answer = null;
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), requestTimeoutMs);
     try {
       response = await this.fetch(`${this.base}/api/v1/${path}`, {
         method, headers, body: body && JSON.stringify(body), credentials: 'same-origin',
-        cache: 'no-store', signal: timeoutSignal(requestTimeoutMs),
+        cache: 'no-store', signal: abort.signal,
       });
       const text = await response.text();
       if (text !== '') answer = JSON.parse(text);
     } catch {
-      throw new HubError({ slug: 'network', message: 'the hub cannot be reached', retryable: true });
+      const message = 'the hub cannot be reached';
+      throw new HubError({ slug: 'network', message, retryable: true });
+    } finally {
+      clearTimeout(timer);
     }
     if (response.ok) return answer;
     throw httpError(response, answer?.error);
   }
-}
-
-/** @param {number} milliseconds @returns {AbortSignal} */
-function timeoutSignal(milliseconds) {
-  const abort = new AbortController();
-  setTimeout(() => abort.abort(), milliseconds);
-  return abort.signal;
 }
 
 /** @param {Response} response @param {any} error @returns {HubError} */
@@ -168,6 +178,7 @@ function httpError(response, error) {
     return new HubError({ ...error, retryAfterMs: error.retry_after_ms || retryAfterMs });
   }
   return new HubError({
-    slug: 'network', message: `HTTP ${response.status}`, retryable: response.status >= 500, retryAfterMs,
+    slug: 'network', message: `HTTP ${response.status}`, retryAfterMs,
+    retryable: response.status >= 500,
   });
 }

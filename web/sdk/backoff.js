@@ -1,5 +1,5 @@
-// Exponential backoff with full jitter: the wait is uniform between 0 and a ceiling that doubles, so
-// that many clients that lost the hub together do not come back together.
+// Exponential backoff with full jitter: the wait is uniform between 0 and a ceiling that doubles,
+// so that many clients that lost the hub together do not come back together.
 
 /** Ceiling of the first wait. Lower: faster return from short faults, more load on a sick hub. */
 export const firstCeilingMs = 500;

@@ -1,5 +1,6 @@
-// The hub's client: keeps one connection alive for as long as it is wanted, and everything that hangs on
-// it: token, subscriptions, outbox, presence. Applications use this class; see README.md.
+// The hub's client: keeps one connection alive for as long as it is wanted, and everything that
+// hangs on it: token, subscriptions, outbox, presence. Applications use this class; see
+// README.md.
 
 import { asHubError, closeAction, closeSlugs, HubError } from './codes.js';
 import { fullJitterMs } from './backoff.js';
@@ -50,8 +51,10 @@ export class HubClient extends Emitter {
   /**
    * @param {object} options
    * @param {string} options.url ws: or wss: address of the hub
-   * @param {() => Promise<import('./tokens.js').Token>} options.getToken a new access token at each call
-   * @param {string} [options.outbox] name under which unsent messages survive a reload, one per account
+   * @param {() => Promise<import('./tokens.js').Token>} options.getToken a new access token at
+   *   each call
+   * @param {string} [options.outbox] name under which unsent messages survive a reload, one per
+   *   account
    *   and organisation; absent: they are kept in memory
    * @param {import('./environment.js').Environment} [options.environment] for tests
    */
@@ -223,10 +226,15 @@ export class HubClient extends Emitter {
     this.#wait(action, retryAfterMs, slug);
   }
 
-  /** @param {import('./codes.js').CloseAction} action @param {number} atLeastMs @param {string} slug */
+  /**
+   * @param {import('./codes.js').CloseAction} action
+   * @param {number} atLeastMs
+   * @param {string} slug
+   */
   #wait(action, atLeastMs, slug) {
     const { now, random } = this.environment;
-    // "At once" holds for the first time; a hub that keeps sending us away is left alone for longer.
+    // "At once" holds for the first time; a hub that keeps sending us away is left alone for
+    // longer.
     const spreadMs = action !== 'backoff' && this.#attempt === 0
       ? Math.floor(random() * (action === 'resume' ? resumeSpreadMs : 100))
       : fullJitterMs(this.#attempt, random);
@@ -252,8 +260,13 @@ export class HubClient extends Emitter {
 
   /** @param {import('./environment.js').Signal} signal */
   #signalled(signal) {
-    if (this.state.name === 'ready') this.#connection?.probe();
-    else if (signal !== 'offline') this.retryNow();
+    if (this.state.name === 'ready') {
+      this.#connection?.probe();
+      // Another tab may have been closed since, and left something to be sent.
+      this.outbox.resume();
+    } else if (signal !== 'offline') {
+      this.retryNow();
+    }
   }
 
   /** @param {string} name @param {any} body */

@@ -79,8 +79,10 @@ export function closeAction(code) {
 export class HubError extends Error {
   /**
    * @param {object} facts
-   * @param {number} [facts.code] of the table above; 0 where the hub was not reached or did not answer
-   * @param {string} facts.slug as in the table, or `connection_lost`, `timeout`, `stopped`, `network`
+   * @param {number} [facts.code] of the table above; 0 where the hub was not reached or did not
+   *   answer
+   * @param {string} facts.slug as in the table, or `connection_lost`, `timeout`, `stopped`,
+   *   `network`
    * @param {string} [facts.message]
    * @param {boolean} [facts.retryable] the same request may succeed later
    * @param {number} [facts.retryAfterMs]

@@ -1,5 +1,6 @@
-// One WebSocket: commands with ids and timeouts, their replies, pushes, and the heartbeat that notices
-// a dead link. It connects once and ends once; coming back is the client's affair (client.js).
+// One WebSocket: commands with ids and timeouts, their replies, pushes, and the heartbeat that
+// notices a dead link. It connects once and ends once; coming back is the client's affair
+// (client.js).
 
 import { asHubError, HubError } from './codes.js';
 import { decodeFrames, encodeCommand, replyName, subprotocol } from './protocol.js';
@@ -26,7 +27,8 @@ const wakePongTimeoutMs = 3_000;
  * @property {((reply: any) => void) | undefined} onReply
  */
 /**
- * `onReply` runs before the frames that follow the reply are looked at, which a promise cannot promise:
+ * `onReply` runs before the frames that follow the reply are looked at, which a promise cannot
+ * promise:
  * what arrived in the same message would come first.
  * @template R
  * @typedef {{timeoutMs?: number, onReply?: (reply: R) => void}} RequestOptions

@@ -1,5 +1,5 @@
-// Typed events for the classes of the SDK. A listener that throws does not disturb the others or the
-// protocol: its error surfaces on its own, as an uncaught one.
+// Typed events for the classes of the SDK. A listener that throws does not disturb the others or
+// the protocol: its error surfaces on its own, as an uncaught one.
 
 /** @template {Record<string, any>} M The events by name with what each carries. */
 export class Emitter {

@@ -1,5 +1,5 @@
-// What the SDK needs from the world: time, randomness, sockets, HTTP and the page's signals. Tests pass
-// their own; browserEnvironment() makes the real one.
+// What the SDK needs from the world: time, randomness, sockets, HTTP and the page's signals.
+// Tests pass their own; browserEnvironment() makes the real one.
 
 /**
  * The part of a WebSocket that the SDK uses.

@@ -1,5 +1,6 @@
-// A window into a channel's log for showing it: a contiguous stretch of events that grows at both ends
-// and is cut at the far one, live while it includes the newest, with the messages still on their way.
+// A window into a channel's log for showing it: a contiguous stretch of events that grows at both
+// ends and is cut at the far one, live while it includes the newest, with the messages still on
+// their way.
 
 import { asHubError } from './codes.js';
 import { Emitter } from './emitter.js';

@@ -1,7 +1,7 @@
-// Where unsent messages survive a reload: IndexedDB, shared by the tabs of one browser, or memory where
-// that is denied (private windows, other runtimes). Each entry belongs to one tab; a tab that is gone
-// leaves its entries to the next that asks. Should two tabs ever send the same entry, its idempotency
-// key keeps it from appearing twice.
+// Where unsent messages survive a reload: IndexedDB, shared by the tabs of one browser, or memory
+// where that is denied (private windows, other runtimes). Each entry belongs to one tab; a tab
+// that is gone leaves its entries to the next that asks. Should two tabs ever send the same
+// entry, its idempotency key keeps it from appearing twice.
 
 /**
  * An unsent message.
@@ -15,7 +15,8 @@
  */
 /**
  * @typedef {object} OutboxStore
- * @property {() => Promise<StoredEntry[]>} claim entries without a living owner become ours, in order
+ * @property {() => Promise<StoredEntry[]>} claim entries without a living owner become ours, in
+ *   order
  * @property {(entry: StoredEntry) => Promise<void>} put
  * @property {(key: string) => Promise<void>} remove
  * @property {() => Promise<void>} clear
@@ -41,16 +42,27 @@ export function memoryStore() {
 export async function openOutboxStore(name, owner) {
   try {
     const database = await openDatabase(name);
-    const release = await holdLock(`${name} ${owner}`);
-    return indexedStore(database, name, owner, release);
+    const end = await showLife(`${name} ${owner}`);
+    return indexedStore(database, name, owner, end);
   } catch {
     return memoryStore();
   }
 }
 
-/** @param {IDBDatabase} database @param {string} name @param {string} owner @param {() => void} release @returns {OutboxStore} */
-function indexedStore(database, name, owner, release) {
-  /** @template T @param {IDBTransactionMode} mode @param {(entries: IDBObjectStore) => IDBRequest<T>} use @returns {Promise<T>} */
+/**
+ * @param {IDBDatabase} database
+ * @param {string} name
+ * @param {string} owner
+ * @param {() => void} end
+ * @returns {OutboxStore}
+ */
+function indexedStore(database, name, owner, end) {
+  /**
+   * @template T
+   * @param {IDBTransactionMode} mode
+   * @param {(entries: IDBObjectStore) => IDBRequest<T>} use
+   * @returns {Promise<T>}
+   */
   const transact = (mode, use) => new Promise((resolve, reject) => {
     const transaction = database.transaction('entries', mode);
     const request = use(transaction.objectStore('entries'));
@@ -77,7 +89,7 @@ function indexedStore(database, name, owner, release) {
     clear: () => transact('readwrite', (entries) => entries.clear()),
     close: () => {
       database.close();
-      release();
+      end();
     },
   };
 }
@@ -95,12 +107,30 @@ function openDatabase(name) {
 }
 
 /**
- * Holds a lock for the life of the tab, as a sign of life.
+ * Holds a lock for as long as the page is alive. A page that the browser has put away for the way
+ * back
+ * would keep the lock, frozen: it lets go, and takes the lock again when it is shown.
  * @param {string} name
- * @returns {Promise<() => void>}
+ * @returns {Promise<() => void>} lets go for good
  */
+async function showLife(name) {
+  if (!hasLocks()) return () => {};
+  let release = await holdLock(name);
+  const hide = () => release();
+  const show = (/** @type {PageTransitionEvent} */ event) => {
+    if (event.persisted) void holdLock(name).then((next) => void (release = next));
+  };
+  window.addEventListener('pagehide', hide);
+  window.addEventListener('pageshow', show);
+  return () => {
+    window.removeEventListener('pagehide', hide);
+    window.removeEventListener('pageshow', show);
+    release();
+  };
+}
+
+/** @param {string} name @returns {Promise<() => void>} */
 function holdLock(name) {
-  if (!hasLocks()) return Promise.resolve(() => {});
   return new Promise((held, failed) => {
     navigator.locks.request(name, () => new Promise((release) => {
       held(() => release(undefined));

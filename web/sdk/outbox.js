@@ -8,7 +8,8 @@ import { Emitter } from './emitter.js';
 /** @typedef {import('./outbox-store.js').StoredEntry} StoredEntry */
 /** @typedef {import('./types.js').Posted} Posted */
 /**
- * pending: waits for a connection or its turn; sending; sent: durable at `posted`; failed: refused for
+ * pending: waits for a connection or its turn; sending; sent: durable at `posted`; failed:
+ * refused for
  * good, until retried or discarded.
  * @typedef {'pending' | 'sending' | 'sent' | 'failed' | 'discarded'} OutboxState
  */
@@ -192,8 +193,8 @@ export class Outbox extends Emitter {
   /** @param {OutboxEntry} entry @param {HubError} error */
   #refused(entry, error) {
     entry.error = error;
-    // Whether an unanswered post was carried out is unknown: asking again with the same key tells. A
-    // token that ended is renewed by the connection.
+    // Whether an unanswered post was carried out is unknown: asking again with the same key
+    // tells. A token that ended is renewed by the connection.
     if (error.retryable || error.slug === 'token_expired') {
       this.#become(entry, 'pending');
       const isLink = error.slug === 'connection_lost';

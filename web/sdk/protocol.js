@@ -1,6 +1,6 @@
-// The JSON encoding of protocol 1 (subprotocol hub.v1.json): commands to text, text to checked values.
-// The tables restate docs/hub.v1.proto; fields and alternatives not listed here are ignored, absent
-// ones get their default, wrong types are refused.
+// The JSON encoding of protocol 1 (subprotocol hub.v1.json): commands to text, text to checked
+// values. The tables restate docs/hub.v1.proto; fields and alternatives not listed here are
+// ignored, absent ones get their default, wrong types are refused.
 
 /** @typedef {import('./types.js').Commands} Commands */
 
@@ -170,7 +170,12 @@ function message(type, value) {
   return out;
 }
 
-/** @param {string} type @param {any} value undefined or null: the default @param {string} name @returns {any} */
+/**
+ * @param {string} type
+ * @param {any} value undefined or null: the default
+ * @param {string} name
+ * @returns {any}
+ */
 function field(type, value, name) {
   const scalar = { string: '', bool: false }[type];
   if (scalar !== undefined) {
@@ -180,7 +185,8 @@ function field(type, value, name) {
   if (type === 'u32' || type === 'u64') return integer(value ?? 0, name);
   if (type === 'epoch') return epoch(value ?? '0', name);
   if (type.startsWith('enum ')) {
-    // An enum value newer than this client may come as a number; it is then unknown, like a new name.
+    // An enum value newer than this client may come as a number; it is then unknown, like a new
+    // name.
     return typeof value === 'string' ? value : type.slice(5);
   }
   return message(type, value ?? {});

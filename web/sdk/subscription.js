@@ -1,5 +1,6 @@
-// One channel's live events, in sequence, each once: across reconnects by position, across gaps by
-// pages of history. Whatever order pushes, pages and reconnects come in, `events` never shows a hole.
+// One channel's live events, in sequence, each once: across reconnects by position, across gaps
+// by pages of history. Whatever order pushes, pages and reconnects come in, `events` never shows
+// a hole.
 
 import { asHubError } from './codes.js';
 import { fullJitterMs } from './backoff.js';
@@ -10,7 +11,8 @@ import { Emitter } from './emitter.js';
 /**
  * @typedef {object} SubscriptionEvents
  * @property {Event[]} events new ones, oldest first; each sequence is one above its predecessor's
- * @property {Position} reset what was delivered cannot be continued (the log was begun anew, or more
+ * @property {Position} reset what was delivered cannot be continued (the log was begun anew, or
+ *   more
  *   was missed than is worth fetching); live events follow from this position, load history anew
  * @property {{code: number, slug: string}} ended the hub ended it for good
  * @property {SubscriptionState} state

@@ -99,8 +99,8 @@ export class Tokens {
       await this.onRenewed(token);
       this.#schedule();
     } catch (error) {
-      // The hub closes the connection with 4200 when the token ends; until then, try again. A refusal
-      // that is final surfaces there, with the connection.
+      // The hub closes the connection with 4200 when the token ends; until then, try again. A
+      // refusal that is final surfaces there, with the connection.
       if (asHubError(error).retryable) {
         this.#renewIn(1_000 + fullJitterMs(this.#failures++, this.environment.random));
       }

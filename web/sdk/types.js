@@ -70,7 +70,10 @@
  * @property {Position} head
  * @property {{from: number, to: number} | undefined} gap
  */
-/** @typedef {{channel: string, position: Position, event: string, at_ms: number, duplicate: boolean}} Posted */
+/**
+ * @typedef {{channel: string, position: Position, event: string, at_ms: number, duplicate:
+ *   boolean}} Posted
+ */
 /** @typedef {{channel: string, epoch: string, events: Event[], more: boolean}} HistoryPage */
 /** @typedef {{channel: string, epoch: string, events: Event[]}} Events */
 /** @typedef {{channel: string, account: string, active: boolean}} TypingChanged */

@@ -1,4 +1,5 @@
-// Who types where: others as the hub says it, until it runs out; ourselves without repeating too often.
+// Who types where: others as the hub says it, until it runs out; ourselves without repeating too
+// often.
 
 /** "Typing" is shown this long unless repeated; the hub's own rule. */
 const shownMs = 6_000;

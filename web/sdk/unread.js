@@ -64,7 +64,8 @@ export class Unread {
         channel: id, after: read, limit: exactMax,
       });
       if (page.epoch !== channel.head.epoch) return;
-      const found = page.events.filter((event) => counts(event, self)).map(({ sequence }) => sequence);
+      const found = page.events.filter((event) => counts(event, self))
+        .map(({ sequence }) => sequence);
       const last = page.events.at(-1)?.sequence ?? read;
       this.#known.set(id, [...found, ...late.filter((sequence) => sequence > last)]);
       this.onChange(channel);

@@ -1,5 +1,5 @@
-// What a chat shows of an organisation, kept current: channels with unread counts, people, presence,
-// typing. It subscribes to every joined channel, so that counts and open views agree.
+// What a chat shows of an organisation, kept current: channels with unread counts, people,
+// presence, typing. It subscribes to every joined channel, so that counts and open views agree.
 
 import { Emitter } from './emitter.js';
 import { Typing } from './typing.js';
@@ -83,10 +83,16 @@ export class Workspace extends Emitter {
 
   /** @param {string} id @returns {Promise<ChannelSummary>} */
   async join(id) {
-    return this.#take((await this.client.request('join', { channel: id })).channel);
+    const channel = this.#take((await this.client.request('join', { channel: id })).channel);
+    // Who joins did not miss what was said before.
+    this.unreadMessages.mark(channel, channel.head.sequence);
+    return channel;
   }
 
-  /** @param {{name: string, topic: string, kind: 'OPEN' | 'CLOSED'}} channel @returns {Promise<ChannelSummary>} */
+  /**
+   * @param {{name: string, topic: string, kind: 'OPEN' | 'CLOSED'}} channel
+   * @returns {Promise<ChannelSummary>}
+   */
   async create(channel) {
     return this.#take((await this.client.request('create_channel', channel)).channel);
   }
@@ -161,12 +167,15 @@ export class Workspace extends Emitter {
     const known = this.channels.get(summary.id);
     const isSameLog = known?.head.epoch === summary.head.epoch;
     const read = isSameLog ? Math.max(summary.read, known.read) : summary.read;
-    const head = isSameLog && known.head.sequence > summary.head.sequence ? known.head : summary.head;
+    const isAhead = isSameLog && known.head.sequence > summary.head.sequence;
+    const head = isAhead ? known.head : summary.head;
     const channel = Object.assign(known ?? {}, { ...summary, read, head });
     this.channels.set(channel.id, channel);
     if (channel.joined) {
       this.#follow(channel);
       void this.unreadMessages.lookUp(channel, this.account);
+    } else if (this.#followed.has(channel.id)) {
+      this.client.subscribe(channel.id).unsubscribe();
     }
     this.emit('channels', channel);
     return channel;
@@ -238,7 +247,9 @@ export class Workspace extends Emitter {
         this.emit('presence', null);
         break;
       case 'typing':
-        if (body.account !== this.account) this.typing.changed(body.channel, body.account, body.active);
+        if (body.account !== this.account) {
+          this.typing.changed(body.channel, body.account, body.active);
+        }
         break;
       case 'channel_added':
         this.#take(body.channel);

@@ -82,7 +82,7 @@ extension OpenError {
         if reason.contains("FATAL:") {
             return OpenError(
                 .refused, "PostgreSQL refuses the hub (\(reason))",
-                remedy: "check user, password and database name in the URL")
+                remedy: "check user, password and database name in the URL, and what the server allows")
         }
         return OpenError(.unreachable, "PostgreSQL cannot be used (\(reason))",
                          remedy: "check that it runs and that host and port in the URL are right")

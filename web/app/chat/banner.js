@@ -13,7 +13,8 @@ export function makeBanner({ client }) {
   const retry = h('button', {
     type: 'button', class: 'link-button', onclick: () => client.retryNow(),
   }, 'Try now');
-  const element = h('div', { class: 'banner', hidden: true }, icon('alert'), text, countdown, retry);
+  const element = h('div', { class: 'banner', hidden: true },
+    icon('alert'), text, countdown, retry);
   let lostAtMs = 0;
   let wasReady = false;
   let said = '';

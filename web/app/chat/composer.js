@@ -37,7 +37,8 @@ export function makeComposer(chat, channel, { onSent }) {
   /** @param {KeyboardEvent} event */
   function keyed(event) {
     // Enter also ends the composition of an input method; 229 is how older browsers say so.
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    const isComposing = event.isComposing || event.keyCode === 229;
+    if (event.key !== 'Enter' || event.shiftKey || isComposing) return;
     event.preventDefault();
     send();
   }
@@ -69,9 +70,8 @@ export function makeComposer(chat, channel, { onSent }) {
       chat.client.post(channel.id, text);
     } catch (error) {
       const failure = asHubError(error);
-      const over = failure.slug === 'too_large' ? 'This message is too long. Shorten it, or send it in parts.'
-        : errorText(failure);
-      fill(problem, over);
+      fill(problem, failure.slug !== 'too_large' ? errorText(failure)
+        : 'This message is too long. Shorten it, or send it in parts.');
       return;
     }
     input.value = '';
@@ -79,7 +79,9 @@ export function makeComposer(chat, channel, { onSent }) {
     chat.workspace.typing.own(channel.id, false);
     fill(problem);
     measure();
-    if (chat.client.state.name !== 'ready') announce('Kept, will be sent when the connection is back.');
+    if (chat.client.state.name !== 'ready') {
+      announce('Kept, will be sent when the connection is back.');
+    }
     onSent();
     input.focus();
   }

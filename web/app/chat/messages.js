@@ -1,5 +1,5 @@
-// The scrolling list of messages: stays at the newest while one is there, keeps its place otherwise,
-// loads at both ends, and tells the hub what has been read.
+// The scrolling list of messages: stays at the newest while one is there, keeps its place
+// otherwise, loads at both ends, and tells the hub what has been read.
 
 import { announce, coalesced, fill, h, reconcile } from '../dom.js';
 import { errorText } from '../format.js';
@@ -85,7 +85,9 @@ export function makeMessages(chat, channel, log) {
         h('button', { type: 'button', class: 'link-button', onclick: again }, 'Try again'))];
     }
     if (log.state === 'loading') return skeleton();
-    if (log.loading === 'older') return [h('p', { class: 'loading small' }, h('span', { class: 'spinner' }))];
+    if (log.loading === 'older') {
+      return [h('p', { class: 'loading small' }, h('span', { class: 'spinner' }))];
+    }
     if (log.isAtStart) return beginning();
     return [];
   }
@@ -148,12 +150,13 @@ export function makeMessages(chat, channel, log) {
 
   const redraw = coalesced(draw);
   // New while nobody looks: the line goes above the first of them.
-  const arrived = (/** @type {{channel: {id: string}, event: {sequence: number, sender: string, text: string}}} */ message) => {
-    if (message.channel.id !== channel.id) return;
+  /** @param {import('../../sdk/workspace.js').WorkspaceEvents['message']} message */
+  const arrived = ({ channel: { id }, event }) => {
+    if (id !== channel.id) return;
     const isRead = newFrom === 0 || channel.read >= newFrom;
     const isSeen = document.visibilityState === 'visible' && document.hasFocus() && isPinned;
-    if (isRead && !isSeen) newFrom = message.event.sequence;
-    if (isSeen) announce(`${personName(chat, message.event.sender)}: ${message.event.text.slice(0, 300)}`);
+    if (isRead && !isSeen) newFrom = event.sequence;
+    if (isSeen) announce(`${personName(chat, event.sender)}: ${event.text.slice(0, 300)}`);
   };
   const resized = new ResizeObserver(() => {
     if (isPinned) toEnd();

@@ -1,5 +1,5 @@
-// What the message list shows, row by row: days, the new-messages line, messages in groups, who joined
-// or left, and messages on their way.
+// What the message list shows, row by row: days, the new-messages line, messages in groups, who
+// joined or left, and messages on their way.
 
 import { h } from '../dom.js';
 import { dayKey, dayText, errorText, momentText, timeText } from '../format.js';
@@ -136,7 +136,7 @@ function outgoingRow(chat, entry, isFirst) {
   return {
     key: `m ${chat.self()} ${entry.key}`,
     version: `${state} ${isFirst} ${name} ${entry.error?.slug ?? ''}`,
-    make: () => h('li', { class: `message outgoing ${state}${isFirst ? ' first' : ''}`, 'data-state': state },
+    make: () => h('li', { class: `message outgoing ${state}${isFirst ? ' first' : ''}` },
       ...messageContent(chat, chat.self(), name, entry.createdAtMs, isFirst, entry.text),
       h('div', { class: 'delivery' },
         state === 'failed' ? [
@@ -149,6 +149,7 @@ function outgoingRow(chat, entry, isFirst) {
             type: 'button', class: 'link-button', onclick: () => outbox.discard(entry.key),
           }, 'Discard'),
         ] : [icon(state === 'sent' ? 'check' : 'clock'),
-          h('span', { class: 'visually-hidden' }, state === 'sent' ? 'Sent' : 'Waiting to be sent')])),
+          h('span', { class: 'visually-hidden' },
+            state === 'sent' ? 'Sent' : 'Waiting to be sent')])),
   };
 }

@@ -8,7 +8,9 @@ import { openChannelSwitcher } from '../dialogs/switcher.js';
 import { icon } from '../icons.js';
 import { avatar } from './avatar.js';
 import { makeAccountMenu } from './account-menu.js';
-import { channelName, counterpart, isDirect, personName, presenceOf, sortedChannels } from './names.js';
+import {
+  channelName, counterpart, isDirect, personName, presenceOf, sortedChannels,
+} from './names.js';
 
 /** @typedef {import('./chat.js').Chat} Chat */
 /** @typedef {import('../../sdk/types.js').ChannelSummary} ChannelSummary */
@@ -66,8 +68,8 @@ export function makeSidebar(chat) {
   return {
     element,
     draw: redraw,
-    focus: () => /** @type {HTMLElement | null} */ (
-      element.querySelector('[aria-current]') ?? element.querySelector('.side-list button'))?.focus(),
+    focus: () => /** @type {HTMLElement | null} */ (element.querySelector('[aria-current]')
+      ?? element.querySelector('.side-list button'))?.focus(),
   };
 }
 
@@ -83,7 +85,11 @@ function section(title, content, ...tools) {
     h('div', { class: 'side-head' }, h('h2', { id }, title), ...tools), ...content);
 }
 
-/** @param {import('../icons.js').IconName} name @param {string} label @param {() => void} onclick */
+/**
+ * @param {import('../icons.js').IconName} name
+ * @param {string} label
+ * @param {() => void} onclick
+ */
 function tool(name, label, onclick) {
   return h('button', {
     type: 'button', class: 'icon-button small', 'aria-label': label, title: label, onclick,

@@ -12,7 +12,12 @@ export function makeWelcome(chat) {
   const hasOpen = [...workspace.channels.values()].some(({ kind }) => kind === 'OPEN');
   const name = account.signedIn?.organisation.name ?? '';
   const mayInvite = account.signedIn?.role !== 'MEMBER';
-  /** @param {import('../icons.js').IconName} image @param {string} title @param {string} text @param {() => void} onclick */
+  /**
+   * @param {import('../icons.js').IconName} image
+   * @param {string} title
+   * @param {string} text
+   * @param {() => void} onclick
+   */
   const choice = (image, title, text, onclick) =>
     h('li', {}, h('button', { type: 'button', class: 'choice', onclick },
       icon(image), h('span', {}, h('strong', {}, title), h('span', {}, text))));

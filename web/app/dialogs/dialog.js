@@ -1,5 +1,5 @@
-// The frame of all dialogs: modal, titled, closed by Escape, the cross or a click beside it. The browser
-// keeps the focus inside and gives it back.
+// The frame of all dialogs: modal, titled, closed by Escape, the cross or a click beside it. The
+// browser keeps the focus inside and gives it back.
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';

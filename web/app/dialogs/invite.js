@@ -18,7 +18,9 @@ export function openInvite(chat) {
   const uses = select('Can be used', [
     ['1', 'Once'], ['5', '5 times'], ['25', '25 times'], ['100', '100 times'],
   ]);
-  const hours = select('Valid for', [['24', 'One day'], ['168', 'One week'], ['720', '30 days']], '168');
+  const hours = select('Valid for', [
+    ['24', 'One day'], ['168', 'One week'], ['720', '30 days'],
+  ], '168');
   const result = h('div', { class: 'invite-result' });
   const form = makeForm({
     fields: () => [],
@@ -51,11 +53,13 @@ function linkContent(link, untilMs) {
     type: 'button', class: 'button',
     onclick: async () => {
       const isCopied = await copy(input);
-      button.replaceChildren(icon(isCopied ? 'check' : 'copy'), isCopied ? 'Copied' : 'Press Ctrl+C');
+      button.replaceChildren(icon(isCopied ? 'check' : 'copy'),
+        isCopied ? 'Copied' : 'Press Ctrl+C');
     },
   }, icon('copy'), 'Copy');
   return [h('div', { class: 'copy-row' }, input, button),
-    h('p', { class: 'field-hint', role: 'status' }, `The link is ready. Valid until ${dateText(untilMs)}.`)];
+    h('p', { class: 'field-hint', role: 'status' },
+      `The link is ready. Valid until ${dateText(untilMs)}.`)];
 }
 
 /** @param {HTMLInputElement} input @returns {Promise<boolean>} */

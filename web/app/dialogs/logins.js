@@ -10,8 +10,10 @@ import { openDialog } from './dialog.js';
 export function openLogins(chat) {
   const problem = h('p', { class: 'form-error', role: 'alert' });
   const list = h('ul', { class: 'pick-list' },
-    h('li', { class: 'loading small', role: 'status' }, h('span', { class: 'spinner' }), 'Loading…'));
-  const fail = (/** @type {unknown} */ error) => fill(problem, icon('alert'), errorText(asHubError(error)));
+    h('li', { class: 'loading small', role: 'status' },
+      h('span', { class: 'spinner' }), 'Loading…'));
+  const fail = (/** @type {unknown} */ error) =>
+    fill(problem, icon('alert'), errorText(asHubError(error)));
 
   const load = () => chat.account.logins().then((logins) => {
     const ordered = logins.sort((a, b) => Number(b.current) - Number(a.current)

@@ -24,7 +24,8 @@ export function openMembers(chat, channel) {
   /** @type {Set<string>} */
   let accounts = new Set();
 
-  const fail = (/** @type {unknown} */ error) => fill(problem, icon('alert'), errorText(asHubError(error)));
+  const fail = (/** @type {unknown} */ error) =>
+    fill(problem, icon('alert'), errorText(asHubError(error)));
   const load = () => client.request('list_members', { channel: channel.id }).then((reply) => {
     accounts = new Set(reply.accounts);
     draw();
@@ -33,7 +34,10 @@ export function openMembers(chat, channel) {
     fill(problem);
     client.request('add_member', { channel: channel.id, account }).then(load).catch(fail);
   };
-  const leave = () => workspace.leave(channel.id).then(() => dialog.close(), fail);
+  const leave = () => workspace.leave(channel.id).then(() => {
+    dialog.close();
+    chat.leaveView();
+  }, fail);
 
   function draw() {
     const wanted = search.value.trim().toLocaleLowerCase();
@@ -45,7 +49,8 @@ export function openMembers(chat, channel) {
     const outside = [...workspace.people.keys()].filter((account) =>
       !accounts.has(account) && shown(account)).sort(byName);
     othersHead.hidden = outside.length === 0 || !channel.joined;
-    fill(others, ...(channel.joined ? outside : []).map((account) => row(account, () => add(account))));
+    fill(others, ...(channel.joined ? outside : []).map((account) =>
+      row(account, () => add(account))));
   }
 
   /** @param {string} account @param {(() => void) | null} act */
@@ -54,7 +59,9 @@ export function openMembers(chat, channel) {
     return h('li', { class: 'pick' }, avatar(chat, account, 'small', true),
       h('span', { class: 'pick-text' }, h('strong', { dir: 'auto' }, name),
         h('span', {}, account === chat.self() ? 'you' : presenceOf(chat, account).text)),
-      act && h('button', { type: 'button', class: 'button', 'aria-label': `Add ${name}`, onclick: act }, 'Add'));
+      act && h('button', {
+        type: 'button', class: 'button', 'aria-label': `Add ${name}`, onclick: act,
+      }, 'Add'));
   }
 
   const dialog = openDialog({

@@ -15,7 +15,9 @@ export function openChannelSwitcher(chat) {
   let chosen = 0;
   /** @type {Target[]} */
   let found = [];
-  const list = h('ul', { class: 'pick-list', role: 'listbox', id: 'switcher-list', 'aria-label': 'Results' });
+  const list = h('ul', {
+    class: 'pick-list', role: 'listbox', id: 'switcher-list', 'aria-label': 'Results',
+  });
   const input = h('input', {
     class: 'input', type: 'text', role: 'combobox', 'aria-expanded': 'true', autocomplete: 'off',
     'aria-controls': 'switcher-list', 'aria-label': 'Channel or person', spellcheck: 'false',
@@ -90,7 +92,8 @@ function targets(chat) {
         go: () => chat.open(channel.id),
       };
     }),
-    ...[...workspace.people.keys()].filter((account) => !known.has(account) && account !== chat.self())
+    ...[...workspace.people.keys()]
+      .filter((account) => !known.has(account) && account !== chat.self())
       .map((account) => ({
         name: personName(chat, account), note: 'Write', rank: 4,
         image: avatar(chat, account, 'small', true),

@@ -7,7 +7,8 @@ import { personFields } from './set-up.js';
 
 /**
  * @param {import('../../sdk/account.js').HubAccount} account
- * @param {{token: string, facts: import('../../sdk/account.js').InvitationFacts, onDone: () => void}} options
+ * @param {{token: string, facts: import('../../sdk/account.js').InvitationFacts, onDone: () =>
+ *   void}} options
  * @returns {HTMLElement}
  */
 export function showInvitation(account, { token, facts, onDone }) {

@@ -159,11 +159,25 @@ class Browser:
             await self.command("browsingContext.close", {"context": other["context"]})
             await self.command("browsingContext.activate", {"context": self._context})
 
+    @contextlib.asynccontextmanager
+    async def second_page(self):
+        """Within, this is another tab of the same browser; at the end it is closed."""
+        first = self._context
+        self._context = (await self.command("browsingContext.create", {"type": "tab"}))["context"]
+        try:
+            await self.size(1280, 800)
+            yield
+        finally:
+            await self.command("browsingContext.close", {"context": self._context})
+            self._context = first
+            await self.command("browsingContext.activate", {"context": self._context})
+
     # ------------------------------------------------------------ hands
 
     async def click(self, selector, text=None, seconds=15):
         """Clicks the middle of the first visible element that matches, once it can be hit."""
-        point = await self.until(f"{selector} “{text or ''}” to click", f"(selector, text) => {{ const shows = {SHOWS};" + """
+        what = selector if text is None else f"{selector} with “{text}”"
+        point = await self.until(f"{what} to click", f"(selector, text) => {{ const shows = {SHOWS};" + """
           const element = [...document.querySelectorAll(selector)].find((one) => shows(one, text));
           if (!element) return null;
           element.scrollIntoView({block: 'nearest'});

@@ -5,7 +5,7 @@ import asyncio
 from bidi import BrowserError
 from member import Member
 
-PASSWORD = "correct horse battery"
+PASSWORD = "seven quiet otters"
 ORGANISATION = "Northwind Instruments"
 
 # What the message list shows, oldest first: sequence (null: on its way) and text.
@@ -235,6 +235,23 @@ class Scenario:
           return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 48
             && [...document.querySelectorAll('.text')].at(-1)?.textContent === text; }""", texts[-1])
 
+    async def leaving_a_channel(self):
+        bea = self.bea
+        await bea.click("button[aria-label='Members']")
+        await bea.see("dialog .pick", "Cleo Okafor")
+        await bea.click("dialog button", "Leave channel")
+        await bea.see("#welcome-title")
+        await bea.until("the channel to leave the list", """() =>
+          ![...document.querySelectorAll('.side-row')].some((row) => row.textContent.includes('archive'))""")
+        await bea.click(".choice", "Browse channels")
+        await bea.click("dialog .pick-main", "archive")
+        await bea.see(".join-bar")
+        await self.cleo.call("post", channel=await bea.evaluate(
+            "() => document.querySelector('.channel').dataset.channel"), key="late", text="seen without joining")
+        await bea.see(".message .text", "seen without joining")
+        await bea.click(".join-bar button", "Join channel")
+        await bea.see(".composer")
+
     async def scroll_up(self, browser, seen):
         """Scrolls to the beginning; what is in view must not move when older messages come in."""
         largest = 0
@@ -338,6 +355,46 @@ class Scenario:
         for browser in (ada, bea):
             shown = [text for _, text in await browser.evaluate(SHOWN)]
             check(shown[-2:] == ["kept one", "kept two"], f"{browser.name}: {shown[-4:]}")
+
+    async def tabs_share_session_and_outbox(self):
+        ada, bea = self.ada, self.bea
+        async with ada.second_page():
+            await ada.go(self.hub.origin)
+            await ada.see(".channel h1", "general")
+            await self.say(ada, "from the second tab")
+            await self.settled(ada)
+            self.hub.kill()
+            await ada.see(".banner", "No connection")
+            await self.say(ada, "left by a closed tab")
+            await ada.see(".outgoing")
+        await self.hub.start()
+        for browser in (ada, bea):
+            await browser.see(".message .text", "left by a closed tab", seconds=45)
+            await self.settled(browser)
+            shown = [text for _, text in await browser.evaluate(SHOWN)]
+            check(shown[-2:] == ["from the second tab", "left by a closed tab"], f"{browser.name}: {shown[-4:]}")
+
+    async def links_are_found_and_nothing_else(self):
+        cases = {
+            "see http://a.example/x, then": ["http://a.example/x"],
+            "(https://a.example/b_(c))": ["https://a.example/b_(c)"],
+            "https://a.example/?q=1&r=%20#f!": ["https://a.example/?q=1&r=%20#f"],
+            "<https://a.example>": ["https://a.example/"],
+            "https://a.example https://b.example.": ["https://a.example/", "https://b.example/"],
+            "javascript:alert(1) data:text/html,x //a.example ftp://a.example a.example": [],
+            "JAVASCRIPT:https:alert(1) http://": [],
+            "`https://a.example`": [],
+        }
+        found = await self.ada.evaluate("""async (texts) => {
+          const { messageNodes } = await import('/app/text.js');
+          return texts.map((text) => {
+            const body = document.createElement('div');
+            body.append(...messageNodes(text));
+            return [[...body.querySelectorAll('a')].map((link) => link.href), body.textContent];
+          }); }""", list(cases))
+        for (text, links), (hrefs, shown) in zip(cases.items(), found):
+            check(hrefs == links, f"{text}: {hrefs}")
+            check(shown == text.replace("`", ""), f"{text} reads {shown}")
 
     async def too_long_is_refused_with_the_draft_kept(self):
         ada = self.ada
@@ -445,8 +502,9 @@ class Scenario:
 
     STEPS = [owner_sets_up, owner_creates_a_channel, owner_invites, second_person_accepts,
              a_used_up_link_says_so, second_person_joins, both_talk, typing_is_shown, presence_follows,
-             direct_messages, closed_channels_are_hidden, unread_counts, keyboard, history_on_scroll,
+             direct_messages, closed_channels_are_hidden, unread_counts, keyboard, history_on_scroll, leaving_a_channel,
              hub_is_killed_in_mid_conversation, what_was_written_offline_survives_closing_the_page,
+             tabs_share_session_and_outbox, links_are_found_and_nothing_else,
              too_long_is_refused_with_the_draft_kept, looks, sessions_can_be_ended,
              nothing_was_refused_or_thrown]
 

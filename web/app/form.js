@@ -94,7 +94,7 @@ export function emailError(value) {
 
 /** @param {string} value @returns {string} */
 export function newPasswordError(value) {
-  return [...value].length >= 10 ? '' : 'Use at least 10 characters.';
+  return [...value].length >= 8 ? '' : 'Use at least 8 characters.';
 }
 
 /**
@@ -147,13 +147,15 @@ export function makeForm({ fields, content, action, submit, cancel }) {
 function showError(error, fields, problem) {
   const named = error.details.find(({ name }) => name === 'field')?.value;
   const field = fields.find(({ name }) => name === named);
-  const text = errorText(error);
   if (field) {
+    // The hub says "name: problem"; beside the field its name is clear.
+    const problem = error.message.replace(`${field.name}: `, '');
+    const text = `${problem.charAt(0).toLocaleUpperCase()}${problem.slice(1)}.`;
     field.fail(text);
     field.focus();
     announce(text);
   } else {
-    fill(problem, icon('alert'), text);
+    fill(problem, icon('alert'), errorText(error));
     if (error.slug === 'bad_credentials') fields.find(({ name }) => name === 'password')?.focus();
   }
 }

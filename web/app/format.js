@@ -91,6 +91,9 @@ const errorTexts = {
 
 /** @param {import('../sdk/codes.js').HubError} error @returns {string} */
 export function errorText(error) {
+  if (error.slug === 'rate_limited' && error.retryAfterMs > 60_000) {
+    return `Too many attempts. Try again in ${Math.ceil(error.retryAfterMs / 60_000)} minutes.`;
+  }
   const text = errorTexts[error.slug];
   if (text) return text;
   const message = error.message || error.slug;

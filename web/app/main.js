@@ -20,6 +20,16 @@ const account = new HubAccount();
  */
 let leave = () => {};
 
+/**
+ * Ends that signing in again does not heal, by close code.
+ * @type {Record<number, string>}
+ */
+const finalTexts = {
+  4502: 'The encryption key of your organisation has been withdrawn. Ask an administrator.',
+  4503: 'This page and the hub do not understand each other. Reloading may help.',
+  4504: 'The hub has been updated. Reload the page to go on.',
+};
+
 /** @param {HTMLElement} page */
 function show(page) {
   leave();
@@ -42,14 +52,18 @@ function enter() {
 function chat() {
   show(h('div'));
   leave = showChat(root, account, {
-    onSignedOut: async (why) => {
-      if (why === 'chosen') {
+    onSignedOut: async ({ isChosen, code }) => {
+      if (!isChosen && code in finalTexts) {
+        show(problemCard(finalTexts[code], () => location.reload(), 'Reload'));
+        return;
+      }
+      if (isChosen) {
         dropAll('hub.draft.');
         await account.signOut().catch(() => {});
       }
       account.signedIn = null;
       history.replaceState(null, '', location.pathname);
-      signIn(why === 'chosen' ? '' : 'You have been signed out. Sign in to go on.');
+      signIn(isChosen ? '' : 'You have been signed out. Sign in to go on.');
     },
     onSwitched: chat,
   });

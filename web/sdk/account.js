@@ -151,27 +151,24 @@ export class HubAccount {
     let response;
     /** @type {any} */
     let answer = null;
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), requestTimeoutMs);
     try {
       response = await this.fetch(`${this.base}/api/v1/${path}`, {
         method, headers, body: body && JSON.stringify(body), credentials: 'same-origin',
-        cache: 'no-store', signal: timeoutSignal(requestTimeoutMs),
+        cache: 'no-store', signal: abort.signal,
       });
       const text = await response.text();
       if (text !== '') answer = JSON.parse(text);
     } catch {
       const message = 'the hub cannot be reached';
       throw new HubError({ slug: 'network', message, retryable: true });
+    } finally {
+      clearTimeout(timer);
     }
     if (response.ok) return answer;
     throw httpError(response, answer?.error);
   }
-}
-
-/** @param {number} milliseconds @returns {AbortSignal} */
-function timeoutSignal(milliseconds) {
-  const abort = new AbortController();
-  setTimeout(() => abort.abort(), milliseconds);
-  return abort.signal;
 }
 
 /** @param {Response} response @param {any} error @returns {HubError} */

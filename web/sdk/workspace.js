@@ -83,7 +83,10 @@ export class Workspace extends Emitter {
 
   /** @param {string} id @returns {Promise<ChannelSummary>} */
   async join(id) {
-    return this.#take((await this.client.request('join', { channel: id })).channel);
+    const channel = this.#take((await this.client.request('join', { channel: id })).channel);
+    // Who joins did not miss what was said before.
+    this.unreadMessages.mark(channel, channel.head.sequence);
+    return channel;
   }
 
   /**
@@ -171,6 +174,8 @@ export class Workspace extends Emitter {
     if (channel.joined) {
       this.#follow(channel);
       void this.unreadMessages.lookUp(channel, this.account);
+    } else if (this.#followed.has(channel.id)) {
+      this.client.subscribe(channel.id).unsubscribe();
     }
     this.emit('channels', channel);
     return channel;

@@ -21,23 +21,24 @@ export function makeChannelView(chat, channel) {
   const composer = makeComposer(chat, channel, { onSent: () => messages.jumpToNewest() });
   const typing = h('p', { class: 'typing', 'aria-live': 'off' });
   const head = h('header', { class: 'head' });
-  const foot = h('div', { class: 'foot' });
+  const foot = h('div', { class: 'foot' },
+    channel.joined ? composer.element : joinBar(chat, channel));
   const element = h('section', { class: 'channel', 'data-channel': channel.id },
     head, messages.element, typing, foot);
 
+  // Joining and leaving change what is live and what can be done: the view is made anew then.
+  const wasJoined = channel.joined;
   let drawn = '';
   function draw() {
     const name = channelName(chat, channel);
     element.setAttribute('aria-label', name);
     const presence = isDirect(channel) ? presenceOf(chat, counterpart(chat, channel)).text : '';
-    const next = JSON.stringify([name, channel.topic, presence, channel.joined]);
-    if (next === drawn) return;
+    const next = JSON.stringify([name, channel.topic, presence]);
+    if (channel.joined !== wasJoined) chat.reopen();
+    if (next === drawn || channel.joined !== wasJoined) return;
     drawn = next;
     fill(head, ...headContent(chat, channel, name, presence));
-    const isAtWork = foot.contains(document.activeElement);
-    fill(foot, channel.joined ? composer.element : joinBar(chat, channel, name));
     composer.rename(name);
-    if (isAtWork && channel.joined) composer.focus();
   }
 
   function drawTyping() {
@@ -67,7 +68,7 @@ export function makeChannelView(chat, channel) {
       composer.close();
       messages.close();
       log.close();
-      if (!channel.joined) chat.client.subscribe(channel.id).unsubscribe();
+      if (!wasJoined && !channel.joined) chat.client.subscribe(channel.id).unsubscribe();
     },
   };
 }
@@ -96,11 +97,11 @@ function headContent(chat, channel, name, presence) {
   ];
 }
 
-/** @param {Chat} chat @param {ChannelSummary} channel @param {string} name */
-function joinBar(chat, channel, name) {
+/** @param {Chat} chat @param {ChannelSummary} channel */
+function joinBar(chat, channel) {
   const problem = h('p', { class: 'form-error', role: 'alert' });
   return h('div', { class: 'join-bar' },
-    h('p', {}, 'You are looking at ', h('strong', {}, `#${name}`), '.'),
+    h('p', {}, 'You are looking at ', h('strong', {}, `#${channel.name}`), '.'),
     h('button', {
       type: 'button', class: 'button primary',
       onclick: () => {

@@ -21,15 +21,22 @@ import { makeWelcome } from './welcome.js';
  * @property {() => string | null} current the open channel
  * @property {(channel: string) => void} open
  * @property {(account: string) => Promise<void>} openDirect
+ * @property {() => void} reopen makes the view of the open channel anew
+ * @property {() => void} leaveView shows no channel
  * @property {() => void} showSidebar on narrow screens
  * @property {() => void} signOut
  * @property {() => void} switched the organisation changed: begin anew
  */
 
 /**
+ * Why the chat ended: the person wanted it, or the hub with this close or error code.
+ * @typedef {{isChosen: boolean, code: number}} SignOut
+ */
+
+/**
  * @param {HTMLElement} root
  * @param {import('../../sdk/account.js').HubAccount} account
- * @param {{onSignedOut: (why: 'chosen' | 'ended') => void, onSwitched: () => void}} options
+ * @param {{onSignedOut: (why: SignOut) => void, onSwitched: () => void}} options
  * @returns {() => void} ends it
  */
 export function showChat(root, account, { onSignedOut, onSwitched }) {
@@ -64,8 +71,16 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
       toggleSidebar(false);
     },
     openDirect: async (person) => chat.open((await workspace.openDirect(person)).id),
+    reopen: () => {
+      closeView();
+      show();
+    },
+    leaveView: () => {
+      keep(`hub.channel.${scope}`, null);
+      location.hash = '';
+    },
     showSidebar: () => toggleSidebar(true),
-    signOut: () => void client.stop({ forget: true }).then(() => onSignedOut('chosen')),
+    signOut: () => void client.stop({ forget: true }).then(() => onSignedOut({ isChosen: true, code: 0 })),
     switched: () => onSwitched(),
   };
 
@@ -80,7 +95,13 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
   /** @param {boolean} isShown */
   function toggleSidebar(isShown) {
     shell.classList.toggle('with-sidebar', isShown);
+    main.toggleAttribute('inert', isShown);
     if (isShown) sidebar.focus();
+  }
+
+  function closeView() {
+    view?.close();
+    view = null;
   }
 
   /** Shows the channel of the address, the last one, or the welcome. */
@@ -88,8 +109,7 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     const wanted = /^#c=(.+)$/u.exec(location.hash)?.[1] ?? recall(`hub.channel.${scope}`);
     const channel = wanted ? workspace.channels.get(wanted) : undefined;
     if (view && view.id === channel?.id) return;
-    view?.close();
-    view = null;
+    closeView();
     if (!workspace.isLoaded) {
       fill(content, h('p', { class: 'loading', role: 'status' },
         h('span', { class: 'spinner' }), 'Opening…'));
@@ -139,26 +159,32 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     client.on('state', (state) => {
       if (state.name === 'stopped' && state.slug !== 'stopped') {
         // Unsent messages wait for the same account to sign in again.
-        void client.stop().then(() => onSignedOut('ended'));
+        void client.stop().then(() => onSignedOut({
+          isChosen: false, code: state.code,
+        }));
       }
     }),
     workspace.on('loaded', show),
     workspace.on('channels', title),
     workspace.on('people', title),
     workspace.on('removed', (id) => {
-      if (view?.id === id) location.hash = '';
+      if (view?.id === id) chat.leaveView();
       show();
     }),
     trackPresence(workspace),
   ];
+  const wide = matchMedia('(min-width: 760px)');
+  const widened = () => toggleSidebar(false);
+  wide.addEventListener('change', widened);
   window.addEventListener('hashchange', show);
   document.addEventListener('keydown', keyed);
   show();
   client.start();
 
   return () => {
-    view?.close();
+    closeView();
     banner.close();
+    wide.removeEventListener('change', widened);
     for (const end of ends) end();
     window.removeEventListener('hashchange', show);
     document.removeEventListener('keydown', keyed);

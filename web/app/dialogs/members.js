@@ -34,7 +34,10 @@ export function openMembers(chat, channel) {
     fill(problem);
     client.request('add_member', { channel: channel.id, account }).then(load).catch(fail);
   };
-  const leave = () => workspace.leave(channel.id).then(() => dialog.close(), fail);
+  const leave = () => workspace.leave(channel.id).then(() => {
+    dialog.close();
+    chat.leaveView();
+  }, fail);
 
   function draw() {
     const wanted = search.value.trim().toLocaleLowerCase();

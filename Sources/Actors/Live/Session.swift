@@ -1,20 +1,274 @@
-// One authenticated connection: identity, limits, and the way from commands to actors.
+// One connection's identity: it checks tokens, bounds what the client has going on, and sends commands
+// on to the organisation and its channels. It lives on the lane of its connection, which calls it
+// synchronously; answers do not come back through it but go from the actors straight to the lane, which
+// shows it what it sends (`willSend`).
+
 package import Model
 package import Ports
+import Rules
 
 package actor Session {
-    package nonisolated let id: SessionID
-    private let lane: any Lane
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
-
-    package init(id: SessionID, lane: any Lane) {
-        self.id = id
-        self.lane = lane
+    private enum State {
+        case awaitingHello
+        /// The organisation is deciding; commands that came meanwhile wait, `held` in all.
+        case opening(Principal, hello: UInt32, held: [ClientFrame])
+        case open(Principal)
+        case closed
     }
 
+    package nonisolated let id: SessionID
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
+
+    /// A token is honoured this long after its end, for clocks that differ.
+    package static let expiryLeewayMilliseconds: Int64 = 5_000
+
+    private nonisolated let lane: any Lane
+    private nonisolated let delivery: any DeliveryLane
+    private let registry: Registry
+    private var state = State.awaitingHello
+    private var gate: CommandGate
+    /// Channels the client asked for, in that order; what has to be told when the connection goes.
+    private var subscriptions: [ChannelID] = []
+    /// Subscriptions the channel has not answered yet, by command.
+    private var subscribing: [UInt32: ChannelID] = [:]
+
+    package init(id: SessionID, lane: any Lane, delivery: any DeliveryLane, registry: Registry) {
+        self.id = id
+        self.lane = lane
+        self.delivery = delivery
+        self.registry = registry
+        let configuration = registry.configuration
+        gate = CommandGate(
+            inFlightMax: configuration.limits.commandsInFlightMax,
+            bucket: TokenBucket(rate: configuration.commandsPerSecond,
+                                burst: configuration.commandsBurst,
+                                now: registry.surroundings.clocks.monotonic()))
+    }
+
+    // MARK: From the connection
+
     /// A decoded command of the connection, in order of arrival.
-    package func receive(_ frame: ClientFrame) {}
+    package func receive(_ frame: ClientFrame) {
+        if case .closed = state { return }
+        guard frame.id > 0, frame.id <= UInt32(Int32.max) else {
+            refuse(0, ErrorReply(.invalidArgument, "A command needs an id from 1 to 2147483647.",
+                                 details: [Detail("field", "id")]))
+            return
+        }
+        switch gate.admit(frame.id, at: registry.surroundings.clocks.monotonic()) {
+        case .refuse(let code, let wait):
+            refuse(code == .duplicateID ? 0 : frame.id,
+                   ErrorReply(code, Self.refusal(code), retryAfterMilliseconds: wait,
+                              details: [Detail("id", "\(frame.id)")]))
+            return
+        case .pass: break
+        }
+        route(frame)
+    }
+
+    /// The lane is about to send this frame to the client.
+    package func willSend(_ frame: ServerFrame) {
+        if frame.id != 0 {
+            gate.answered(frame.id)
+            if let channel = subscribing.removeValue(forKey: frame.id), case .error = frame.body {
+                subscriptions.removeAll { $0 == channel }
+            }
+        } else if case .subscriptionEnded(let ended) = frame.body {
+            subscriptions.removeAll { $0 == ended.channel }
+        }
+        guard case .opening(let principal, frame.id, let held) = state else { return }
+        if case .welcome = frame.body {
+            state = .open(principal)
+            scheduleExpiry(principal)
+            for command in held { route(command) }
+        } else {
+            // The organisation refused, and closes behind its answer.
+            state = .closed
+        }
+    }
 
     /// The connection is gone; called once, last.
-    package func connectionClosed() {}
+    package func connectionClosed() {
+        switch state {
+        case .open(let principal), .opening(let principal, _, _):
+            for channel in subscriptions {
+                _ = registry.tell(principal.organisation, channel, .sessionClosed(id), isControl: true)
+            }
+            _ = registry.tell(principal.organisation, .closed(id), isControl: true)
+        case .awaitingHello, .closed: break
+        }
+        state = .closed
+        subscriptions = []
+    }
+
+    // MARK: Commands
+
+    private func route(_ frame: ClientFrame) {
+        switch state {
+        case .closed: return
+        case .awaitingHello:
+            guard case .hello(let hello) = frame.command else {
+                refuse(frame.id, ErrorReply(.unauthenticated, "The first command is hello."))
+                return
+            }
+            open(frame.id, hello)
+        case .opening(let principal, let hello, var held):
+            held.append(frame)
+            state = .opening(principal, hello: hello, held: held)
+        case .open(let principal):
+            if let error = ArgumentRule.check(frame.command, registry.configuration.limits) {
+                refuse(frame.id, error)
+                return
+            }
+            carryOut(frame, principal)
+        }
+    }
+
+    private func open(_ command: UInt32, _ hello: Hello) {
+        let now = registry.surroundings.clocks.now()
+        do throws(TokenError) {
+            let principal = try registry.surroundings.verifier.verify(hello.token, at: now)
+            state = .opening(principal, hello: command, held: [])
+            let origin = Origin(address: address(principal), command: command)
+            tellOrganisation(principal, command, .open(origin, principal, hello.capabilities),
+                             isControl: false)
+        } catch {
+            switch error {
+            case .expired:
+                refuse(command, ErrorReply(.tokenExpired, "The access token has expired."))
+                close(.tokenExpired)
+            case .invalid:
+                refuse(command, ErrorReply(.unauthenticated, "The access token is not valid."))
+                close(.badAuthentication)
+            }
+        }
+    }
+
+    private func carryOut(_ frame: ClientFrame, _ principal: Principal) {
+        let origin = Origin(address: address(principal), command: frame.id)
+        func channel(_ id: ChannelID, _ command: ChannelCommand) {
+            if !registry.tell(principal.organisation, id, command) { refuseOverloaded(frame.id) }
+        }
+        func organisation(_ command: OrganisationCommand) {
+            tellOrganisation(principal, frame.id, command, isControl: false)
+        }
+        switch frame.command {
+        case .hello:
+            refuse(frame.id, ErrorReply(.conflict, "The session is open already."))
+        case .refresh(let refresh): self.refresh(frame.id, refresh, principal)
+        case .ping: answer(frame.id, .pong(Pong(serverTime: registry.surroundings.clocks.now())))
+        case .subscribe(let subscribe): self.subscribe(origin, subscribe, principal)
+        case .unsubscribe(let it):
+            subscriptions.removeAll { $0 == it.channel }
+            channel(it.channel, .unsubscribe(origin))
+        case .post(let post): channel(post.channel, .post(origin, post))
+        case .history(let page): channel(page.channel, .history(origin, page))
+        case .typing(let it): channel(it.channel, .typing(origin, active: it.active))
+        case .join(let it): channel(it.channel, .join(origin))
+        case .leave(let it): channel(it.channel, .leave(origin))
+        case .listMembers(let it): channel(it.channel, .members(origin))
+        case .markRead(let it): channel(it.channel, .markRead(origin, sequence: it.sequence))
+        case .addMember(let it): organisation(.addMember(origin, it))
+        case .presence(let it): organisation(.presence(origin, it.state))
+        case .watchPresence(let it): organisation(.watchPresence(origin, active: it.active))
+        case .listChannels: organisation(.listChannels(origin))
+        case .createChannel(let it): organisation(.createChannel(origin, it))
+        case .openDirect(let it): organisation(.openDirect(origin, it.account))
+        case .listPeople: organisation(.listPeople(origin))
+        }
+    }
+
+    private func subscribe(_ origin: Origin, _ subscribe: Subscribe, _ principal: Principal) {
+        if !subscriptions.contains(subscribe.channel) {
+            let limit = registry.configuration.limits.subscriptionsMax
+            guard subscriptions.count < Int(limit) else {
+                refuse(origin.command, ErrorReply(
+                    .subscriptionLimit, "Too many subscriptions on this connection.",
+                    details: [Detail("limit", "\(limit)")]))
+                return
+            }
+            subscriptions.append(subscribe.channel)
+            subscribing[origin.command] = subscribe.channel
+        }
+        let command = ChannelCommand.subscribe(origin, after: subscribe.after)
+        if !registry.tell(principal.organisation, subscribe.channel, command) {
+            refuseOverloaded(origin.command)
+        }
+    }
+
+    // MARK: Tokens
+
+    private func refresh(_ command: UInt32, _ refresh: Refresh, _ principal: Principal) {
+        let now = registry.surroundings.clocks.now()
+        guard let newer = try? registry.surroundings.verifier.verify(refresh.token, at: now),
+              newer.account == principal.account, newer.organisation == principal.organisation
+        else {
+            refuse(command, ErrorReply(.unauthenticated,
+                                       "The token is not valid for this session."))
+            return
+        }
+        guard newer.role == principal.role else {
+            answer(command, .refreshed(Refreshed(tokenExpiresAt: newer.expiresAt)))
+            close(.roleChanged)
+            return
+        }
+        state = .open(newer)
+        scheduleExpiry(newer)
+        answer(command, .refreshed(Refreshed(tokenExpiresAt: newer.expiresAt)))
+    }
+
+    private func scheduleExpiry(_ principal: Principal) {
+        let left = principal.expiresAt.value + Self.expiryLeewayMilliseconds
+            - registry.surroundings.clocks.now().value
+        lane.submit(afterMilliseconds: UInt32(clamping: max(0, left))) { [weak self] in
+            self?.assumeIsolated { $0.checkExpiry() }
+        }
+    }
+
+    private func checkExpiry() {
+        guard case .open(let principal) = state else { return }
+        let end = principal.expiresAt.value + Self.expiryLeewayMilliseconds
+        if registry.surroundings.clocks.now().value >= end { close(.tokenExpired) }
+    }
+
+    // MARK: Answers
+
+    private func address(_ principal: Principal) -> SessionAddress {
+        SessionAddress(lane: delivery, session: id, account: principal.account)
+    }
+
+    private func tellOrganisation(_ principal: Principal, _ command: UInt32,
+                                  _ message: OrganisationCommand, isControl: Bool) {
+        if !registry.tell(principal.organisation, message, isControl: isControl) {
+            refuseOverloaded(command)
+            if case .opening = state { close(.overloaded) }
+        }
+    }
+
+    private func answer(_ command: UInt32, _ body: ServerBody) {
+        delivery.hand(.send(id, ServerFrame(id: command, body: body)))
+    }
+
+    private func refuse(_ command: UInt32, _ error: ErrorReply) {
+        registry.surroundings.metrics.refusals.add()
+        answer(command, .error(error))
+    }
+
+    private func refuseOverloaded(_ command: UInt32) {
+        refuse(command, ErrorReply(.overloaded, "Too much is waiting; try again shortly.",
+                                   retryAfterMilliseconds: 500))
+    }
+
+    /// Closes the connection behind everything answered so far.
+    private func close(_ code: CloseCode) {
+        delivery.hand(.close(id, code, retryAfterMilliseconds: code == .overloaded ? 1_000 : 0))
+    }
+
+    private static func refusal(_ code: ErrorCode) -> String {
+        switch code {
+        case .duplicateID: "A command with this id is not answered yet."
+        case .tooManyInFlight: "Too many commands are unanswered."
+        default: "Too many commands per second."
+        }
+    }
 }

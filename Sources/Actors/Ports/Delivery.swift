@@ -73,7 +73,14 @@ package final class Broadcast: Sendable {
 }
 
 /// Bytes ready for the socket, shared by every outbox they wait in.
-package final class EncodedFrame: Sendable {
-    package let bytes: [UInt8]
-    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+package final class EncodedFrame: @unchecked Sendable {
+    // SAFETY: the memory is written in `init` only and freed with the object.
+    /// Stays where it is for the life of the object.
+    package let bytes: UnsafeRawBufferPointer
+    package init(_ bytes: [UInt8]) {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        memory.copyBytes(from: bytes)
+        self.bytes = UnsafeRawBufferPointer(memory)
+    }
+    deinit { bytes.deallocate() }
 }

@@ -12,6 +12,11 @@ package protocol Lane: SerialExecutor {
     /// Runs `job` on this lane, not before `milliseconds` have gone by. From any thread. It cannot be
     /// cancelled: the job checks whether it is still wanted.
     func submit(afterMilliseconds: UInt32, _ job: @escaping @Sendable () -> Void)
+
+    /// Runs the parts of tasks that belong to no actor on this lane too. An actor starts its tasks with
+    /// this preference: without it, every resumption of a continuation goes through the global pool
+    /// (two thread wakes, and an order that no seed can replay) before it hops to the actor.
+    var tasks: any TaskExecutor { get }
 }
 
 /// The two clocks. Neither suspends; both may be read from any thread.

@@ -104,7 +104,13 @@ package enum RefreshOutcome: Hashable, Sendable {
     case refused
 }
 
-package protocol PeopleStore: Sendable {
+/// What the actors ask about members.
+package protocol MemberStore: Sendable {
+    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person]
+    func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError) -> LoginRecord?
+}
+
+package protocol PeopleStore: MemberStore {
     // First start.
 
     /// Whether any organisation exists yet.
@@ -123,7 +129,6 @@ package protocol PeopleStore: Sendable {
 
     // Members.
 
-    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person]
     func person(_ organisation: OrganisationID, _ account: AccountID) async throws(StoreError) -> Person?
 
     // Invitations.
@@ -147,7 +152,6 @@ package protocol PeopleStore: Sendable {
     /// race of two tabs, one spent earlier is theft.
     func rotateRefresh(old: TokenHash, new: TokenHash, at: UnixMilliseconds, graceMilliseconds: Int64)
         async throws(StoreError) -> RefreshOutcome
-    func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError) -> LoginRecord?
     func logins(of account: AccountID) async throws(StoreError) -> [LoginRecord]
     /// `false` when the account has no such live sign-in.
     func revokeLogin(_ account: AccountID, _ login: LoginID, at: UnixMilliseconds)

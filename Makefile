@@ -1,0 +1,38 @@
+# What one does with this repository; `make` alone lists it. The logic stands in scripts/, which
+# continuous integration and people run alike.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run build test tidy fuzz bench golden docs clean
+
+help: ## list these targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
+		| awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+run: ## start a hub here, after installing and building what is missing (ARGS="--log-level debug")
+	@scripts/run $(ARGS)
+
+build: ## build the hub as it is shipped
+	@scripts/install-packages run
+	@scripts/build-hub
+
+test: ## everything that must hold (ONLY="swift web": some sections; FUZZ_SECONDS, CRASH_ROUNDS)
+	@scripts/test $(ONLY)
+
+tidy: ## the rules about the code itself
+	@swift test --filter TidyTests
+
+fuzz: ## fuzz the parsers of outside bytes (FUZZ_SECONDS=20 for each)
+	@scripts/fuzz -t $(or $(FUZZ_SECONDS),20)
+
+bench: ## a small load test with a report (ARGS: options of hub-bench)
+	@scripts/bench $(ARGS)
+
+golden: ## write the golden samples of the protocol anew
+	@scripts/golden
+
+docs: ## write the generated tables of docs/operations.md anew
+	@scripts/generate-docs
+
+clean: ## remove everything that was built; data of hubs stays
+	rm -rf .build .build-* bench/.build bench/reports

@@ -1,0 +1,271 @@
+// The writing side of a channel: posts and changes of membership become entries, entries batches,
+// batches one write of the store, and what is durable goes out in sequence.
+
+import Model
+import Ports
+import Rules
+
+extension Channel {
+    // MARK: Entries
+
+    func post(_ origin: Origin, _ post: Post) {
+        guard facts?.members.contains(origin.account) == true else { return refuse(origin) }
+        admit(.message, sender: origin.account, subject: nil, key: post.key, text: post.text,
+              reply: .post(origin))
+    }
+
+    func join(_ origin: Origin) {
+        guard let facts, mayRead(origin.account) else { return refuse(origin) }
+        guard !facts.members.contains(origin.account) else {
+            answerJoin(origin)
+            return
+        }
+        admit(.joined, sender: origin.account, subject: origin.account, key: "", text: "",
+              reply: .join(origin))
+    }
+
+    func leave(_ origin: Origin) {
+        guard let facts, facts.members.contains(origin.account) else { return refuse(origin) }
+        guard facts.kind != .direct else {
+            origin.refuse(.invalidArgument, "A direct conversation cannot be left.")
+            return
+        }
+        admit(.left, sender: origin.account, subject: origin.account, key: "", text: "",
+              reply: .done(origin))
+    }
+
+    func add(_ origin: Origin, _ account: AccountID) {
+        guard let facts, facts.members.contains(origin.account) else { return refuse(origin) }
+        guard facts.kind != .direct else {
+            origin.refuse(.invalidArgument, "A direct conversation has two people.")
+            return
+        }
+        guard !facts.members.contains(account) else {
+            origin.answer(.done(Done()))
+            return
+        }
+        admit(.joined, sender: origin.account, subject: account, key: "", text: "",
+              reply: .done(origin))
+    }
+
+    private func admit(_ kind: EventKind, sender: AccountID, subject: AccountID?, key: String,
+                       text: String, reply: Reply) {
+        let now = surroundings.clocks.now()
+        let admission = facts!.log.admit(
+            id: surroundings.entropy.id(at: now), kind: kind, sender: sender, subject: subject, at: now,
+            key: key, text: text, origin: reply)
+        switch admission {
+        case .queued: break
+        case .duplicate(let event): answer(reply, event, isDuplicate: true)
+        case .overloaded:
+            surroundings.metrics.refusals.add()
+            reply.origin.refuse(.overloaded, "The channel has too much waiting; try again shortly.",
+                                retryAfterMilliseconds: 500)
+        }
+    }
+
+    // MARK: Writing
+
+    /// Starts a write if something waits and none is under way.
+    func write() {
+        guard let batch = facts?.log.takeBatch() else { return }
+        Task(executorPreference: lane.tasks) { await self.writeBatches(batch) }
+    }
+
+    private func writeBatches(_ first: [LogMachine<Reply>.Entry]) async {
+        var next: [LogMachine<Reply>.Entry]? = first
+        while let batch = next {
+            await write(batch)
+            next = facts?.log.takeBatch()
+        }
+    }
+
+    private func write(_ batch: [LogMachine<Reply>.Entry]) async {
+        let head = facts!.log.head
+        let began = surroundings.clocks.monotonic()
+        do {
+            let stored = try await sealed(batch, after: head.sequence)
+            let outcome = try await surroundings.channels.append(organisation, id, expecting: head, stored)
+            switch outcome {
+            case .committed:
+                settle(facts!.log.batchCommitted())
+            case .duplicates(let found):
+                settle(facts!.log.batchHadDuplicates(
+                    found.map { ($0.index, $0.sequence, $0.id, $0.at) }))
+            case .headMoved(let position):
+                guard let position, position.epoch == head.epoch, position.sequence > head.sequence else {
+                    channelGone()
+                    return
+                }
+                try await catchUp(with: position)
+            }
+            surroundings.metrics.batches.add()
+            surroundings.metrics.postDuration.record(
+                nanoseconds: surroundings.clocks.monotonic().value - began.value)
+        } catch {
+            surroundings.log.warning("log not written", .id("channel", id), .word("why", Self.word(error)))
+            let reply = Self.reply(error)
+            for waiting in facts!.log.batchFailed() {
+                surroundings.metrics.refusals.add()
+                waiting.origin.answer(.error(reply))
+            }
+        }
+    }
+
+    /// Another node appended, or an earlier commit of ours had an unknown outcome: read what is new.
+    private func catchUp(with position: Position) async throws {
+        var found: [Event] = []
+        var last = facts!.log.head.sequence
+        while last < position.sequence {
+            let stored = try await surroundings.channels.events(organisation, id, .after(last), limit: 500)
+            guard let newest = stored.last else { break }
+            found += try await readable(stored)
+            last = newest.sequence
+        }
+        settle(facts!.log.logMoved(found))
+    }
+
+    /// The log in the store is not the one this actor knows (restored from a backup, or deleted):
+    /// everybody is sent away, and the next command starts with a new actor.
+    private func channelGone() {
+        surroundings.log.error("log replaced in the store", .id("channel", id))
+        for waiting in facts!.log.failAll() {
+            waiting.origin.refuse(.unavailable, "The channel is being reloaded.",
+                                  retryAfterMilliseconds: 1_000)
+        }
+        for address in roster.sessions.values.sorted(by: { $0.session < $1.session }) {
+            end(address, .unavailable)
+        }
+        facts = nil
+    }
+
+    // MARK: What became durable
+
+    private func settle(_ settlement: LogMachine<Reply>.Settlement) {
+        for event in settlement.events { apply(event) }
+        surroundings.metrics.events.add(UInt64(settlement.events.count))
+        fanOut(settlement.events)
+        for (reply, event, isDuplicate) in settlement.answers {
+            answer(reply, event, isDuplicate: isDuplicate)
+        }
+    }
+
+    /// Membership follows the log.
+    private func apply(_ event: Event) {
+        guard let subject = event.subject else { return }
+        switch event.kind {
+        case .joined: facts?.members.insert(subject)
+        case .left: facts?.members.remove(subject)
+        case .message: break
+        }
+    }
+
+    /// Largest number of events, and bytes of text, in one push.
+    private static let pushEventsMax = 64
+    private static let pushBytesMax = 128 << 10
+
+    private func fanOut(_ events: [Event]) {
+        guard let epoch = facts?.log.head.epoch else { return }
+        for chunk in Self.chunks(events) {
+            let push = Events(channel: id, epoch: epoch, events: Array(chunk))
+            roster.broadcast(.channel(id), Broadcast(.events(push)))
+        }
+        for event in events { tellConcerned(event) }
+    }
+
+    static func chunks(_ events: [Event]) -> [ArraySlice<Event>] {
+        var chunks: [ArraySlice<Event>] = []
+        var start = 0
+        var bytes = 0
+        for (index, event) in events.enumerated() {
+            let size = event.text.utf8.count
+            if index > start, index - start == pushEventsMax || bytes + size > pushBytesMax {
+                chunks.append(events[start..<index])
+                start = index
+                bytes = 0
+            }
+            bytes += size
+        }
+        if start < events.count { chunks.append(events[start...]) }
+        return chunks
+    }
+
+    /// Those who joined or left see their list of channels change; who left a closed channel hears
+    /// nothing more of it.
+    private func tellConcerned(_ event: Event) {
+        guard let facts, let subject = event.subject else { return }
+        switch event.kind {
+        case .joined:
+            tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: true))))
+        case .left:
+            if facts.kind == .open {
+                tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: false))))
+            } else {
+                for address in roster.sessions(of: subject) { end(address, .notMember) }
+                tellAccounts([subject], .channelRemoved(ChannelRemoved(channel: id)))
+            }
+        case .message: break
+        }
+    }
+
+    func tellAccounts(_ accounts: [AccountID], _ body: ServerBody, except: SessionID? = nil) {
+        _ = registry.tell(organisation, .tellAccounts(accounts, body, except: except), isControl: true)
+    }
+
+    /// The channel in somebody's list right after joining or leaving: everything up to here is read.
+    func summary(joined: Bool) -> ChannelSummary {
+        let facts = self.facts!
+        return ChannelSummary(
+            id: id, kind: facts.kind, name: facts.name, topic: facts.topic, head: facts.log.head,
+            joined: joined, read: facts.log.head.sequence,
+            parties: facts.kind == .direct ? facts.members.sorted() : [])
+    }
+
+    private func answer(_ reply: Reply, _ event: Event, isDuplicate: Bool) {
+        switch reply {
+        case .post(let origin):
+            if isDuplicate { surroundings.metrics.duplicates.add() } else { surroundings.metrics.posts.add() }
+            let position = Position(epoch: facts!.log.head.epoch, sequence: event.sequence)
+            origin.answer(.posted(Posted(channel: id, position: position, event: event.id, at: event.at,
+                                         duplicate: isDuplicate)))
+        case .join(let origin): answerJoin(origin)
+        case .done(let origin): origin.answer(.done(Done()))
+        }
+    }
+
+    private func answerJoin(_ origin: Origin) {
+        origin.answer(.channel(ChannelReply(channel: summary(joined: true))))
+    }
+
+    // MARK: Sealing
+
+    private func recordName(_ event: EventID) -> RecordName {
+        RecordName(organisation: organisation, purpose: .messages, channel: id, event: event)
+    }
+
+    private func sealed(_ batch: [LogMachine<Reply>.Entry], after sequence: UInt64)
+        async throws(VaultError) -> [StoredEvent]
+    {
+        let messages = batch.filter { $0.kind == .message }
+        var bodies = try await surroundings.vault.seal(messages.map { (recordName($0.id), $0.text) })
+            .makeIterator()
+        var sequence = sequence
+        return batch.map { entry in
+            sequence += 1
+            return StoredEvent(
+                sequence: sequence, id: entry.id, kind: entry.kind, sender: entry.sender,
+                subject: entry.subject, at: entry.at, key: entry.key,
+                body: entry.kind == .message ? bodies.next() : nil)
+        }
+    }
+
+    func readable(_ stored: [StoredEvent]) async throws -> [Event] {
+        let sealed = stored.compactMap { event in event.body.map { (recordName(event.id), $0) } }
+        var texts = try await surroundings.vault.open(sealed).makeIterator()
+        return stored.map { event in
+            Event(sequence: event.sequence, id: event.id, kind: event.kind, sender: event.sender,
+                  subject: event.subject, at: event.at, key: event.key,
+                  text: event.body == nil ? "" : texts.next() ?? "")
+        }
+    }
+}

@@ -1,0 +1,298 @@
+// One channel: the order of its log, who is in it, and who listens. Commands come through its inbox and
+// are decided synchronously; writes and reads of the store are the only things it awaits. What the log
+// does is decided by LogMachine; encoding and sockets are the delivery lanes' business.
+//
+// Channel+Log.swift writes, Channel+Reading.swift replays and pages.
+
+package import Model
+import Ports
+import Rules
+
+package enum ChannelCommand: Sendable {
+    case post(Origin, Post)
+    case subscribe(Origin, after: Position?)
+    case unsubscribe(Origin)
+    case history(Origin, History)
+    case typing(Origin, active: Bool)
+    case join(Origin)
+    case leave(Origin)
+    /// By somebody in the channel; the organisation has checked that the account is a colleague.
+    case add(Origin, AccountID)
+    case members(Origin)
+    case markRead(Origin, sequence: UInt64)
+    /// A connection is gone. Control.
+    case sessionClosed(SessionID)
+    /// An account may no longer see anything of the organisation. Control.
+    case accountRemoved(AccountID)
+}
+
+package actor Channel {
+    package nonisolated let organisation: OrganisationID
+    package nonisolated let id: ChannelID
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
+
+    nonisolated let lane: any Lane
+    nonisolated let registry: Registry
+    private nonisolated let inbox: Inbox<ChannelCommand>
+
+    /// `nil` until the store has told what the channel is; commands wait in `early` meanwhile.
+    var facts: Facts?
+    private var early: [ChannelCommand] = []
+    private var isLoading = false
+
+    var roster = Roster()
+    private var typing = TypingMachine()
+    var reads: ReadQueue<ReadJob>
+    /// Sessions whose replay is under way, by the command that asked: a newer one replaces it.
+    var replaying: [SessionID: UInt32] = [:]
+    var unreadWrites: [AccountID: (sequence: UInt64, origins: [Origin])] = [:]
+    var isMarkingRead = false
+    private var lastActiveAt: MonotonicNanoseconds
+
+    struct Facts {
+        var kind: ChannelKind
+        var name: String
+        var topic: String
+        var members: Set<AccountID>
+        var log: LogMachine<Reply>
+    }
+
+    /// Who gets which answer when an entry is settled.
+    enum Reply: Sendable {
+        case post(Origin)
+        case join(Origin)
+        case done(Origin)
+        var origin: Origin {
+            switch self {
+            case .post(let origin), .join(let origin), .done(let origin): origin
+            }
+        }
+    }
+
+    init(organisation: OrganisationID, id: ChannelID, lane: any Lane, registry: Registry) {
+        self.organisation = organisation
+        self.id = id
+        self.lane = lane
+        self.registry = registry
+        let configuration = registry.configuration
+        inbox = Inbox(limit: configuration.inboxMax, lane: lane)
+        reads = ReadQueue(runningMax: configuration.readsMax,
+                          waitingMax: configuration.readsWaitingMax)
+        lastActiveAt = registry.surroundings.clocks.monotonic()
+    }
+
+    var surroundings: Surroundings { registry.surroundings }
+    var limits: Limits { registry.configuration.limits }
+
+    // MARK: Inbox
+
+    nonisolated func tell(_ command: ChannelCommand, isControl: Bool) -> Inbox<ChannelCommand>.Offer {
+        inbox.offer(command, isControl: isControl) { [self] in
+            assumeIsolated { $0.drain() }
+        }
+    }
+
+    private func drain() {
+        let commands = inbox.take()
+        lastActiveAt = surroundings.clocks.monotonic()
+        guard facts != nil else {
+            early.append(contentsOf: commands)
+            load()
+            return
+        }
+        for command in commands { carryOut(command) }
+        write()
+    }
+
+    private func carryOut(_ command: ChannelCommand) {
+        switch command {
+        case .post(let origin, let post): self.post(origin, post)
+        case .subscribe(let origin, let after): subscribe(origin, after: after)
+        case .unsubscribe(let origin): unsubscribe(origin)
+        case .history(let origin, let page): history(origin, page)
+        case .typing(let origin, let active): typing(origin, active: active)
+        case .join(let origin): join(origin)
+        case .leave(let origin): leave(origin)
+        case .add(let origin, let account): add(origin, account)
+        case .members(let origin): members(origin)
+        case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
+        case .sessionClosed(let session): detach(session)
+        case .accountRemoved(let account): accountRemoved(account)
+        }
+    }
+
+    // MARK: Life
+
+    private func load() {
+        guard !isLoading else { return }
+        isLoading = true
+        Task(executorPreference: lane.tasks) { await self.loadFromStore() }
+    }
+
+    private func loadFromStore() async {
+        do {
+            let record = try await surroundings.channels.channel(organisation, id)
+            guard let record else {
+                loadFailed(.notFound, "There is no such channel.")
+                return
+            }
+            let stored = try await surroundings.channels.events(
+                organisation, id, .before(record.head.sequence + 1), limit: LogMachine<Reply>.Limits().recentMax)
+            let recent = try await readable(stored)
+            guard recent.last?.sequence ?? 0 == record.head.sequence else {
+                throw StoreError.fault("a log does not reach its head")
+            }
+            // What another node appended between the two reads is found at the next write.
+            let log = LogMachine<Reply>(head: record.head, recent: recent)
+            facts = Facts(kind: record.kind, name: record.name, topic: record.topic,
+                          members: Set(record.members), log: log)
+            isLoading = false
+            let commands = early
+            early = []
+            for command in commands { carryOut(command) }
+            write()
+            schedulePassivation()
+        } catch {
+            surroundings.log.warning("channel not loaded", .id("channel", id), .word("why", Self.word(error)))
+            let reply = Self.reply(error)
+            loadFailed(reply.code, reply.message)
+        }
+    }
+
+    private func loadFailed(_ code: ErrorCode, _ message: String) {
+        isLoading = false
+        let commands = early
+        early = []
+        for command in commands {
+            command.origin?.refuse(code, message, retryAfterMilliseconds: code.isRetryable ? 1_000 : 0)
+        }
+        // Nothing is known of the channel: the next command starts afresh with a new actor.
+        if inbox.closeIfEmpty() { registry.retire(self) }
+    }
+
+    private func schedulePassivation() {
+        lane.submit(afterMilliseconds: registry.configuration.passivationMilliseconds) { [weak self] in
+            self?.assumeIsolated { $0.passivateIfIdle() }
+        }
+    }
+
+    private func passivateIfIdle() {
+        let idle = surroundings.clocks.monotonic().value - lastActiveAt.value
+        let limit = UInt64(registry.configuration.passivationMilliseconds) * 1_000_000
+        if idle >= limit, roster.isEmpty, replaying.isEmpty, reads.isIdle, unreadWrites.isEmpty,
+           !isMarkingRead, facts?.log.isIdle ?? true, inbox.closeIfEmpty() {
+            registry.retire(self)
+            return
+        }
+        schedulePassivation()
+    }
+
+    // MARK: Who may
+
+    /// Members, and for open channels the whole organisation.
+    func mayRead(_ account: AccountID) -> Bool {
+        guard let facts else { return false }
+        return facts.kind == .open || facts.members.contains(account)
+    }
+
+    /// Answers for an account that may not: as if the channel did not exist, unless it is open.
+    func refuse(_ origin: Origin) {
+        if mayRead(origin.account) {
+            origin.refuse(.notMember, "Join the channel first.")
+        } else {
+            origin.refuse(.notFound, "There is no such channel.")
+        }
+    }
+
+    // MARK: Small commands
+
+    private func unsubscribe(_ origin: Origin) {
+        guard roster.contains(origin.address.session) || replaying[origin.address.session] != nil else {
+            origin.refuse(.notSubscribed, "There is no such subscription.")
+            return
+        }
+        detach(origin.address.session)
+        origin.answer(.done(Done()))
+    }
+
+    func detach(_ session: SessionID) {
+        replaying[session] = nil
+        if let address = roster.remove(session) {
+            address.lane.hand(.detach(session, .channel(id)))
+        }
+    }
+
+    private func typing(_ origin: Origin, active: Bool) {
+        guard facts?.members.contains(origin.account) == true else { return refuse(origin) }
+        if typing.typing(origin.account, active: active, at: surroundings.clocks.now()) {
+            let change = TypingChanged(channel: id, account: origin.account, active: active)
+            roster.broadcast(.channel(id), Broadcast(.typing(change), isEphemeral: true),
+                             except: origin.address.session)
+        }
+        origin.answer(.done(Done()))
+    }
+
+    private func members(_ origin: Origin) {
+        guard let facts, mayRead(origin.account) else { return refuse(origin) }
+        origin.answer(.memberList(MemberList(channel: id, accounts: facts.members.sorted())))
+    }
+
+    private func accountRemoved(_ account: AccountID) {
+        facts?.members.remove(account)
+        for address in roster.sessions(of: account) { end(address, .forbidden) }
+    }
+
+    /// The fence: the session gets nothing of this channel after this.
+    func end(_ address: SessionAddress, _ code: ErrorCode) {
+        replaying[address.session] = nil
+        roster.remove(address.session)
+        address.lane.hand(.detach(address.session, .channel(id)))
+        address.send(0, .subscriptionEnded(SubscriptionEnded(channel: id, code: code)))
+    }
+
+    // MARK: Failures
+
+    static func reply(_ error: any Error) -> ErrorReply {
+        switch error {
+        case StoreError.unavailable, StoreError.uncertain, VaultError.unavailable:
+            ErrorReply(.unavailable, "The store does not answer; try again shortly.",
+                       retryAfterMilliseconds: 1_000)
+        case StoreError.overloaded:
+            ErrorReply(.overloaded, "Too much is waiting; try again shortly.",
+                       retryAfterMilliseconds: 500)
+        case StoreError.storageFull:
+            ErrorReply(.unavailable, "The hub's storage is full.", retryAfterMilliseconds: 5_000)
+        case VaultError.keyGone:
+            ErrorReply(.keyUnavailable, "The organisation's key is not available.")
+        default:
+            ErrorReply(.internalFault, "The hub could not do this.")
+        }
+    }
+
+    /// A short word for the log.
+    static func word(_ error: any Error) -> String {
+        switch error {
+        case StoreError.unavailable: "store_unavailable"
+        case StoreError.uncertain: "store_uncertain"
+        case StoreError.overloaded: "store_overloaded"
+        case StoreError.storageFull: "storage_full"
+        case StoreError.fault: "store_fault"
+        case VaultError.keyGone: "key_gone"
+        case VaultError.unavailable: "key_unavailable"
+        case VaultError.damaged: "body_damaged"
+        default: "unknown"
+        }
+    }
+}
+
+extension ChannelCommand {
+    /// Who waits for an answer.
+    var origin: Origin? {
+        switch self {
+        case .post(let origin, _), .subscribe(let origin, _), .unsubscribe(let origin),
+             .history(let origin, _), .typing(let origin, _), .join(let origin), .leave(let origin),
+             .add(let origin, _), .members(let origin), .markRead(let origin, _): origin
+        case .sessionClosed, .accountRemoved: nil
+        }
+    }
+}

@@ -1,0 +1,396 @@
+// One organisation: its people, their open sessions and presence, and the list of its channels. Opening
+// a session is decided here, against the membership as it is now, not as the token says it was.
+
+package import Model
+import Ports
+import Rules
+
+package enum OrganisationCommand: Sendable {
+    case open(Origin, Principal, [String])
+    case presence(Origin, PresenceState)
+    case watchPresence(Origin, active: Bool)
+    case listPeople(Origin)
+    case listChannels(Origin)
+    case createChannel(Origin, CreateChannel)
+    case openDirect(Origin, AccountID)
+    case addMember(Origin, AddMember)
+    /// A connection is gone. Control.
+    case closed(SessionID)
+    /// A push to every session of some accounts. Control.
+    case tellAccounts([AccountID], ServerBody, except: SessionID?)
+    /// Somebody joined, or their name or role changed. Control.
+    case personChanged(Person)
+    /// A sign-in was revoked: its sessions are closed. Control.
+    case loginRevoked(LoginID)
+}
+
+package actor Organisation {
+    package nonisolated let id: OrganisationID
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
+
+    private nonisolated let lane: any Lane
+    private nonisolated let registry: Registry
+    private nonisolated let inbox: Inbox<OrganisationCommand>
+    /// `nil` until read from the store; commands wait in `early` meanwhile.
+    private var people: [AccountID: Person]?
+    private var early: [OrganisationCommand] = []
+    private var isLoading = false
+    private var roster = Roster()
+    private var watchers = Roster()
+    /// Sessions whose sign-in is being looked up.
+    private var opening: Set<SessionID> = []
+    private var sessions: [SessionID: Principal] = [:]
+    private var byAccount: [AccountID: [SessionAddress]] = [:]
+    private var presence = PresenceMachine()
+    private var isPresenceScheduled = false
+    private var reads: ReadQueue<OrganisationCommand>
+    private var lastActiveAt: MonotonicNanoseconds
+
+    init(id: OrganisationID, lane: any Lane, registry: Registry) {
+        self.id = id
+        self.lane = lane
+        self.registry = registry
+        inbox = Inbox(limit: registry.configuration.inboxMax, lane: lane)
+        reads = ReadQueue(runningMax: registry.configuration.readsMax,
+                          waitingMax: registry.configuration.readsWaitingMax)
+        lastActiveAt = registry.surroundings.clocks.monotonic()
+    }
+
+    private var surroundings: Surroundings { registry.surroundings }
+
+    // MARK: Inbox and life
+
+    nonisolated func tell(_ command: OrganisationCommand, isControl: Bool)
+        -> Inbox<OrganisationCommand>.Offer
+    {
+        inbox.offer(command, isControl: isControl) { [self] in
+            assumeIsolated { $0.drain() }
+        }
+    }
+
+    private func drain() {
+        let commands = inbox.take()
+        lastActiveAt = surroundings.clocks.monotonic()
+        guard people != nil else {
+            early.append(contentsOf: commands)
+            load()
+            return
+        }
+        for command in commands { carryOut(command) }
+    }
+
+    private func load() {
+        guard !isLoading else { return }
+        isLoading = true
+        Task(executorPreference: lane.tasks) { await self.loadFromStore() }
+    }
+
+    private func loadFromStore() async {
+        do {
+            let found = try await surroundings.people.people(id)
+            loaded(found)
+        } catch {
+            surroundings.log.warning("organisation not loaded", .id("organisation", id),
+                                     .word("why", Channel.word(error)))
+            isLoading = false
+            let waiting = early
+            early = []
+            for command in waiting { failed(command, Channel.reply(error)) }
+            if inbox.closeIfEmpty() { registry.retire(self) }
+        }
+    }
+
+    private func loaded(_ found: [Person]) {
+        people = Dictionary(found.map { ($0.account, $0) }, uniquingKeysWith: { _, last in last })
+        isLoading = false
+        let waiting = early
+        early = []
+        for command in waiting { carryOut(command) }
+        schedulePassivation()
+    }
+
+    private func schedulePassivation() {
+        lane.submit(afterMilliseconds: registry.configuration.passivationMilliseconds) { [weak self] in
+            self?.assumeIsolated { $0.passivateIfIdle() }
+        }
+    }
+
+    private func passivateIfIdle() {
+        let idle = surroundings.clocks.monotonic().value - lastActiveAt.value
+        let limit = UInt64(registry.configuration.passivationMilliseconds) * 1_000_000
+        if idle >= limit, roster.isEmpty, reads.isIdle, !presence.hasPending, inbox.closeIfEmpty() {
+            registry.retire(self)
+            return
+        }
+        schedulePassivation()
+    }
+
+    private func carryOut(_ command: OrganisationCommand) {
+        switch command {
+        case .open(let origin, let principal, let capabilities):
+            open(origin, principal, capabilities)
+        case .presence(let origin, let state):
+            guard sessions[origin.address.session] != nil else { return }
+            presence.sessionIs(state, origin.address.session, of: origin.account)
+            schedulePresence()
+            origin.answer(.done(Done()))
+        case .watchPresence(let origin, let active): watchPresence(origin, active: active)
+        case .listPeople(let origin):
+            let list = people!.values.sorted { $0.account < $1.account }
+            origin.answer(.peopleList(PeopleList(people: list)))
+        case .listChannels, .createChannel, .openDirect: enqueue(command)
+        case .addMember(let origin, let it): addMember(origin, it)
+        case .closed(let session): closed(session)
+        case .tellAccounts(let accounts, let body, let except):
+            for account in accounts { send(body, to: account, except: except) }
+        case .personChanged(let person): personChanged(person)
+        case .loginRevoked(let login):
+            let ended = sessions.filter { $0.value.login == login }.keys.sorted()
+            for session in ended { close(session, .revoked) }
+        }
+    }
+
+    // MARK: Sessions
+
+    private func open(_ origin: Origin, _ principal: Principal, _ wanted: [String]) {
+        let address = origin.address
+        guard let person = people![principal.account] else {
+            origin.refuse(.forbidden, "The account is not a member of the organisation.")
+            close(address, .revoked)
+            return
+        }
+        guard person.role == principal.role else {
+            origin.refuse(.tokenExpired, "The role has changed since the token was issued.")
+            close(address, .roleChanged)
+            return
+        }
+        opening.insert(address.session)
+        enqueue(.open(origin, principal, wanted))
+    }
+
+    /// A sign-in may have been revoked within the life of its access token.
+    private func checkLogin(_ origin: Origin, _ principal: Principal) async throws(StoreError) {
+        let login = try await surroundings.people.login(id, principal.login)
+        // The connection may have gone meanwhile.
+        guard opening.remove(origin.address.session) != nil else { return }
+        guard let login, login.revokedAt == nil else {
+            origin.refuse(.unauthenticated, "The sign-in was ended.")
+            close(origin.address, .revoked)
+            return
+        }
+        welcome(origin, principal)
+    }
+
+    private func welcome(_ origin: Origin, _ principal: Principal) {
+        let address = origin.address
+        sessions[address.session] = principal
+        byAccount[principal.account, default: []].append(address)
+        roster.add(address)
+        surroundings.metrics.sessions.add(1)
+        let configuration = registry.configuration
+        origin.answer(.welcome(Welcome(
+            session: address.session, account: principal.account, organisation: id,
+            role: principal.role, heartbeatMilliseconds: configuration.heartbeatMilliseconds,
+            tokenExpiresAt: principal.expiresAt, serverTime: surroundings.clocks.now(),
+            capabilities: [], limits: configuration.limits)))
+        address.lane.hand(.attach(address.session, .organisation(id)))
+        presence.sessionIs(.online, address.session, of: principal.account)
+        schedulePresence()
+    }
+
+    private func closed(_ session: SessionID) {
+        opening.remove(session)
+        guard let principal = sessions.removeValue(forKey: session) else { return }
+        surroundings.metrics.sessions.add(-1)
+        roster.remove(session)
+        watchers.remove(session)
+        byAccount[principal.account]?.removeAll { $0.session == session }
+        if byAccount[principal.account]?.isEmpty == true { byAccount[principal.account] = nil }
+        presence.sessionGone(session, of: principal.account, at: surroundings.clocks.now())
+        schedulePresence()
+    }
+
+    private func close(_ session: SessionID, _ code: CloseCode) {
+        guard let address = roster.sessions[session] else { return }
+        close(address, code)
+    }
+
+    private func close(_ address: SessionAddress, _ code: CloseCode) {
+        address.lane.hand(.close(address.session, code,
+                                 retryAfterMilliseconds: code == .overloaded ? 1_000 : 0))
+    }
+
+    private func send(_ body: ServerBody, to account: AccountID, except: SessionID? = nil) {
+        for address in byAccount[account] ?? [] where address.session != except {
+            address.send(0, body)
+        }
+    }
+
+    // MARK: People and presence
+
+    private func personChanged(_ person: Person) {
+        people![person.account] = person
+        roster.broadcast(.organisation(id), Broadcast(.personChanged(PersonChanged(person: person))))
+    }
+
+    private func watchPresence(_ origin: Origin, active: Bool) {
+        let session = origin.address.session
+        guard sessions[session] != nil else { return }
+        guard active else {
+            watchers.remove(session)
+            origin.address.lane.hand(.detach(session, .presence(id)))
+            origin.answer(.presenceList(PresenceList(present: [])))
+            return
+        }
+        // What is pending goes to the watchers before the new one gets the list.
+        flushPresence()
+        origin.answer(.presenceList(PresenceList(present: presence.present)))
+        watchers.add(origin.address)
+        origin.address.lane.hand(.attach(session, .presence(id)))
+    }
+
+    private func schedulePresence() {
+        guard !isPresenceScheduled, presence.hasPending else { return }
+        isPresenceScheduled = true
+        lane.submit(afterMilliseconds: registry.configuration.presenceMilliseconds) { [weak self] in
+            self?.assumeIsolated {
+                $0.isPresenceScheduled = false
+                $0.flushPresence()
+                $0.schedulePresence()
+            }
+        }
+    }
+
+    private func flushPresence() {
+        let changes = presence.flush(at: surroundings.clocks.now())
+        guard !changes.isEmpty, !watchers.isEmpty else { return }
+        watchers.broadcast(.presence(id), Broadcast(.presence(PresenceChanged(changes: changes)),
+                                                    isEphemeral: true))
+    }
+
+    // MARK: Channels
+
+    private func addMember(_ origin: Origin, _ it: AddMember) {
+        guard people![it.account] != nil else {
+            origin.refuse(.notFound, "There is no such person in the organisation.")
+            return
+        }
+        if !registry.tell(id, it.channel, .add(origin, it.account)) {
+            origin.refuse(.overloaded, "Too much is waiting; try again shortly.",
+                          retryAfterMilliseconds: 500)
+        }
+    }
+
+    private func enqueue(_ command: OrganisationCommand) {
+        if reads.add(command) {
+            startReads()
+        } else {
+            failed(command, ErrorReply(.overloaded, "Too much is waiting; try again shortly.",
+                                       retryAfterMilliseconds: 500))
+        }
+    }
+
+    private func startReads() {
+        while let command = reads.start() {
+            Task(executorPreference: lane.tasks) { await self.run(command) }
+        }
+    }
+
+    private func run(_ command: OrganisationCommand) async {
+        do {
+            try await carryOutInStore(command)
+        } catch {
+            surroundings.log.warning("organisation command failed", .id("organisation", id),
+                                     .word("why", Channel.word(error)))
+            failed(command, Channel.reply(error))
+        }
+        reads.finished()
+        startReads()
+    }
+
+    /// Answers with the error; a session that could not be opened is sent away to come again.
+    private func failed(_ command: OrganisationCommand, _ error: ErrorReply) {
+        command.origin?.answer(.error(error))
+        if case .open(let origin, _, _) = command {
+            opening.remove(origin.address.session)
+            close(origin.address, .overloaded)
+        }
+    }
+
+    private func carryOutInStore(_ command: OrganisationCommand) async throws(StoreError) {
+        switch command {
+        case .open(let origin, let principal, _): try await checkLogin(origin, principal)
+        case .listChannels(let origin):
+            let channels = try await surroundings.channels.channels(
+                id, visibleTo: origin.account, limit: registry.configuration.channelsListedMax)
+            origin.answer(.channelList(ChannelList(channels: channels)))
+        case .createChannel(let origin, let wanted): try await createChannel(origin, wanted)
+        case .openDirect(let origin, let account): try await openDirect(origin, account)
+        case .presence, .watchPresence, .listPeople, .addMember, .closed, .tellAccounts,
+             .personChanged, .loginRevoked:
+            preconditionFailure("not a store command")
+        }
+    }
+
+    private func createChannel(_ origin: Origin, _ wanted: CreateChannel) async throws(StoreError) {
+        let now = surroundings.clocks.now()
+        let record = ChannelRecord(
+            id: surroundings.entropy.id(at: now), kind: wanted.kind, name: wanted.name,
+            topic: wanted.topic, head: Position(epoch: 1, sequence: 0), members: [origin.account])
+        let isNew = try await surroundings.channels.createChannel(id, record, by: origin.account, at: now)
+        guard isNew else {
+            origin.refuse(.alreadyExists, "There is a channel of that name.")
+            return
+        }
+        if wanted.kind == .open {
+            let seen = ChannelAdded(channel: Self.summary(record, joined: false))
+            roster.broadcast(.organisation(id), Broadcast(.channelAdded(seen)))
+        }
+        let summary = Self.summary(record, joined: true)
+        origin.answer(.channel(ChannelReply(channel: summary)))
+        send(.channelAdded(ChannelAdded(channel: summary)), to: origin.account)
+    }
+
+    private func openDirect(_ origin: Origin, _ other: AccountID) async throws(StoreError) {
+        guard people![other] != nil else {
+            origin.refuse(.notFound, "There is no such person in the organisation.")
+            return
+        }
+        let now = surroundings.clocks.now()
+        let candidate: ChannelID = surroundings.entropy.id(at: now)
+        let record = try await surroundings.channels.directChannel(id, origin.account, other,
+                                                                   candidate: candidate, at: now)
+        guard record.id == candidate else {
+            // It stands already: the summary has the account's own read marker.
+            let known = try await surroundings.channels.channels(
+                id, visibleTo: origin.account, limit: registry.configuration.channelsListedMax)
+            let summary = known.first { $0.id == record.id } ?? Self.summary(record, joined: true)
+            origin.answer(.channel(ChannelReply(channel: summary)))
+            return
+        }
+        let summary = Self.summary(record, joined: true)
+        origin.answer(.channel(ChannelReply(channel: summary)))
+        for account in Set(record.members).sorted() {
+            send(.channelAdded(ChannelAdded(channel: summary)), to: account,
+                 except: origin.address.session)
+        }
+    }
+
+    private static func summary(_ record: ChannelRecord, joined: Bool) -> ChannelSummary {
+        ChannelSummary(id: record.id, kind: record.kind, name: record.name, topic: record.topic,
+                       head: record.head, joined: joined, read: record.head.sequence,
+                       parties: record.kind == .direct ? record.members : [])
+    }
+}
+
+extension OrganisationCommand {
+    /// Who waits for an answer.
+    var origin: Origin? {
+        switch self {
+        case .open(let origin, _, _), .presence(let origin, _), .watchPresence(let origin, _),
+             .listPeople(let origin), .listChannels(let origin), .createChannel(let origin, _),
+             .openDirect(let origin, _), .addMember(let origin, _): origin
+        case .closed, .tellAccounts, .personChanged, .loginRevoked: nil
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// Where actors are found. It makes an actor at the first command for it, pins it to a lane by its id,
+// and forgets it when it passivates. It holds what all actors share: ports, limits, metrics.
+
+package import Model
+package import Ports
+
+/// What the actors need from outside.
+package struct Surroundings: Sendable {
+    package var channels: any ChannelStore
+    package var people: any MemberStore
+    package var vault: any BodyVault
+    package var verifier: any TokenVerifier
+    package var clocks: any Clocks
+    package var entropy: any Entropy
+    package var log: Log
+    package var metrics: LiveMetrics
+    package init(channels: any ChannelStore, people: any MemberStore, vault: any BodyVault,
+                 verifier: any TokenVerifier, clocks: any Clocks, entropy: any Entropy, log: Log,
+                 metrics: LiveMetrics) {
+        self.channels = channels
+        self.people = people
+        self.vault = vault
+        self.verifier = verifier
+        self.clocks = clocks
+        self.entropy = entropy
+        self.log = log
+        self.metrics = metrics
+    }
+}
+
+/// Bounds and times of the actors. Each is a key of the configuration.
+package struct LiveConfiguration: Sendable {
+    /// What clients are told and held to.
+    package var limits = Limits()
+    /// Commands waiting for one channel or organisation; above, they are refused as overloaded.
+    package var inboxMax = 8_192
+    /// Store reads (history, replay) one actor has under way; more wait.
+    package var readsMax = 8
+    /// Reads that wait for one actor; above, they are refused as overloaded.
+    package var readsWaitingMax = 4_096
+    /// An actor without subscribers and work is passivated after this time.
+    package var passivationMilliseconds: UInt32 = 60_000
+    /// Commands per second and connection, and how many may come at once; 0: no limit.
+    package var commandsPerSecond: UInt32 = 200
+    package var commandsBurst: UInt32 = 400
+    /// Presence changes are collected this long.
+    package var presenceMilliseconds: UInt32 = 250
+    /// Most channels of a channel list.
+    package var channelsListedMax = 2_000
+    /// What the hub pings after; told to clients.
+    package var heartbeatMilliseconds: UInt32 = 25_000
+    package init() {}
+}
+
+package final class LiveMetrics: Sendable {
+    package let posts: Counter
+    package let duplicates: Counter
+    package let refusals: Counter
+    package let batches: Counter
+    package let events: Counter
+    package let postDuration: DurationHistogram
+    package let sessions: Gauge
+    package let channels: Gauge
+    package let organisations: Gauge
+
+    package init(_ metrics: Metrics) {
+        posts = metrics.counter("hub_posts_total", help: "Messages acknowledged.")
+        duplicates = metrics.counter("hub_posts_duplicate_total", help: "Posts that were retries.")
+        refusals = metrics.counter("hub_commands_refused_total", help: "Commands answered by an error.")
+        batches = metrics.counter("hub_log_writes_total", help: "Writes of channel logs.")
+        events = metrics.counter("hub_log_events_total", help: "Events written to channel logs.")
+        postDuration = metrics.histogram(
+            "hub_log_write_seconds", help: "Time from taking a batch to its commit.")
+        sessions = metrics.gauge("hub_sessions", help: "Open sessions.")
+        channels = metrics.gauge("hub_channels_live", help: "Channel actors in memory.")
+        organisations = metrics.gauge(
+            "hub_organisations_live", help: "Organisation actors in memory.")
+    }
+}
+
+package final class Registry: Sendable {
+    private struct ChannelName: Hashable {
+        let organisation: OrganisationID
+        let channel: ChannelID
+    }
+    private struct Actors {
+        var channels: [ChannelName: Channel] = [:]
+        var organisations: [OrganisationID: Organisation] = [:]
+    }
+
+    package let surroundings: Surroundings
+    package let configuration: LiveConfiguration
+    private let lanes: [any Lane]
+    private let actors = Lock(Actors())
+
+    /// - Parameter lanes: where channels and organisations live, pinned by id; at least one.
+    package init(lanes: [any Lane], surroundings: Surroundings, configuration: LiveConfiguration) {
+        precondition(!lanes.isEmpty)
+        self.lanes = lanes
+        self.surroundings = surroundings
+        self.configuration = configuration
+    }
+
+    /// Hands a command to a channel. `false` when its inbox is full; control commands always get in.
+    package func tell(_ organisation: OrganisationID, _ channel: ChannelID, _ command: ChannelCommand,
+                      isControl: Bool = false) -> Bool {
+        let name = ChannelName(organisation: organisation, channel: channel)
+        while true {
+            let actor = actors.withLock { actors in
+                if let actor = actors.channels[name] { return actor }
+                let actor = Channel(organisation: organisation, id: channel,
+                                    lane: lane(for: channel.low), registry: self)
+                actors.channels[name] = actor
+                surroundings.metrics.channels.add(1)
+                return actor
+            }
+            switch actor.tell(command, isControl: isControl) {
+            case .accepted: return true
+            case .full: return false
+            case .closed: retire(actor)
+            }
+        }
+    }
+
+    /// Hands a command to an organisation.
+    package func tell(_ organisation: OrganisationID, _ command: OrganisationCommand,
+                      isControl: Bool = false) -> Bool {
+        while true {
+            let actor = actors.withLock { actors in
+                if let actor = actors.organisations[organisation] { return actor }
+                let actor = Organisation(id: organisation, lane: lane(for: organisation.low),
+                                         registry: self)
+                actors.organisations[organisation] = actor
+                surroundings.metrics.organisations.add(1)
+                return actor
+            }
+            switch actor.tell(command, isControl: isControl) {
+            case .accepted: return true
+            case .full: return false
+            case .closed: retire(actor)
+            }
+        }
+    }
+
+    /// Forgets a passivated actor whose inbox is closed.
+    func retire(_ channel: Channel) {
+        actors.withLock { actors in
+            let name = ChannelName(organisation: channel.organisation, channel: channel.id)
+            if actors.channels[name] === channel {
+                actors.channels[name] = nil
+                surroundings.metrics.channels.add(-1)
+            }
+        }
+    }
+
+    func retire(_ organisation: Organisation) {
+        actors.withLock { actors in
+            if actors.organisations[organisation.id] === organisation {
+                actors.organisations[organisation.id] = nil
+                surroundings.metrics.organisations.add(-1)
+            }
+        }
+    }
+
+    private func lane(for id: UInt64) -> any Lane {
+        // The low word of an id is random.
+        lanes[Int(id % UInt64(lanes.count))]
+    }
+}
+
+/// Where the answer to a command goes.
+package struct Origin: Sendable {
+    package let address: SessionAddress
+    /// The command's id.
+    package let command: UInt32
+    package init(address: SessionAddress, command: UInt32) {
+        self.address = address
+        self.command = command
+    }
+    package var account: AccountID { address.account }
+    func answer(_ body: ServerBody) { address.send(command, body) }
+    func refuse(_ code: ErrorCode, _ message: String, retryAfterMilliseconds: UInt32 = 0) {
+        address.send(command, .error(ErrorReply(code, message,
+                                                retryAfterMilliseconds: retryAfterMilliseconds)))
+    }
+}

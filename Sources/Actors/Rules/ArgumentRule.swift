@@ -1,0 +1,84 @@
+// Bounds of what a command may say, checked before any actor sees it.
+
+package import Model
+
+package enum ArgumentRule {
+    package static let keyBytesMax = 64
+    package static let nameCharactersMax = 80
+    package static let topicCharactersMax = 250
+
+    /// The error of a command whose arguments are out of bounds, or `nil`.
+    package static func check(_ command: Command, _ limits: Limits) -> ErrorReply? {
+        switch command {
+        case .post(let post):
+            return checkKey(post.key) ?? checkText(post.text, limits)
+        case .history(let page):
+            if page.limit > limits.historyEventsMax {
+                return outOfBounds("limit", limit: Int(limits.historyEventsMax), have: Int(page.limit))
+            }
+            if page.after != nil, page.before != 0 {
+                return ErrorReply(.invalidArgument, "Ask for events before or after, not both.",
+                                  details: [Detail("field", "after")])
+            }
+            return nil
+        case .createChannel(let channel):
+            if channel.kind == .direct {
+                return ErrorReply(.invalidArgument, "Direct conversations are opened, not created.",
+                                  details: [Detail("field", "kind")])
+            }
+            return checkName(channel.name)
+                ?? checkLine(channel.topic, field: "topic", max: topicCharactersMax)
+        case .presence(let presence):
+            if presence.state == .offline {
+                return ErrorReply(.invalidArgument, "A session can be online or away.",
+                                  details: [Detail("field", "state")])
+            }
+            return nil
+        case .hello, .refresh, .ping, .subscribe, .unsubscribe, .typing, .watchPresence, .listChannels,
+             .openDirect, .join, .leave, .addMember, .listMembers, .markRead, .listPeople:
+            return nil
+        }
+    }
+
+    private static func checkKey(_ key: String) -> ErrorReply? {
+        let bytes = key.utf8.count
+        guard bytes == 0 || bytes > keyBytesMax else { return nil }
+        return outOfBounds("key", limit: keyBytesMax, have: bytes)
+    }
+
+    private static func checkText(_ text: String, _ limits: Limits) -> ErrorReply? {
+        let bytes = text.utf8.count
+        if bytes == 0 {
+            return ErrorReply(.invalidArgument, "A message has at least one character.",
+                              details: [Detail("field", "text")])
+        }
+        guard bytes > Int(limits.textBytesMax) else { return nil }
+        return ErrorReply(.tooLarge, "The text is too long.", details: [
+            Detail("field", "text"), Detail("limit", "\(limits.textBytesMax)"), Detail("have", "\(bytes)"),
+        ])
+    }
+
+    private static func checkName(_ name: String) -> ErrorReply? {
+        let trimmed = name.first != " " && name.last != " "
+        if name.isEmpty || !trimmed {
+            return ErrorReply(.invalidArgument, "A channel needs a name without spaces at its ends.",
+                              details: [Detail("field", "name")])
+        }
+        return checkLine(name, field: "name", max: nameCharactersMax)
+    }
+
+    private static func checkLine(_ text: String, field: String, max: Int) -> ErrorReply? {
+        if text.count > max { return outOfBounds(field, limit: max, have: text.count) }
+        if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+            return ErrorReply(.invalidArgument, "Control characters are not allowed here.",
+                              details: [Detail("field", field)])
+        }
+        return nil
+    }
+
+    private static func outOfBounds(_ field: String, limit: Int, have: Int) -> ErrorReply {
+        ErrorReply(.invalidArgument, "Out of bounds.", details: [
+            Detail("field", field), Detail("limit", "\(limit)"), Detail("have", "\(have)"),
+        ])
+    }
+}

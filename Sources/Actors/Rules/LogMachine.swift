@@ -1,0 +1,299 @@
+// The rules of one channel's log: what becomes of a post, which batch is written next, what a write
+// brought about, and which events are still at hand. Pure: the Channel actor performs what it decides.
+// It knows no sessions; `Origin` is whatever the actor wants back with an answer.
+//
+// One write is in flight at a time and posts queue behind it (group commit). Sequences are given out
+// when a batch is taken, because only then is the head known; the store confirms or denies them.
+
+package import Model
+
+package struct LogMachine<Origin> {
+    /// Bounds of the machine. Higher values cost memory per busy channel; lower ones refuse sooner or
+    /// send more subscribers to the store.
+    package struct Limits: Sendable {
+        /// Entries waiting for a write, and their text in bytes; above, posts are refused.
+        package var pendingMax = 8_192
+        package var pendingBytesMax = 8 << 20
+        /// Entries of one write, and their text in bytes.
+        package var batchMax = 512
+        package var batchBytesMax = 1 << 20
+        /// Newest events kept for replay and duplicates, and their text in bytes.
+        package var recentMax = 256
+        package var recentBytesMax = 256 << 10
+        package init() {}
+    }
+
+    /// An entry on its way into the log.
+    package struct Entry {
+        package let id: EventID
+        package let kind: EventKind
+        package let sender: AccountID
+        package let subject: AccountID?
+        package let at: UnixMilliseconds
+        package let key: String
+        package let text: String
+        /// Who wants to hear: the first, and retries of the same post that came meanwhile.
+        package var origins: [Origin]
+    }
+
+    package enum Admission {
+        /// It waits; the answer comes with a later `Settlement`.
+        case queued
+        /// It stands in the log already.
+        case duplicate(Event)
+        /// The queue is full: nothing was kept.
+        case overloaded
+    }
+
+    /// What a write settled, in order.
+    package struct Settlement {
+        /// New events of the log, in sequence: for every subscriber.
+        package var events: [Event] = []
+        /// Answers: the entry's event, and whether it had been there before.
+        package var answers: [(origin: Origin, event: Event, isDuplicate: Bool)] = []
+    }
+
+    private struct KeyOfSender: Hashable {
+        let sender: AccountID
+        let key: String
+    }
+
+    package let limits: Limits
+    package private(set) var head: Position
+    /// The newest events without gaps up to `head`, oldest first.
+    package private(set) var recent: [Event] = []
+    private var recentBytes = 0
+    private var recentKeys: [KeyOfSender: UInt64] = [:]
+    private var pending: [Entry] = []
+    private var pendingBytes = 0
+    private var writing: [Entry] = []
+    /// Where in `writing` or `pending` an unsettled key is; for joining retries to it.
+    private var unsettled: [KeyOfSender: EventID] = [:]
+
+    /// - Parameter recent: the newest events of the log, oldest first and without gaps, the last one at
+    ///   `head`; may be empty.
+    package init(head: Position, recent: [Event], limits: Limits = Limits()) {
+        precondition(recent.isEmpty || recent.last?.sequence == head.sequence)
+        self.head = head
+        self.limits = limits
+        for event in recent { remember(event) }
+    }
+
+    package var isIdle: Bool { pending.isEmpty && writing.isEmpty }
+    package var isWriting: Bool { !writing.isEmpty }
+    package var pendingCount: Int { pending.count + writing.count }
+
+    // MARK: Entries in
+
+    package mutating func admit(
+        id: EventID, kind: EventKind, sender: AccountID, subject: AccountID? = nil,
+        at: UnixMilliseconds, key: String, text: String, origin: Origin
+    ) -> Admission {
+        if !key.isEmpty {
+            let name = KeyOfSender(sender: sender, key: key)
+            if let sequence = recentKeys[name], let event = recentEvent(sequence) {
+                return .duplicate(event)
+            }
+            if let waiting = unsettled[name] {
+                join(waiting, origin)
+                return .queued
+            }
+            guard hasRoom(for: text) else { return .overloaded }
+            unsettled[name] = id
+        } else {
+            guard hasRoom(for: text) else { return .overloaded }
+        }
+        pending.append(Entry(id: id, kind: kind, sender: sender, subject: subject, at: at, key: key,
+                             text: text, origins: [origin]))
+        pendingBytes += text.utf8.count
+        return .queued
+    }
+
+    private func hasRoom(for text: String) -> Bool {
+        pending.count < limits.pendingMax
+            && pendingBytes + text.utf8.count <= limits.pendingBytesMax
+    }
+
+    private mutating func join(_ id: EventID, _ origin: Origin) {
+        if let index = writing.firstIndex(where: { $0.id == id }) {
+            writing[index].origins.append(origin)
+        } else if let index = pending.firstIndex(where: { $0.id == id }) {
+            pending[index].origins.append(origin)
+        }
+    }
+
+    // MARK: Writing
+
+    /// The next batch, or `nil` when one is being written or nothing waits. Its entries go to
+    /// `head.sequence + 1` and on, in order.
+    package mutating func takeBatch() -> [Entry]? {
+        guard writing.isEmpty, !pending.isEmpty else { return nil }
+        var count = 0
+        var bytes = 0
+        while count < pending.count, count < limits.batchMax {
+            let size = pending[count].text.utf8.count
+            if count > 0, bytes + size > limits.batchBytesMax { break }
+            bytes += size
+            count += 1
+        }
+        writing = Array(pending[..<count])
+        pending.removeFirst(count)
+        pendingBytes -= bytes
+        return writing
+    }
+
+    /// The store wrote the batch as it was taken.
+    package mutating func batchCommitted() -> Settlement {
+        var settlement = Settlement()
+        for entry in writing {
+            head.sequence += 1
+            settle(entry, event(of: entry, at: head.sequence), isDuplicate: false, into: &settlement)
+        }
+        writing = []
+        return settlement
+    }
+
+    /// Some entries of the batch stand in the log already and nothing was written: those are answered,
+    /// the others go back to the front of the queue.
+    package mutating func batchHadDuplicates(_ found: [(index: Int, sequence: UInt64, id: EventID,
+                                                        at: UnixMilliseconds)]) -> Settlement {
+        var settlement = Settlement()
+        var rest: [Entry] = []
+        for (index, entry) in writing.enumerated() {
+            guard let match = found.first(where: { $0.index == index }) else {
+                rest.append(entry)
+                continue
+            }
+            let event = Event(sequence: match.sequence, id: match.id, kind: entry.kind,
+                              sender: entry.sender, subject: entry.subject, at: match.at,
+                              key: entry.key, text: entry.text)
+            forget(entry)
+            for origin in entry.origins {
+                settlement.answers.append((origin, event, true))
+            }
+        }
+        requeue(rest)
+        return settlement
+    }
+
+    /// The log had moved on: `found` are the events behind our head, oldest first and without gaps,
+    /// written by another node or by a commit of ours whose outcome was unknown. Entries of the batch
+    /// that are among them are settled, the others go back to the front of the queue.
+    package mutating func logMoved(_ found: [Event]) -> Settlement {
+        var settlement = Settlement()
+        for event in found {
+            guard event.sequence == head.sequence + 1 else { continue }
+            head.sequence = event.sequence
+            if let index = writing.firstIndex(where: { $0.id == event.id }) {
+                let entry = writing.remove(at: index)
+                settle(entry, event, isDuplicate: false, into: &settlement)
+            } else {
+                remember(event)
+                settlement.events.append(event)
+            }
+        }
+        let rest = writing
+        writing = []
+        requeue(rest)
+        return settlement
+    }
+
+    /// The batch could not be written; returns who waits for it. Nothing of it is in the log, or, when
+    /// the outcome is unknown, a retry with the same key finds out.
+    package mutating func batchFailed() -> [Origin] {
+        let origins = writing.flatMap(\.origins)
+        for entry in writing { forget(entry) }
+        writing = []
+        return origins
+    }
+
+    /// Like `batchFailed`, for everything that waits; used when the channel itself is gone.
+    package mutating func failAll() -> [Origin] {
+        let origins = (writing + pending).flatMap(\.origins)
+        writing = []
+        pending = []
+        pendingBytes = 0
+        unsettled = [:]
+        return origins
+    }
+
+    // MARK: Reading
+
+    /// The events above `sequence`, if all of them are still at hand.
+    package func recentEvents(after sequence: UInt64) -> ArraySlice<Event>? {
+        if sequence >= head.sequence { return [] }
+        guard let first = recent.first, first.sequence <= sequence + 1 else { return nil }
+        return recent[Int(sequence + 1 - first.sequence)...]
+    }
+
+    /// The `limit` events below `before` (0: up to the head), if all of them are still at hand.
+    package func recentEvents(before: UInt64, limit: Int) -> ArraySlice<Event>? {
+        let end = before == 0 ? head.sequence : min(before - 1, head.sequence)
+        if end == 0 { return [] }
+        guard let first = recent.first, first.sequence <= end else { return nil }
+        let start = end >= UInt64(limit) ? end - UInt64(limit) + 1 : 1
+        guard first.sequence <= start else { return nil }
+        return recent[Int(start - first.sequence)...Int(end - first.sequence)]
+    }
+
+    // MARK: Inside
+
+    private func recentEvent(_ sequence: UInt64) -> Event? {
+        guard let first = recent.first, sequence >= first.sequence, sequence <= head.sequence else {
+            return nil
+        }
+        return recent[Int(sequence - first.sequence)]
+    }
+
+    private func event(of entry: Entry, at sequence: UInt64) -> Event {
+        Event(sequence: sequence, id: entry.id, kind: entry.kind, sender: entry.sender,
+              subject: entry.subject, at: entry.at, key: entry.key, text: entry.text)
+    }
+
+    private mutating func settle(_ entry: Entry, _ event: Event, isDuplicate: Bool,
+                                 into settlement: inout Settlement) {
+        forget(entry)
+        remember(event)
+        settlement.events.append(event)
+        for (index, origin) in entry.origins.enumerated() {
+            settlement.answers.append((origin, event, isDuplicate || index > 0))
+        }
+    }
+
+    private mutating func requeue(_ entries: [Entry]) {
+        writing = []
+        pending.insert(contentsOf: entries, at: 0)
+        pendingBytes += entries.reduce(0) { $0 + $1.text.utf8.count }
+    }
+
+    private mutating func forget(_ entry: Entry) {
+        if !entry.key.isEmpty {
+            unsettled[KeyOfSender(sender: entry.sender, key: entry.key)] = nil
+        }
+    }
+
+    private mutating func remember(_ event: Event) {
+        recent.append(event)
+        recentBytes += event.text.utf8.count
+        if !event.key.isEmpty {
+            recentKeys[KeyOfSender(sender: event.sender, key: event.key)] = event.sequence
+        }
+        // Trim in strides, so that shifting the array costs little per event.
+        guard recent.count >= limits.recentMax + limits.recentMax / 4
+            || recentBytes > limits.recentBytesMax + limits.recentBytesMax / 4
+        else { return }
+        var drop = 0
+        while recent.count - drop > limits.recentMax
+            || (recentBytes > limits.recentBytesMax && drop < recent.count)
+        {
+            let old = recent[drop]
+            recentBytes -= old.text.utf8.count
+            let name = KeyOfSender(sender: old.sender, key: old.key)
+            if recentKeys[name] == old.sequence { recentKeys[name] = nil }
+            drop += 1
+        }
+        recent.removeFirst(drop)
+    }
+}
+
+extension LogMachine.Entry: Sendable where Origin: Sendable {}

@@ -1,0 +1,30 @@
+// Randomness of libcrypto's generator: one per thread, seeded and reseeded from the kernel.
+
+import COpenSSL
+import Ports
+
+/// Random bytes fit for keys, tokens and ids. About 1 µs a call, so ask for many bytes at once.
+package struct SystemEntropy: Entropy {
+    package init() {}
+
+    package func words() -> (UInt64, UInt64) {
+        var words: (UInt64, UInt64) = (0, 0)
+        withUnsafeMutableBytes(of: &words) { Self.fill($0) }
+        return words
+    }
+
+    package func bytes(_ count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { out, written in
+            Self.fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(out)[..<count]))
+            written = count
+        }
+    }
+
+    /// Without randomness nothing here is safe, so its failure ends the process.
+    static func fill(_ bytes: UnsafeMutableRawBufferPointer) {
+        guard let address = bytes.baseAddress, bytes.count > 0 else { return }
+        precondition(
+            RAND_bytes(address.assumingMemoryBound(to: UInt8.self), Int32(bytes.count)) == 1,
+            "the system gives no random bytes")
+    }
+}

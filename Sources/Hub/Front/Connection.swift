@@ -1,0 +1,96 @@
+// One connection's own state: parsers, outbox, attachments. It owns bytes and nothing else: who the peer
+// is, is the session's business, and what happens next is FrontLoop's.
+
+import Live
+import Loop
+import Model
+import Ports
+import Wire
+
+final class Connection {
+    let number: Int32
+    let poll: PollHandle
+    let peer: String
+
+    // HTTP.
+    var http: HTTPRequestParser?
+    /// A handler is at work on this request; what came behind it waits.
+    var exchange: HTTPExchange?
+    var heldInput: [UInt8] = []
+    /// The connection ends when the outbox is empty.
+    var endsAfterFlush = false
+
+    // WebSocket.
+    var isWebSocket = false
+    var webSocket: WebSocketParser?
+    var encoding = Encoding.json
+    var session: Session?
+    var topics: [Topic: Int] = [:]
+    var faultyCommands = 0
+
+    /// What the socket has not taken yet.
+    var outbox = Outbox()
+
+    init(number: Int32, poll: PollHandle, peer: String, limits: HTTPLimits) {
+        self.number = number
+        self.poll = poll
+        self.peer = peer
+        http = HTTPRequestParser(limits: limits, peerAddress: peer)
+    }
+}
+
+/// Frames in order, the first of which may have been sent in part.
+struct Outbox {
+    private var frames: [EncodedFrame] = []
+    private var first = 0
+    /// Bytes of the first frame that are gone.
+    private(set) var sentOfFirst = 0
+    /// Bytes that wait.
+    private(set) var bytes = 0
+
+    var isEmpty: Bool { first == frames.count }
+
+    mutating func append(_ frame: EncodedFrame, skipping sent: Int = 0) {
+        if isEmpty { sentOfFirst = sent }
+        frames.append(frame)
+        bytes += frame.bytes.count - (frames.count - first == 1 ? sent : 0)
+    }
+
+    /// Adds the frames at the front to a send.
+    func gather(into pieces: inout Gather) {
+        var index = first
+        var skip = sentOfFirst
+        while index < frames.count, !pieces.isFull {
+            let bytes = frames[index].bytes
+            pieces.add(bytes.baseAddress! + skip, bytes.count - skip)
+            skip = 0
+            index += 1
+        }
+    }
+
+    /// The socket has taken this much.
+    mutating func remove(_ count: Int) {
+        bytes -= count
+        var left = count + sentOfFirst
+        while first < frames.count, left >= frames[first].bytes.count {
+            left -= frames[first].bytes.count
+            first += 1
+        }
+        sentOfFirst = left
+        if first == frames.count {
+            frames = []
+            first = 0
+            sentOfFirst = 0
+        } else if first >= 256 {
+            frames.removeFirst(first)
+            first = 0
+        }
+    }
+
+    mutating func removeAll() {
+        frames = []
+        first = 0
+        sentOfFirst = 0
+        bytes = 0
+    }
+}

@@ -1,0 +1,60 @@
+// The front as a whole: one FrontLoop per loop, all listening on the same addresses.
+
+package import Loop
+import Ports
+
+package final class Front: Sendable {
+    private let shared: FrontShared
+    private let loops: [Loop]
+    private let lanes: [FrontLane]
+
+    /// - Parameter loops: at least one; the front uses them until `drain` has returned.
+    package init(configuration: FrontConfiguration, services: FrontServices, site: StaticSite,
+                 loops: [Loop]) {
+        precondition(!loops.isEmpty)
+        let shared = FrontShared(configuration: configuration, services: services, site: site)
+        self.shared = shared
+        self.loops = loops
+        lanes = loops.map { FrontLane(loop: $0, dropped: shared.metrics.ephemeralDropped) }
+    }
+
+    /// Listens, and returns the addresses with the ports they have.
+    package func start() throws(FrontError) -> [FrontAddress] {
+        var bound: [FrontAddress] = []
+        var descriptors = [[Int32]](repeating: [], count: loops.count)
+        for address in shared.configuration.addresses {
+            var actual = address
+            for index in loops.indices {
+                do throws(Socket.Failure) {
+                    let descriptor = try Socket.listen(host: address.host, port: actual.port,
+                                                       isFirst: index == 0)
+                    actual.port = Socket.port(of: descriptor)
+                    descriptors[index].append(descriptor)
+                } catch {
+                    for descriptor in descriptors.joined() { Socket.close(descriptor) }
+                    throw .cannotListen(address, reason: error.text)
+                }
+            }
+            bound.append(actual)
+        }
+        for (index, loop) in loops.enumerated() {
+            let lane = lanes[index]
+            let shared = shared
+            let listeners = descriptors[index]
+            loop.submit { lane.serve(loop: loop, shared: shared, listeners: listeners) }
+        }
+        return bound
+    }
+
+    /// Stops accepting, sends every session away to resume elsewhere, and returns when all connections
+    /// are closed, or after the time that is configured for it.
+    package func drain() async {
+        shared.isDraining.withLock { $0 = true }
+        for (index, loop) in loops.enumerated() {
+            let lane = lanes[index]
+            await withCheckedContinuation { continuation in
+                loop.submit { lane.drain { continuation.resume() } }
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// The way from actors to the sockets of one loop: a mailbox that any thread may append to, carried out
+// in order on the loop, with one wake per burst.
+
+import Live
+import Loop
+package import Ports
+import Wire
+
+package final class FrontLane: DeliveryLane, @unchecked Sendable {
+    // SAFETY: `target` is set by the first job of the front, and used on the loop's thread only.
+
+    /// Above this many waiting deliveries, ephemeral broadcasts are not taken in. The others are bounded
+    /// by their senders: unanswered commands, and log writes that wait for the store.
+    package static let ephemeralWaitingMax = 65_536
+
+    private struct Mailbox {
+        var waiting: [Delivery] = []
+        var isScheduled = false
+    }
+
+    private let loop: Loop
+    private let mailbox = Lock(Mailbox())
+    private var target: FrontLoop!
+    private let dropped: Counter
+
+    init(loop: Loop, dropped: Counter) {
+        self.loop = loop
+        self.dropped = dropped
+    }
+
+    // On the loop's thread.
+
+    func serve(loop: Loop, shared: FrontShared, listeners: [Int32]) {
+        target = FrontLoop(loop: loop, lane: self, shared: shared)
+        target.listen(listeners)
+    }
+    func sweep() { target.sweep() }
+    func drain(_ done: @escaping @Sendable () -> Void) { target.drain(done) }
+    func answered(_ response: HTTPResponse, _ number: Int32, _ generation: UInt32) {
+        target.answered(response, number, generation)
+    }
+
+    // From any thread.
+
+    package func hand(_ delivery: Delivery) {
+        let isFirst = mailbox.withLock { mailbox in
+            if mailbox.waiting.count >= Self.ephemeralWaitingMax,
+               case .broadcast(_, let broadcast, _) = delivery, broadcast.isEphemeral {
+                dropped.add()
+                return false
+            }
+            mailbox.waiting.append(delivery)
+            defer { mailbox.isScheduled = true }
+            return !mailbox.isScheduled
+        }
+        if isFirst { loop.submit { [self] in carryOut() } }
+    }
+
+    private func carryOut() {
+        let deliveries = mailbox.withLock { mailbox in
+            let waiting = mailbox.waiting
+            mailbox.waiting = []
+            mailbox.isScheduled = false
+            return waiting
+        }
+        for delivery in deliveries { target.carryOut(delivery) }
+    }
+}

@@ -1,0 +1,293 @@
+// From deliveries to sockets. During a tick, frames are only noted: a broadcast is encoded once and noted
+// in the slot of every subscriber. At the end of the tick each connection that has something noted is
+// written to once; what its socket does not take waits in its outbox.
+//
+// The kernel's send is nearly all of what a delivery costs, so this file is about doing little else: no
+// dictionary, closure, allocation or reference count per subscriber.
+
+import Live
+import Loop
+import Model
+import Ports
+import Wire
+
+extension FrontLoop {
+    // MARK: Deliveries
+
+    func carryOut(_ delivery: Delivery) {
+        switch delivery {
+        case .broadcast(let topic, let broadcast, let except):
+            fanOut(topic, broadcast, except: except)
+        case .send(let session, let frame):
+            guard let connection = connection(of: session) else { return }
+            if case .welcome = frame.body { welcomed(connection) }
+            send(frame, connection)
+            connection.session?.assumeIsolated { $0.willSend(frame) }
+        case .attach(let session, let topic):
+            guard let connection = connection(of: session) else { return }
+            join(topic, connection)
+        case .detach(let session, let topic):
+            guard let connection = connection(of: session),
+                  let place = connection.topics.removeValue(forKey: topic) else { return }
+            leave(topic, at: place)
+        case .close(let session, let code, let wait):
+            guard let connection = connection(of: session) else { return }
+            readClock()
+            close(connection, code, retryAfterMilliseconds: wait)
+        }
+    }
+
+    private func connection(of session: SessionID) -> Connection? {
+        sessions[session].flatMap { connections[Int($0)] }
+    }
+
+    private func welcomed(_ connection: Connection) {
+        let number = connection.number
+        table[number].phase = .open
+        table[number].deadline = 0
+        connection.webSocket?.limits.messageBytesMax = configuration.frameBytesMax
+    }
+
+    // MARK: Topics
+
+    private func join(_ topic: Topic, _ connection: Connection) {
+        guard connection.topics[topic] == nil else { return }
+        let members: TopicMembers
+        if let known = topics[topic] {
+            members = known
+        } else {
+            members = TopicMembers()
+            topics[topic] = members
+        }
+        connection.topics[topic] = members.numbers.count
+        members.numbers.append(connection.number)
+    }
+
+    /// The last member takes the place that becomes free.
+    func leave(_ topic: Topic, at place: Int) {
+        guard let members = topics[topic] else { return }
+        let last = members.numbers.removeLast()
+        if place < members.numbers.count {
+            members.numbers[place] = last
+            connections[Int(last)]?.topics[topic] = place
+        }
+        if members.numbers.isEmpty { topics[topic] = nil }
+    }
+
+    private func fanOut(_ topic: Topic, _ broadcast: Broadcast, except: SessionID?) {
+        guard let members = topics[topic] else { return }
+        let skipped = except.flatMap { sessions[$0] } ?? -1
+        var frames: (Int32, Int32) = (-1, -1)
+        members.numbers.withUnsafeBufferPointer { numbers in
+            for number in numbers where number != skipped {
+                let slot = table.slots + Int(number)
+                let isProto = slot.pointee.encoding != 0
+                var frame = isProto ? frames.1 : frames.0
+                if frame < 0 {
+                    frame = pending.add(encoded(broadcast, isProto ? .proto : .json))
+                    if isProto { frames.1 = frame } else { frames.0 = frame }
+                }
+                if slot.pointee.isBlocked {
+                    appendBlocked(number, pending.frames[Int(frame)], isEphemeral: broadcast.isEphemeral)
+                    continue
+                }
+                pending.append(frame, to: &slot.pointee)
+                if !slot.pointee.isDirty {
+                    slot.pointee.isDirty = true
+                    dirty.append(number)
+                }
+            }
+        }
+        metrics.deliveries.add(UInt64(members.numbers.count))
+    }
+
+    private func encoded(_ broadcast: Broadcast, _ encoding: Encoding) -> EncodedFrame {
+        broadcast.encoded(encoding.index) { Self.encode($0, encoding) }
+    }
+
+    /// One frame of the protocol as one WebSocket message.
+    private static func encode(_ frame: ServerFrame, _ encoding: Encoding) -> EncodedFrame {
+        var payload: [UInt8] = []
+        payload.reserveCapacity(512)
+        ProtocolCodec.append(frame, encoding, to: &payload)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(payload.count + 10)
+        let opcode: WebSocketOpcode = encoding == .json ? .text : .binary
+        payload.withUnsafeBytes { WebSocketFrame.append(opcode, $0, to: &bytes) }
+        return EncodedFrame(bytes)
+    }
+
+    // MARK: Frames to one connection
+
+    func send(_ frame: ServerFrame, _ connection: Connection) {
+        metrics.deliveries.add()
+        write(Self.encode(frame, connection.encoding), connection)
+    }
+
+    /// Bytes for a connection, behind everything written before.
+    func write(_ frame: EncodedFrame, _ connection: Connection) {
+        let number = connection.number
+        if table[number].isBlocked {
+            appendBlocked(number, frame, isEphemeral: false)
+            return
+        }
+        let index = pending.add(frame)
+        pending.append(index, to: &table[number])
+        markDirty(number)
+    }
+
+    func markDirty(_ number: Int32) {
+        guard !table[number].isDirty else { return }
+        table[number].isDirty = true
+        dirty.append(number)
+    }
+
+    /// For a reader that is behind. Ephemeral frames go first; a reader over its budget is closed.
+    private func appendBlocked(_ number: Int32, _ frame: EncodedFrame, isEphemeral: Bool) {
+        guard let connection = connections[Int(number)] else { return }
+        if isEphemeral, connection.outbox.bytes > configuration.outboxBytesMax / 2 {
+            metrics.ephemeralDropped.add()
+            return
+        }
+        connection.outbox.append(frame)
+        metrics.outboxBytes.add(Int64(frame.bytes.count))
+        let isOverAll = metrics.outboxBytes.current > Int64(configuration.outboxTotalBytesMax)
+        if connection.outbox.bytes > configuration.outboxBytesMax
+            || isOverAll && connection.outbox.bytes > 64 << 10 {
+            // Closed at the end of the tick: the tables must not change during a fan-out.
+            markDirty(number)
+        }
+    }
+
+    // MARK: Flush
+
+    /// One write per connection that something was noted for. At the end of every tick.
+    func flush() {
+        guard !dirty.isEmpty else { return }
+        var sentBytes = 0
+        for number in dirty { sentBytes += flush(number) }
+        // Nothing is noted during a flush: what a closed connection's session tells others comes back
+        // as a job.
+        dirty.removeAll(keepingCapacity: true)
+        pending.reset()
+        metrics.bytesOut.add(UInt64(sentBytes))
+    }
+
+    private func flush(_ number: Int32) -> Int {
+        let slot = table.slots + Int(number)
+        slot.pointee.isDirty = false
+        guard slot.pointee.phase != .free else { return 0 }
+        let first = slot.pointee.firstPending
+        slot.pointee.firstPending = -1
+        slot.pointee.lastPending = -1
+        var sent = 0
+        if first >= 0 {
+            let node = pending.nodes[Int(first)]
+            if node.next < 0 {
+                let bytes = pending.frames[Int(node.frame)].bytes
+                sent = Socket.send(slot.pointee.descriptor, bytes.baseAddress!, bytes.count)
+                if sent == bytes.count, slot.pointee.phase == .open { return sent }
+                written(number, first, sent)
+            } else {
+                sent = flushSeveral(number, first)
+            }
+        }
+        flushed(number)
+        return max(0, sent)
+    }
+
+    private func flushSeveral(_ number: Int32, _ first: Int32) -> Int {
+        var total = 0
+        var node = first
+        while node >= 0 {
+            let start = node
+            while node >= 0, !gather.isFull {
+                let bytes = pending.frames[Int(pending.nodes[Int(node)].frame)].bytes
+                gather.add(bytes.baseAddress!, bytes.count)
+                node = pending.nodes[Int(node)].next
+            }
+            let wanted = gather.bytes
+            let sent = gather.send(table[number].descriptor)
+            if sent != wanted {
+                written(number, start, sent)
+                return total + max(0, sent)
+            }
+            total += sent
+        }
+        return total
+    }
+
+    /// The socket took `sent` bytes of what was noted from `first` on: the rest goes into the outbox.
+    private func written(_ number: Int32, _ first: Int32, _ sent: Int) {
+        guard let connection = connections[Int(number)] else { return }
+        guard sent >= 0 else {
+            // The peer is gone; reading says so too, but must not be waited for.
+            drop(connection)
+            return
+        }
+        var left = sent
+        var node = first
+        while node >= 0 {
+            let frame = pending.frames[Int(pending.nodes[Int(node)].frame)]
+            node = pending.nodes[Int(node)].next
+            if left >= frame.bytes.count {
+                left -= frame.bytes.count
+                continue
+            }
+            connection.outbox.append(frame, skipping: left)
+            metrics.outboxBytes.add(Int64(frame.bytes.count - left))
+            left = 0
+        }
+        guard !connection.outbox.isEmpty else { return }
+        table[number].isBlocked = true
+        watch(connection)
+    }
+
+    /// What remains to be done for a connection after its write.
+    private func flushed(_ number: Int32) {
+        guard let connection = connections[Int(number)], table[number].phase != .free else { return }
+        let waiting = connection.outbox.bytes
+        let isOverAll = metrics.outboxBytes.current > Int64(configuration.outboxTotalBytesMax)
+        if waiting > configuration.outboxBytesMax || isOverAll && waiting > 64 << 10 {
+            tooSlow(connection)
+        } else if connection.outbox.isEmpty, connection.endsAfterFlush {
+            linger(connection)
+        }
+    }
+
+    /// A reader over its budget: what waits is thrown away, and it is told if that is still possible.
+    private func tooSlow(_ connection: Connection) {
+        let number = connection.number
+        let isBetweenFrames = connection.outbox.sentOfFirst == 0
+        metrics.outboxBytes.add(Int64(-connection.outbox.bytes))
+        connection.outbox.removeAll()
+        metrics.closed(.slow)
+        shared.services.log.info("slow reader closed", .number("connection", number))
+        if isBetweenFrames, connection.isWebSocket {
+            let bytes = WebSocketFrame.close(.slow, reason: CloseCode.slow.slug)
+            bytes.withUnsafeBytes { _ = Socket.send(table[number].descriptor, $0.baseAddress!, $0.count) }
+        }
+        linger(connection)
+    }
+
+    /// The socket takes more.
+    func writable(_ connection: Connection) {
+        let number = connection.number
+        while !connection.outbox.isEmpty {
+            connection.outbox.gather(into: &gather)
+            let wanted = gather.bytes
+            let sent = gather.send(table[number].descriptor)
+            guard sent >= 0 else {
+                drop(connection)
+                return
+            }
+            connection.outbox.remove(sent)
+            metrics.outboxBytes.add(Int64(-sent))
+            metrics.bytesOut.add(UInt64(sent))
+            if sent < wanted { return }
+        }
+        table[number].isBlocked = false
+        watch(connection)
+        flushed(number)
+    }
+}

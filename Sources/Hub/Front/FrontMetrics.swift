@@ -1,0 +1,107 @@
+// What the front counts, and how all metrics are written for Prometheus (text format 0.0.4).
+
+import Model
+import Ports
+import Synchronization
+
+/// Shared by all loops of a front.
+final class FrontMetrics: Sendable {
+    let accepted: Counter
+    let refusedFull: Counter
+    let refusedOrigin: Counter
+    let refusedHandshake: Counter
+    let acceptFailures: Counter
+    let connections: Gauge
+    let webSockets: Gauge
+    let bytesIn: Counter
+    let bytesOut: Counter
+    let messagesIn: Counter
+    let deliveries: Counter
+    let ephemeralDropped: Counter
+    let faultyCommands: Counter
+    let outboxBytes: Gauge
+    private let closes: [CloseCode: Counter]
+    private let requests: [Counter]
+
+    init(_ metrics: Metrics) {
+        accepted = metrics.counter("hub_connections_accepted_total", help: "Connections accepted.")
+        func refused(_ reason: String) -> Counter {
+            metrics.counter("hub_connections_refused_total", labels: "reason=\"\(reason)\"",
+                            help: "Connections and upgrades refused.")
+        }
+        refusedFull = refused("full")
+        refusedOrigin = refused("origin")
+        refusedHandshake = refused("handshake")
+        acceptFailures = metrics.counter("hub_accept_failures_total",
+                                         help: "Connections the system could not hand over.")
+        connections = metrics.gauge("hub_connections", help: "Open connections.")
+        webSockets = metrics.gauge("hub_websockets", help: "Open WebSocket connections.")
+        bytesIn = metrics.counter("hub_received_bytes_total", help: "Bytes read from clients.")
+        bytesOut = metrics.counter("hub_sent_bytes_total", help: "Bytes written to clients.")
+        messagesIn = metrics.counter("hub_messages_received_total", help: "WebSocket messages read.")
+        deliveries = metrics.counter("hub_deliveries_total",
+                                     help: "Frames put into the outboxes of clients.")
+        ephemeralDropped = metrics.counter("hub_ephemeral_dropped_total",
+                                           help: "Ephemeral pushes not sent to slow readers.")
+        faultyCommands = metrics.counter("hub_commands_faulty_total",
+                                         help: "Commands that could not be decoded.")
+        outboxBytes = metrics.gauge("hub_outbox_bytes", help: "Bytes waiting for slow readers.")
+        closes = Dictionary(uniqueKeysWithValues: CloseCode.allCases.map { code in
+            (code, metrics.counter("hub_closes_total", labels: "code=\"\(code.slug)\"",
+                                   help: "WebSocket connections closed by the hub."))
+        })
+        requests = (1...5).map { status in
+            metrics.counter("hub_http_requests_total", labels: "status=\"\(status)xx\"",
+                            help: "HTTP requests answered.")
+        }
+    }
+
+    func closed(_ code: CloseCode) { closes[code]?.add() }
+    func answered(_ status: Int) { requests[min(max(status / 100, 1), 5) - 1].add() }
+}
+
+enum PrometheusText {
+    /// All metrics; those of one name stand together, as the format wants it.
+    static func render(_ entries: [Metrics.Entry]) -> [UInt8] {
+        var order: [String] = []
+        var blocks: [String: String] = [:]
+        func add(_ name: String, _ type: String, _ help: String, _ lines: String) {
+            if blocks[name] == nil {
+                order.append(name)
+                blocks[name] = "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+            }
+            blocks[name]! += lines
+        }
+        for entry in entries {
+            switch entry {
+            case .counter(let counter):
+                add(counter.name, "counter", counter.help,
+                    "\(counter.name)\(braces(counter.labels)) \(counter.current)\n")
+            case .gauge(let gauge):
+                add(gauge.name, "gauge", gauge.help, "\(gauge.name)\(braces(gauge.labels)) \(gauge.current)\n")
+            case .histogram(let histogram):
+                add(histogram.name, "histogram", histogram.help, lines(histogram))
+            }
+        }
+        return Array(order.map { blocks[$0]! }.joined().utf8)
+    }
+
+    private static func lines(_ histogram: DurationHistogram) -> String {
+        let (counts, sum) = histogram.current
+        let labels = histogram.labels.isEmpty ? "" : histogram.labels + ","
+        var total: UInt64 = 0
+        var text = ""
+        for (index, count) in counts.enumerated() {
+            total += count
+            let bound = index == counts.count - 1
+                ? "+Inf" : seconds(DurationHistogram.upperMicroseconds(index) * 1_000)
+            text += "\(histogram.name)_bucket{\(labels)le=\"\(bound)\"} \(total)\n"
+        }
+        text += "\(histogram.name)_sum\(braces(histogram.labels)) \(seconds(sum))\n"
+        text += "\(histogram.name)_count\(braces(histogram.labels)) \(total)\n"
+        return text
+    }
+
+    private static func braces(_ labels: String) -> String { labels.isEmpty ? "" : "{\(labels)}" }
+    private static func seconds(_ nanoseconds: UInt64) -> String { "\(Double(nanoseconds) / 1e9)" }
+}

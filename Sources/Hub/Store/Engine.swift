@@ -1,0 +1,65 @@
+// The databases behind the store: SQLite and PostgreSQL. An engine takes jobs from any thread, into a
+// bounded queue, and commits as many writes at once as wait.
+
+import Ports
+
+protocol Engine: Sendable {
+    /// Runs one job. Returns when a write is durable.
+    func run(_ job: Job) async throws(StoreError) -> JobOutcome
+    /// The database answers, as far as is known without asking it.
+    var isHealthy: Bool { get }
+    /// Takes no more jobs, finishes those it has, and lets go of the database.
+    func close() async
+}
+
+/// What every engine counts.
+struct StoreMetrics: Sendable {
+    let commits: Counter
+    let jobs: Counter
+    let reads: Counter
+    let commitTime: DurationHistogram
+    let queueJobs: Gauge
+    let queueBytes: Gauge
+    private let unavailable: Counter
+    private let uncertain: Counter
+    private let overloaded: Counter
+    private let storageFull: Counter
+    private let fault: Counter
+
+    init(_ metrics: Metrics) {
+        commits = metrics.counter("hub_store_commits_total", help: "Transactions committed.")
+        jobs = metrics.counter(
+            "hub_store_writes_total", help: "Writes committed; by commits: writes per commit.")
+        reads = metrics.counter("hub_store_reads_total", help: "Reads answered.")
+        commitTime = metrics.histogram(
+            "hub_store_commit_seconds", help: "From the start of a transaction until it is durable.")
+        queueJobs = metrics.gauge("hub_store_queue_jobs", help: "Jobs that wait for the database.")
+        queueBytes = metrics.gauge("hub_store_queue_bytes", help: "Bytes in jobs that wait.")
+        func errors(_ kind: String) -> Counter {
+            metrics.counter("hub_store_errors_total", labels: "class=\"\(kind)\"",
+                            help: "Jobs that failed, by class.")
+        }
+        unavailable = errors("unavailable")
+        uncertain = errors("uncertain")
+        overloaded = errors("overloaded")
+        storageFull = errors("storage_full")
+        fault = errors("fault")
+    }
+
+    func count(_ error: StoreError) {
+        switch error {
+        case .unavailable: unavailable.add()
+        case .uncertain: uncertain.add()
+        case .overloaded: overloaded.add()
+        case .storageFull: storageFull.add()
+        case .fault: fault.add()
+        }
+    }
+}
+
+/// A job and the task that waits for it.
+struct Pending: Sendable {
+    typealias Answer = Result<JobOutcome, StoreError>
+    let job: Job
+    let continuation: UnsafeContinuation<Answer, Never>
+}

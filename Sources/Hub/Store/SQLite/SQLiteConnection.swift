@@ -1,0 +1,186 @@
+// One connection to a SQLite file and its prepared statements. It belongs to one thread at a time and
+// blocks that thread; who shares the work among threads is `SQLiteEngine`.
+
+import CSQLite
+import Model
+
+/// Not Sendable on purpose: the engine hands each connection to the one thread that uses it.
+final class SQLiteConnection {
+    private let handle: OpaquePointer
+    private var prepared: [ObjectIdentifier: (statement: OpaquePointer, sql: SQL)] = [:]
+
+    /// Opens the file, for reading only if so said, and applies and verifies the settings.
+    init(path: String, readOnly: Bool) throws(Failure) {
+        var raw: OpaquePointer?
+        let mode = readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        let code = sqlite3_open_v2(path, &raw, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+        guard let raw else { throw .unavailable("sqlite has no memory for a connection") }
+        guard code == SQLITE_OK else {
+            let failure = Self.failure(raw, code, committing: false)
+            sqlite3_close_v2(raw)
+            throw failure
+        }
+        handle = raw
+        sqlite3_busy_timeout(raw, 5_000)
+        if readOnly {
+            try execute("PRAGMA query_only = ON")
+            return
+        }
+        for pragma in Dialect.sqlitePragmas { try execute(pragma) }
+        for (pragma, wanted) in Dialect.sqliteVerified {
+            let rows = try run(Bound(sql: SQL(pragma), values: []))
+            guard rows.cells.first == wanted else { throw .fault("\(pragma) cannot be set") }
+        }
+    }
+
+    deinit {
+        for (_, entry) in prepared { sqlite3_finalize(entry.statement) }
+        sqlite3_close_v2(handle)
+    }
+
+    /// Text without parameters, not kept: BEGIN, COMMIT, settings.
+    func execute(_ text: String, committing: Bool = false) throws(Failure) {
+        let code = sqlite3_exec(handle, text, nil, nil, nil)
+        if code != SQLITE_OK { throw Self.failure(handle, code, committing: committing) }
+    }
+
+    /// Whether a transaction is open. Some errors end it by themselves.
+    var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+    /// Runs a statement to its end.
+    func run(_ bound: Bound) throws(Failure) -> Rows {
+        let statement = try prepare(bound.sql)
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
+        }
+        for (index, value) in bound.values.enumerated() {
+            let code = bind(statement, Int32(index + 1), value)
+            if code != SQLITE_OK { throw Self.failure(handle, code, committing: false) }
+        }
+        var rows = Rows()
+        rows.width = Int(sqlite3_column_count(statement))
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW:
+                for column in 0..<Int32(rows.width) { rows.cells.append(cell(statement, column)) }
+            case SQLITE_DONE:
+                if rows.width == 0 { rows.changed = Int(sqlite3_changes(handle)) }
+                return rows
+            case let code:
+                throw Self.failure(handle, code, committing: false)
+            }
+        }
+    }
+
+    private func prepare(_ sql: SQL) throws(Failure) -> OpaquePointer {
+        let key = ObjectIdentifier(sql)
+        if let entry = prepared[key] { return entry.statement }
+        var raw: OpaquePointer?
+        let text = Dialect.sqlite.render(sql.text)
+        let code = sqlite3_prepare_v3(handle, text, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &raw, nil)
+        guard code == SQLITE_OK, let raw else {
+            throw Self.failure(handle, code, committing: false)
+        }
+        prepared[key] = (raw, sql)
+        return raw
+    }
+
+    /// `$n` is a named parameter to SQLite, numbered by its first appearance: look its number up.
+    private func bind(_ statement: OpaquePointer, _ number: Int32, _ value: Value) -> Int32 {
+        let index = sqlite3_bind_parameter_index(statement, Self.names[Int(number)])
+        // A statement need not use every parameter that it is given.
+        if index == 0 { return SQLITE_OK }
+        switch value {
+        case .null:
+            return sqlite3_bind_null(statement, index)
+        case .integer(let integer):
+            return sqlite3_bind_int64(statement, index, integer)
+        case .text(var text):
+            return text.withUTF8 { utf8 in
+                utf8.withMemoryRebound(to: CChar.self) { chars in
+                    chars.isEmpty
+                        ? sqlite3_bind_text(statement, index, "", 0, Self.transient)
+                        : sqlite3_bind_text(statement, index, chars.baseAddress,
+                                            Int32(chars.count), Self.transient)
+                }
+            }
+        case .bytes(let bytes):
+            return bytes.withUnsafeBytes { raw in
+                raw.isEmpty
+                    ? sqlite3_bind_zeroblob(statement, index, 0)
+                    : sqlite3_bind_blob(statement, index, raw.baseAddress, Int32(raw.count),
+                                        Self.transient)
+            }
+        case .id(let high, let low):
+            return withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { raw in
+                sqlite3_bind_blob(statement, index, raw.baseAddress, 16, Self.transient)
+            }
+        }
+    }
+
+    private func cell(_ statement: OpaquePointer, _ column: Int32) -> Value {
+        switch sqlite3_column_type(statement, column) {
+        case SQLITE_INTEGER:
+            return .integer(sqlite3_column_int64(statement, column))
+        case SQLITE_TEXT:
+            guard let text = sqlite3_column_text(statement, column) else { return .text("") }
+            let count = Int(sqlite3_column_bytes(statement, column))
+            return .text(String(decoding: UnsafeBufferPointer(start: text, count: count), as: UTF8.self))
+        case SQLITE_BLOB:
+            let count = Int(sqlite3_column_bytes(statement, column))
+            guard let blob = sqlite3_column_blob(statement, column) else { return .bytes([]) }
+            let raw = UnsafeRawBufferPointer(start: blob, count: count)
+            if count == 16 {
+                return .id(high: UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self)),
+                           low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+            }
+            return .bytes([UInt8](raw))
+        default:
+            return .null(.integer)
+        }
+    }
+
+    private static func failure(_ handle: OpaquePointer, _ code: Int32, committing: Bool) -> Failure {
+        let text = String(cString: sqlite3_errmsg(handle))
+        let errno = code & 0xFF == SQLITE_IOERR ? lastErrno(handle) : 0
+        return Dialect.sqliteFailure(code: code, errno: errno, committing: committing,
+                                     text: "sqlite \(code): \(text), errno \(errno)")
+    }
+
+    /// The error of the last system call on the log, or else on the database file, that failed;
+    /// sqlite3_system_errno does not know that of a failed write.
+    private static func lastErrno(_ handle: OpaquePointer) -> Int32 {
+        for file in [SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER] {
+            var pointer: UnsafeMutablePointer<sqlite3_file>?
+            var errno: Int32 = 0
+            guard sqlite3_file_control(handle, "main", file, &pointer) == SQLITE_OK, let pointer,
+                let methods = pointer.pointee.pMethods,
+                methods.pointee.xFileControl(pointer, SQLITE_FCNTL_LAST_ERRNO, &errno) == SQLITE_OK
+            else { continue }
+            if errno != 0 { return errno }
+        }
+        return 0
+    }
+
+    private static let names: [String] = (0...64).map { "$\($0)" }
+    /// SQLITE_TRANSIENT: SQLite copies the value before the call returns.
+    private static var transient: sqlite3_destructor_type {
+        unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+    }
+}
+
+extension SQLiteConnection: MigrationConnection {
+    func transact(_ statements: [Bound]) async throws(Failure) -> [Rows] {
+        try execute("BEGIN IMMEDIATE")
+        var rows: [Rows] = []
+        do throws(Failure) {
+            for statement in statements { rows.append(try run(statement)) }
+            try execute("COMMIT", committing: true)
+        } catch {
+            if isInTransaction { try? execute("ROLLBACK") }
+            throw error
+        }
+        return rows
+    }
+}

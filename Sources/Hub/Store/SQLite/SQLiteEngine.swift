@@ -1,0 +1,216 @@
+// The embedded database: one writer thread that gives one commit (one fsync) to all that waits, and a
+// few reader threads. In WAL mode readers and the writer do not wait for each other. One hub per file:
+// a lock file is held for as long as the process lives.
+
+import Model
+import Ports
+
+final class SQLiteEngine: Engine {
+    private let writes: JobQueue
+    private let reads: JobQueue
+    private let threads: Lock<[WorkerThread]>
+    private let trouble: Trouble
+    private let metrics: StoreMetrics
+    private let fileLock: FileLock
+
+    /// Opens or creates the file, brings its tables up to date, and starts the threads.
+    init(path: String, migrator: Migrator, options: StoreOptions, metrics: StoreMetrics,
+         clocks: any Clocks) async throws(OpenError)
+    {
+        let fileLock = try FileLock(database: path)
+        let writer: SQLiteConnection
+        var readers: [SQLiteConnection] = []
+        do throws(OpenError) {
+            try await Self.migrate(path, migrator)
+            do throws(Failure) {
+                writer = try SQLiteConnection(path: path, readOnly: false)
+                for _ in 0..<options.sqliteReaders {
+                    readers.append(try SQLiteConnection(path: path, readOnly: true))
+                }
+            } catch {
+                throw .sqlite(error, path: path)
+            }
+        } catch {
+            fileLock.release()
+            throw error
+        }
+
+        self.metrics = metrics
+        self.fileLock = fileLock
+        let trouble = Trouble(clocks: clocks)
+        let writes = JobQueue(jobsMax: options.queueJobsMax, bytesMax: options.queueBytesMax,
+                              metrics: metrics)
+        let reads = JobQueue(jobsMax: options.queueJobsMax, bytesMax: options.queueBytesMax,
+                             metrics: metrics)
+        self.trouble = trouble
+        self.writes = writes
+        self.reads = reads
+
+        // SAFETY: each connection is used by its one thread from here on, and by nobody else.
+        nonisolated(unsafe) let own = writer
+        var threads = [
+            WorkerThread {
+                SQLiteWriter(connection: own, metrics: metrics, clocks: clocks, trouble: trouble)
+                    .run(writes, jobsMax: options.commitJobsMax, bytesMax: options.commitBytesMax)
+            }
+        ]
+        for reader in readers {
+            // SAFETY: as above.
+            nonisolated(unsafe) let own = reader
+            threads.append(WorkerThread { Self.read(reads, own, metrics) })
+        }
+        self.threads = Lock(threads)
+    }
+
+    /// On a connection of its own, whose statements nobody needs again.
+    private static func migrate(_ path: String, _ migrator: Migrator) async throws(OpenError) {
+        let connection: SQLiteConnection
+        do throws(Failure) {
+            connection = try SQLiteConnection(path: path, readOnly: false)
+        } catch {
+            throw .sqlite(error, path: path)
+        }
+        do throws(MigrationError) {
+            try await migrator.run(on: connection)
+        } catch {
+            throw .migration(error) { .sqlite($0, path: path) }
+        }
+    }
+
+    var isHealthy: Bool { trouble.isOver }
+
+    func run(_ job: Job) async throws(StoreError) -> JobOutcome {
+        let queue = job.isRead ? reads : writes
+        let answer: Pending.Answer = await withUnsafeContinuation { continuation in
+            switch queue.push(Pending(job: job, continuation: continuation)) {
+            case .accepted: break
+            case .full: continuation.resume(returning: .failure(.overloaded))
+            case .closed:
+                continuation.resume(returning: .failure(.unavailable("the store is closed")))
+            }
+        }
+        if case .failure(let error) = answer { metrics.count(error) }
+        return try answer.get()
+    }
+
+    func close() async {
+        writes.close()
+        reads.close()
+        let running = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        // Blocks the caller for at most what is queued; there is nothing to serve any more.
+        for thread in running { thread.join() }
+        if !running.isEmpty { fileLock.release() }
+    }
+
+    private static func read(_ queue: JobQueue, _ connection: SQLiteConnection,
+                             _ metrics: StoreMetrics) {
+        while let pending = queue.take(jobs: 1, bytes: 0).first {
+            var rows: [Rows] = []
+            var answer: Pending.Answer
+            do throws(Failure) {
+                for statement in pending.job.statements { rows.append(try connection.run(statement)) }
+                answer = .success(.done(rows))
+                metrics.reads.add()
+            } catch {
+                answer = .failure(error.storeError)
+            }
+            pending.continuation.resume(returning: answer)
+        }
+    }
+}
+
+/// The writer's loop: all that waits, one transaction, a savepoint per job, one commit, the answers.
+struct SQLiteWriter {
+    let connection: SQLiteConnection
+    let metrics: StoreMetrics
+    let clocks: any Clocks
+    let trouble: Trouble
+
+    func run(_ queue: JobQueue, jobsMax: Int, bytesMax: Int) {
+        while true {
+            let batch = queue.take(jobs: jobsMax, bytes: bytesMax)
+            if batch.isEmpty { break }
+            let start = clocks.monotonic()
+            var answers: [Pending.Answer]
+            do throws(Failure) {
+                answers = try commit(batch)
+                trouble.end()
+                metrics.commits.add()
+                metrics.jobs.add(UInt64(batch.count))
+                metrics.commitTime.record(nanoseconds: clocks.monotonic().value - start.value)
+            } catch {
+                if connection.isInTransaction { try? connection.execute("ROLLBACK") }
+                trouble.begin()
+                let failed = error.storeError
+                answers = batch.map { _ in .failure(failed) }
+            }
+            for (pending, answer) in zip(batch, answers) {
+                pending.continuation.resume(returning: answer)
+            }
+        }
+        try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    /// Throws when the transaction as a whole failed.
+    private func commit(_ batch: [Pending]) throws(Failure) -> [Pending.Answer] {
+        try connection.execute("BEGIN IMMEDIATE")
+        var answers: [Pending.Answer] = []
+        answers.reserveCapacity(batch.count)
+        for pending in batch { answers.append(try attempt(pending.job)) }
+        try connection.execute("COMMIT", committing: true)
+        return answers
+    }
+
+    /// Throws what concerns the whole transaction; a job's own failure is its answer.
+    private func attempt(_ job: Job) throws(Failure) -> Pending.Answer {
+        try connection.execute("SAVEPOINT job")
+        do throws(Failure) {
+            let rows = try all(job.statements)
+            try connection.execute("RELEASE job")
+            return .success(.done(rows))
+        } catch {
+            // A full disk or a failed write concerns everybody, and SQLite may have rolled back.
+            guard connection.isInTransaction, error.isOfOneJob else { throw error }
+            try connection.execute("ROLLBACK TO job; RELEASE job")
+            guard case .constraint = error, let explain = job.explain else {
+                return .failure(error.storeError)
+            }
+            return .success(.refused(try all(explain())))
+        }
+    }
+
+    private func all(_ statements: [Bound]) throws(Failure) -> [Rows] {
+        var rows: [Rows] = []
+        rows.reserveCapacity(statements.count)
+        for statement in statements { rows.append(try connection.run(statement)) }
+        return rows
+    }
+}
+
+/// Remembers that commits fail. It forgets by itself after a while: a hub that gets no traffic because
+/// it says it is not ready would never find out that the disk has room again.
+struct Trouble: Sendable {
+    private static let rememberedNanoseconds: UInt64 = 5_000_000_000
+    private let since = Lock<MonotonicNanoseconds?>(nil)
+    private let clocks: any Clocks
+    init(clocks: any Clocks) { self.clocks = clocks }
+
+    func begin() { since.withLock { $0 = clocks.monotonic() } }
+    func end() { since.withLock { $0 = nil } }
+    var isOver: Bool {
+        guard let since = since.withLock({ $0 }) else { return true }
+        return clocks.monotonic().value > since.value + Self.rememberedNanoseconds
+    }
+}
+
+extension Failure {
+    fileprivate var isOfOneJob: Bool {
+        switch self {
+        case .constraint, .fault: true
+        case .contention, .storageFull, .unavailable, .uncertain: false
+        }
+    }
+}

@@ -1,0 +1,339 @@
+// Channels and their logs in SQL. The heart is `append`: a compare-and-set on the head and the inserts
+// behind it, sent blind; only when a constraint says no are there reads to find out why.
+
+package import Model
+package import Ports
+
+enum ChannelSQL {
+    static let find = TenantStatement(
+        """
+        SELECT c.kind, c.name, c.topic, l.epoch, l.head, m.account
+        FROM channel c
+        JOIN log l ON l.organisation = c.organisation AND l.channel = c.id
+        LEFT JOIN channel_member m ON m.organisation = c.organisation AND m.channel = c.id
+        WHERE c.organisation = $1 AND c.id = $2 ORDER BY m.joined_at, m.account
+        """)
+
+    /// $3 epoch, $4 head expected; $5 head to be. A moved head becomes NULL, which the column refuses,
+    /// so that the whole transaction fails without anybody reading an answer first.
+    static let moveHead = TenantStatement(
+        """
+        UPDATE log SET head = CASE WHEN epoch = $3 AND head = $4 THEN $5 ELSE NULL END, active_at = $6
+        WHERE organisation = $1 AND channel = $2
+        """)
+    /// Inserts nothing where there is no such log.
+    static let insertEvent = TenantStatement(
+        """
+        INSERT INTO event (organisation, channel, sequence, id, kind, sender, subject, posted_at,
+            idempotency, body_key, body)
+        SELECT organisation, channel, $3, $4, $5, $6, $7, $8, $9, $10, $11
+        FROM log WHERE organisation = $1 AND channel = $2
+        """)
+    /// What lies before somebody joins does not count as unread.
+    static let addMember = TenantStatement(
+        """
+        INSERT INTO channel_member (organisation, channel, account, read_to, joined_at)
+        SELECT organisation, channel, $3, $4, $5 FROM log WHERE organisation = $1 AND channel = $2
+        ON CONFLICT (organisation, channel, account) DO NOTHING
+        """)
+    static let removeMember = TenantStatement(
+        "DELETE FROM channel_member WHERE organisation = $1 AND channel = $2 AND account = $3")
+    static let head = TenantStatement(
+        "SELECT epoch, head FROM log WHERE organisation = $1 AND channel = $2")
+    static let byKey = TenantStatement(
+        """
+        SELECT sequence, id, posted_at FROM event
+        WHERE organisation = $1 AND channel = $2 AND sender = $3 AND idempotency = $4
+        """)
+
+    static let eventsBefore = TenantStatement(
+        """
+        SELECT sequence, id, kind, sender, subject, posted_at, idempotency, body_key, body FROM event
+        WHERE organisation = $1 AND channel = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT $4
+        """)
+    static let eventsAfter = TenantStatement(
+        """
+        SELECT sequence, id, kind, sender, subject, posted_at, idempotency, body_key, body FROM event
+        WHERE organisation = $1 AND channel = $2 AND sequence > $3 ORDER BY sequence LIMIT $4
+        """)
+
+    /// Two halves, each by an index: what the account is in, and open channels it is not in.
+    static let visible = TenantStatement(
+        """
+        SELECT c.id, c.kind, c.name, c.topic, c.party_a, c.party_b, l.epoch, l.head, m.read_to, l.active_at
+        FROM channel_member m
+        JOIN channel c ON c.organisation = m.organisation AND c.id = m.channel
+        JOIN log l ON l.organisation = m.organisation AND l.channel = m.channel
+        WHERE m.organisation = $1 AND m.account = $2
+        UNION ALL
+        SELECT c.id, c.kind, c.name, c.topic, c.party_a, c.party_b, l.epoch, l.head, NULL, l.active_at
+        FROM channel c
+        JOIN log l ON l.organisation = c.organisation AND l.channel = c.id
+        WHERE c.organisation = $1 AND c.kind = $3 AND NOT EXISTS (
+            SELECT 1 FROM channel_member m
+            WHERE m.organisation = $1 AND m.channel = c.id AND m.account = $2)
+        ORDER BY 10 DESC, 1 DESC LIMIT $4
+        """)
+
+    static let insertChannel = TenantStatement(
+        """
+        INSERT INTO channel (organisation, id, kind, name, folded, topic, created_by, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """)
+    static let insertDirect = TenantStatement(
+        """
+        INSERT INTO channel (organisation, id, kind, name, topic, party_a, party_b, created_by, created_at)
+        VALUES ($1, $2, $3, '', '', $4, $5, $6, $7)
+        ON CONFLICT DO NOTHING
+        """)
+    static let insertLog = TenantStatement(
+        """
+        INSERT INTO log (organisation, channel, epoch, head, active_at)
+        SELECT organisation, id, 1, 0, $3 FROM channel WHERE organisation = $1 AND id = $2
+        ON CONFLICT (organisation, channel) DO NOTHING
+        """)
+    static let isSame = TenantStatement(
+        "SELECT created_by, folded FROM channel WHERE organisation = $1 AND id = $2 AND kind <> 3")
+    static let isNameTaken = TenantStatement(
+        "SELECT 1 FROM channel WHERE organisation = $1 AND folded = $2")
+    static let findDirect = TenantStatement(
+        """
+        SELECT c.id, c.topic, l.epoch, l.head
+        FROM channel c JOIN log l ON l.organisation = c.organisation AND l.channel = c.id
+        WHERE c.organisation = $1 AND c.party_a = $2 AND c.party_b = $3
+        """)
+    static let markRead = TenantStatement(
+        """
+        UPDATE channel_member SET read_to = $4
+        WHERE organisation = $1 AND channel = $2 AND account = $3 AND read_to < $4
+        """)
+}
+
+extension Store {
+    package func channel(_ organisation: OrganisationID, _ channel: ChannelID)
+        async throws(StoreError) -> ChannelRecord?
+    {
+        let rows = try await rows(Job(.read, [ChannelSQL.find(organisation, .id(channel))]))[0]
+        return try decoded { () throws(DecodingFault) in
+            guard let first = rows.first else { return nil }
+            return ChannelRecord(
+                id: channel, kind: try first.raw(0), name: try first.text(1), topic: try first.text(2),
+                head: Position(epoch: try first.count(3), sequence: try first.count(4)),
+                members: first.isNull(5)
+                    ? [] : try rows.map { row throws(DecodingFault) in try row.id(5) })
+        }
+    }
+
+    package func append(_ organisation: OrganisationID, _ channel: ChannelID,
+                        expecting expected: Position, _ events: [StoredEvent])
+        async throws(StoreError) -> AppendOutcome
+    {
+        for (index, event) in events.enumerated() {
+            precondition(event.sequence == expected.sequence + UInt64(index) + 1, "a gap in a batch")
+        }
+        guard let last = events.last else { return .committed }
+        let job = Self.appendJob(organisation, channel, expected, events, at: last.at)
+        // A constraint that broke for something that is gone when asked for: once more, not for ever.
+        for _ in 0..<3 {
+            switch try await perform(job) {
+            case .done(let rows):
+                return rows[0].changed == 1 ? .committed : .headMoved(nil)
+            case .refused(let rows):
+                if let outcome = try Self.refusal(rows, expected, events) { return outcome }
+            }
+        }
+        throw .fault("an append broke a constraint that no row explains")
+    }
+
+    private static func appendJob(
+        _ organisation: OrganisationID, _ channel: ChannelID, _ expected: Position,
+        _ events: [StoredEvent], at: UnixMilliseconds
+    ) -> Job {
+        var statements: [Bound] = []
+        statements.reserveCapacity(events.count + 1)
+        statements.append(
+            ChannelSQL.moveHead(
+                organisation, .id(channel), .count(expected.epoch), .count(expected.sequence),
+                .count(expected.sequence + UInt64(events.count)), .at(at)))
+        for event in events {
+            statements.append(
+                ChannelSQL.insertEvent(
+                    organisation, .id(channel), .count(event.sequence), .id(event.id),
+                    .integer(Int64(event.kind.rawValue)), .id(event.sender), .id(event.subject),
+                    .at(event.at), event.key.isEmpty ? .null(.bytes) : .bytes(Array(event.key.utf8)),
+                    .id(event.body?.key), .bytes(event.body?.bytes)))
+            switch (event.kind, event.subject) {
+            case (.joined, let subject?):
+                statements.append(
+                    ChannelSQL.addMember(organisation, .id(channel), .id(subject),
+                                         .count(event.sequence), .at(event.at)))
+            case (.left, let subject?):
+                statements.append(ChannelSQL.removeMember(organisation, .id(channel), .id(subject)))
+            case (.message, _), (.joined, nil), (.left, nil):
+                break
+            }
+        }
+        return Job(.append(order: (channel.high, channel.low)), statements) {
+            [ChannelSQL.head(organisation, .id(channel))]
+                + events.lazy.filter { !$0.key.isEmpty }.map { event in
+                    ChannelSQL.byKey(organisation, .id(channel), .id(event.sender),
+                                     .bytes(Array(event.key.utf8)))
+                }
+        }
+    }
+
+    /// What the explaining reads of an append say; `nil` if they find nothing wrong (any more).
+    private static func refusal(_ rows: [Rows], _ expected: Position, _ events: [StoredEvent])
+        throws(StoreError) -> AppendOutcome?
+    {
+        do throws(DecodingFault) {
+            guard let row = rows[0].first else { return .headMoved(nil) }
+            let head = Position(epoch: try row.count(0), sequence: try row.count(1))
+            if head != expected { return .headMoved(head) }
+            var duplicates: [Duplicate] = []
+            var answer = 1
+            for (index, event) in events.enumerated() where !event.key.isEmpty {
+                if let row = rows[answer].first {
+                    duplicates.append(Duplicate(index: index, sequence: try row.count(0),
+                                                id: try row.id(1), at: try row.at(2)))
+                }
+                answer += 1
+            }
+            if !duplicates.isEmpty { return .duplicates(duplicates) }
+        } catch {
+            throw .fault("column \(error.column) of a log holds something else than it should")
+        }
+        struct SenderKey: Hashable {
+            let sender: AccountID
+            let key: String
+        }
+        let keyed = events.filter { !$0.key.isEmpty }
+        if Set(keyed.map { SenderKey(sender: $0.sender, key: $0.key) }).count < keyed.count {
+            throw .fault("a batch holds the same idempotency key twice")
+        }
+        return nil
+    }
+
+    package func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange,
+                        limit: Int) async throws(StoreError) -> [StoredEvent]
+    {
+        let statement: Bound
+        var newestFirst = false
+        switch range {
+        case .before(let end):
+            newestFirst = true
+            statement = ChannelSQL.eventsBefore(
+                organisation, .id(channel), .count(end == 0 ? UInt64.max : end), Self.limit(limit))
+        case .after(let start):
+            statement = ChannelSQL.eventsAfter(organisation, .id(channel), .count(start), Self.limit(limit))
+        }
+        var page = try await read(statement) { row throws(DecodingFault) in try Self.event(row) }
+        if newestFirst { page.reverse() }
+        return page
+    }
+
+    /// SQLite takes a negative limit for none.
+    private static func limit(_ limit: Int) -> Value { .count(max(0, limit)) }
+
+    private static func event(_ row: Row) throws(DecodingFault) -> StoredEvent {
+        StoredEvent(
+            sequence: try row.count(0), id: try row.id(1), kind: try row.raw(2), sender: try row.id(3),
+            subject: row.isNull(4) ? nil : try row.id(4), at: try row.at(5),
+            key: row.isNull(6) ? "" : String(decoding: try row.bytes(6), as: UTF8.self),
+            body: row.isNull(7) ? nil : SealedBody(key: try row.id(7), bytes: try row.bytes(8)))
+    }
+
+    package func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
+        async throws(StoreError) -> [ChannelSummary]
+    {
+        let statement = ChannelSQL.visible(
+            organisation, .id(account), .integer(Int64(ChannelKind.open.rawValue)), Self.limit(limit))
+        return try await read(statement) { row throws(DecodingFault) in
+            var parties: [AccountID] = []
+            if !row.isNull(4) {
+                parties = [try row.id(4), try row.id(5)]
+                if parties[0] == parties[1] { parties.removeLast() }
+            }
+            return ChannelSummary(
+                id: try row.id(0), kind: try row.raw(1), name: try row.text(2), topic: try row.text(3),
+                head: Position(epoch: try row.count(6), sequence: try row.count(7)),
+                joined: !row.isNull(8), read: row.isNull(8) ? 0 : try row.count(8), parties: parties)
+        }
+    }
+
+    package func createChannel(_ organisation: OrganisationID, _ channel: ChannelRecord,
+                               by account: AccountID, at: UnixMilliseconds)
+        async throws(StoreError) -> Bool
+    {
+        precondition(channel.kind != .direct, "directChannel makes these")
+        let folded = channel.name.lowercased()
+        var statements = [
+            ChannelSQL.insertChannel(
+                organisation, .id(channel.id), .integer(Int64(channel.kind.rawValue)),
+                .text(channel.name), .text(folded), .text(channel.topic), .id(account), .at(at)),
+            ChannelSQL.insertLog(organisation, .id(channel.id), .at(at)),
+        ]
+        for member in channel.members {
+            statements.append(
+                ChannelSQL.addMember(organisation, .id(channel.id), .id(member), .count(0 as UInt64), .at(at)))
+        }
+        let outcome = try await perform(
+            Job(.write, statements) {
+                [ChannelSQL.isSame(organisation, .id(channel.id)),
+                 ChannelSQL.isNameTaken(organisation, .text(folded))]
+            })
+        guard case .refused(let rows) = outcome else { return true }
+        let isRepeated = try decoded { () throws(DecodingFault) in
+            // The same call again, after an answer that was lost.
+            guard let row = rows[0].first else { return false }
+            let (maker, name): (AccountID, String) = (try row.id(0), try row.text(1))
+            return maker == account && name == folded
+        }
+        if !isRepeated, rows[1].isEmpty {
+            throw .fault("a channel's member is not of its organisation, or its id is taken")
+        }
+        return isRepeated
+    }
+
+    package func directChannel(_ organisation: OrganisationID, _ a: AccountID, _ b: AccountID,
+                               candidate: ChannelID, at: UnixMilliseconds)
+        async throws(StoreError) -> ChannelRecord
+    {
+        let parties = a < b ? [a, b] : a == b ? [a] : [b, a]
+        let (low, high) = (Value.id(parties[0]), Value.id(parties[parties.count - 1]))
+        let find = ChannelSQL.findDirect(organisation, low, high)
+        var found = try await rows(Job(.read, [find]))[0]
+        if found.isEmpty {
+            var statements = [
+                ChannelSQL.insertDirect(
+                    organisation, .id(candidate), .integer(Int64(ChannelKind.direct.rawValue)), low, high,
+                    .id(a), .at(at)),
+                ChannelSQL.insertLog(organisation, .id(candidate), .at(at)),
+            ]
+            // Both do nothing when somebody else's candidate stands: there is no channel of this id.
+            for party in parties {
+                statements.append(
+                    ChannelSQL.addMember(organisation, .id(candidate), .id(party), .count(0 as UInt64),
+                                         .at(at)))
+            }
+            statements.append(find)
+            let all = try await rows(Job(.write, statements))
+            found = all[all.count - 1]
+        }
+        return try decoded { () throws(DecodingFault) in
+            guard let row = found.first else { throw DecodingFault(column: 0) }
+            return ChannelRecord(
+                id: try row.id(0), kind: .direct, name: "", topic: try row.text(1),
+                head: Position(epoch: try row.count(2), sequence: try row.count(3)), members: parties)
+        }
+    }
+
+    package func markRead(_ organisation: OrganisationID, _ channel: ChannelID, _ account: AccountID,
+                          sequence: UInt64) async throws(StoreError)
+    {
+        _ = try await rows(
+            Job(.write, [
+                ChannelSQL.markRead(organisation, .id(channel), .id(account), .count(sequence))
+            ]))
+    }
+}

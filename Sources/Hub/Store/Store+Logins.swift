@@ -1,0 +1,146 @@
+// Sign-ins and their refresh tokens in SQL. A rotation locks token and sign-in, then every statement
+// decides by the row as it is, so of many that come at once exactly one gets a successor.
+
+package import Model
+package import Ports
+
+enum LoginSQL {
+    static let insert = TenantStatement(
+        """
+        INSERT INTO login (organisation, id, account, created_at, last_used_at, refresh_lifetime,
+            address, user_agent)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (id) DO NOTHING
+        """)
+    static let insertToken = SharedStatement(
+        """
+        INSERT INTO refresh_token (hash, login, expires_at) VALUES ($1, $2, $3)
+        ON CONFLICT (hash) DO NOTHING
+        """)
+
+    private static let columns =
+        """
+        l.id, l.account, l.organisation, l.created_at, l.last_used_at, l.refresh_lifetime, l.address,
+            l.user_agent, l.revoked_at
+        """
+    static let find = TenantStatement(
+        "SELECT \(columns) FROM login l WHERE l.organisation = $1 AND l.id = $2")
+    static let ofAccount = SharedStatement(
+        """
+        SELECT \(columns) FROM login l WHERE l.account = $1 AND l.revoked_at IS NULL
+        ORDER BY l.last_used_at DESC, l.id LIMIT 1000
+        """)
+    static let revoke = SharedStatement(
+        "UPDATE login SET revoked_at = $3 WHERE account = $1 AND id = $2 AND revoked_at IS NULL")
+
+    // Rotation, in this order, in one transaction. $1 old hash, $2 new hash, $3 now.
+    static let lockToken = SharedStatement(
+        """
+        SELECT \(columns), t.expires_at, t.spent_at, t.successor
+        FROM refresh_token t JOIN login l ON l.id = t.login WHERE t.hash = $1 {lock}
+        """)
+    static let spend = SharedStatement(
+        """
+        UPDATE refresh_token SET spent_at = $3, successor = $2
+        WHERE hash = $1 AND spent_at IS NULL AND expires_at > $3
+        AND EXISTS (SELECT 1 FROM login l WHERE l.id = refresh_token.login AND l.revoked_at IS NULL)
+        """)
+    static let succeed = SharedStatement(
+        """
+        INSERT INTO refresh_token (hash, login, expires_at)
+        SELECT t.successor, l.id, $3 + l.refresh_lifetime
+        FROM refresh_token t JOIN login l ON l.id = t.login WHERE t.hash = $1 AND t.successor = $2
+        ON CONFLICT (hash) DO NOTHING
+        """)
+    static let touch = SharedStatement(
+        """
+        UPDATE login SET last_used_at = $3 WHERE revoked_at IS NULL AND id = (
+            SELECT t.login FROM refresh_token t WHERE t.hash = $1 AND t.successor = $2)
+        """)
+    /// $4: spent before this moment is theft.
+    static let revokeFamily = SharedStatement(
+        """
+        UPDATE login SET revoked_at = $3 WHERE revoked_at IS NULL AND id = (
+            SELECT t.login FROM refresh_token t
+            WHERE t.hash = $1 AND t.successor <> $2 AND t.expires_at > $3 AND t.spent_at < $4)
+        """)
+    /// An expired token is refused like an unknown one, so its row may go.
+    static let forget = SharedStatement(
+        """
+        DELETE FROM refresh_token WHERE expires_at <= $3 AND login = (
+            SELECT t.login FROM refresh_token t WHERE t.hash = $1 AND t.successor = $2)
+        """)
+}
+
+extension Store {
+    package func createLogin(_ organisation: OrganisationID, _ login: LoginRecord, refresh: TokenHash)
+        async throws(StoreError)
+    {
+        precondition(login.organisation == organisation, "a sign-in to another organisation")
+        _ = try await rows(
+            Job(.write, [
+                LoginSQL.insert(
+                    organisation, .id(login.id), .id(login.account), .at(login.createdAt),
+                    .at(login.lastUsedAt), .integer(login.refreshLifetimeMilliseconds),
+                    .text(login.address), .text(login.userAgent)),
+                LoginSQL.insertToken(
+                    .bytes(refresh.bytes), .id(login.id),
+                    .at(login.createdAt.adding(milliseconds: login.refreshLifetimeMilliseconds))),
+            ]))
+    }
+
+    package func rotateRefresh(old: TokenHash, new: TokenHash, at: UnixMilliseconds,
+                               graceMilliseconds: Int64) async throws(StoreError) -> RefreshOutcome
+    {
+        precondition(old != new, "a token cannot succeed itself")
+        let (before, after, now) = (Value.bytes(old.bytes), Value.bytes(new.bytes), Value.at(at))
+        let graceStart = at.adding(milliseconds: -graceMilliseconds)
+        let rows = try await rows(
+            Job(.write, [
+                LoginSQL.lockToken(before), LoginSQL.spend(before, after, now),
+                LoginSQL.succeed(before, after, now), LoginSQL.touch(before, after, now),
+                LoginSQL.revokeFamily(before, after, now, .at(graceStart)),
+                LoginSQL.forget(before, after, now),
+            ]))
+        return try decoded { () throws(DecodingFault) in
+            guard let row = rows[0].first else { return .refused }
+            var login = try Self.login(row)
+            guard login.revokedAt == nil, try row.at(9) > at else { return .refused }
+            // Spent for this very successor: the same call again, after an answer that was lost.
+            let spent = row.isNull(10) ? nil : (at: try row.at(10), for: try row.bytes(11))
+            guard let spent, spent.for != new.bytes else {
+                login.lastUsedAt = at
+                return .rotated(login)
+            }
+            if spent.at >= graceStart { return .raced(login) }
+            login.revokedAt = at
+            return .reused(login)
+        }
+    }
+
+    package func login(_ organisation: OrganisationID, _ login: LoginID)
+        async throws(StoreError) -> LoginRecord?
+    {
+        try await read(LoginSQL.find(organisation, .id(login)), Self.login).first
+    }
+
+    /// Those that are not revoked, last used first, at most 1,000.
+    package func logins(of account: AccountID) async throws(StoreError) -> [LoginRecord] {
+        try await read(LoginSQL.ofAccount(.id(account)), Self.login)
+    }
+
+    package func revokeLogin(_ account: AccountID, _ login: LoginID, at: UnixMilliseconds)
+        async throws(StoreError) -> Bool
+    {
+        let rows = try await rows(Job(.write, [LoginSQL.revoke(.id(account), .id(login), .at(at))]))
+        return rows[0].changed == 1
+    }
+
+    private static func login(_ row: Row) throws(DecodingFault) -> LoginRecord {
+        LoginRecord(
+            id: try row.id(0), account: try row.id(1), organisation: try row.id(2),
+            createdAt: try row.at(3), lastUsedAt: try row.at(4),
+            refreshLifetimeMilliseconds: try row.integer(5), address: try row.text(6),
+            userAgent: try row.text(7), revokedAt: row.isNull(8) ? nil : try row.at(8))
+    }
+}

@@ -1,0 +1,69 @@
+// The durable side of the hub: the ports ChannelStore, PeopleStore and KeyStore over one of two
+// databases. What a call means in SQL stands in `Store+Channels`, `Store+People` and `Store+Keys`, once
+// for both; how a database runs it is its engine's business.
+
+import Model
+package import Ports
+
+/// An open database. Any task may call it; a write returns when it is durable.
+package final class Store: ChannelStore, PeopleStore, KeyStore {
+    private let engine: any Engine
+
+    init(engine: any Engine) { self.engine = engine }
+
+    /// Opens the database, makes or updates its tables, and starts serving. Throws one clear line.
+    package static func open(
+        _ location: StoreLocation, options: StoreOptions = StoreOptions(), metrics: Metrics,
+        clocks: any Clocks, log: Log
+    ) async throws(OpenError) -> Store {
+        switch location {
+        case .sqlite(let path):
+            return Store(
+                engine: try await SQLiteEngine(
+                    path: path, migrator: Migrator(dialect: .sqlite, at: clocks.now()),
+                    options: options, metrics: StoreMetrics(metrics), clocks: clocks))
+        case .postgres(let url):
+            return Store(
+                engine: try await PostgresEngine(
+                    url: url, migrator: Migrator(dialect: .postgres, at: clocks.now()),
+                    options: options, metrics: metrics, clocks: clocks, log: log))
+        }
+    }
+
+    /// The database answers, as far as is known without asking it now.
+    package var isHealthy: Bool { engine.isHealthy }
+
+    /// Finishes what was accepted, refuses what comes later, and lets go of the database.
+    package func close() async { await engine.close() }
+
+    // MARK: Running jobs
+
+    func perform(_ job: Job) async throws(StoreError) -> JobOutcome {
+        if job.hasNUL { throw .fault("text with U+0000") }
+        return try await engine.run(job)
+    }
+
+    /// The rows of a job that breaks no constraint.
+    func rows(_ job: Job) async throws(StoreError) -> [Rows] {
+        switch try await perform(job) {
+        case .done(let rows): return rows
+        case .refused: throw .fault("a constraint broke where none can")
+        }
+    }
+
+    /// One statement that only reads, its rows decoded.
+    func read<Element>(_ statement: Bound, _ decode: (Row) throws(DecodingFault) -> Element)
+        async throws(StoreError) -> [Element]
+    {
+        let rows = try await rows(Job(.read, [statement]))
+        return try decoded { () throws(DecodingFault) in try rows[0].map(decode) }
+    }
+
+    func decoded<Result>(_ decode: () throws(DecodingFault) -> Result) throws(StoreError) -> Result {
+        do throws(DecodingFault) {
+            return try decode()
+        } catch {
+            throw .fault("column \(error.column) of a row holds something else than it should")
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// The header of a frame (RFC 6455 §5.2), which may come byte by byte. Every byte is judged as soon
+// as it is there, so that a client hears of its mistake at the same point however its bytes were
+// cut.
+
+struct WebSocketHeader {
+    struct Frame {
+        var opcode: WebSocketOpcode
+        var isFinal: Bool
+        var payloadBytes: UInt64
+        /// The four bytes of the masking key as they lie in memory.
+        var key: UInt32
+    }
+
+    /// Bytes that have come of a header that is not whole, and of a whole one until it is used.
+    var count = 0
+    private var bytes: (UInt64, UInt64) = (0, 0)
+
+    /// Takes header bytes from the front of `input`; true when the header is whole.
+    mutating func take(
+        _ input: inout UnsafeMutableRawBufferPointer
+    ) throws(WebSocketFault) -> Bool {
+        var used = 0
+        defer { input = UnsafeMutableRawBufferPointer(rebasing: input[used...]) }
+        var needed = needed
+        while count < needed, used < input.count {
+            let byte = input[used]
+            put(byte)
+            used += 1
+            try check()
+            needed = self.needed
+        }
+        return count == needed
+    }
+
+    /// The header, once `take` said that it is whole.
+    var frame: Frame {
+        let at = needed - 4
+        return Frame(
+            opcode: WebSocketOpcode(rawValue: self[0] & 0x0F)!, isFinal: self[0] & 0x80 != 0,
+            payloadBytes: payloadBytes,
+            key: withUnsafeBytes(of: bytes) {
+                $0.loadUnaligned(fromByteOffset: at, as: UInt32.self)
+            })
+    }
+
+    /// How long the header is, as far as one can tell.
+    private var needed: Int {
+        guard count > 1 else { return 2 }
+        return switch self[1] & 0x7F {
+        case 126: 8
+        case 127: 14
+        default: 6
+        }
+    }
+
+    private var payloadBytes: UInt64 {
+        let short = UInt64(self[1] & 0x7F)
+        guard short > 125 else { return short }
+        return (2..<(short == 126 ? 4 : 10)).reduce(0) { $0 << 8 | UInt64(self[$1]) }
+    }
+
+    /// Judges the byte that came last.
+    private func check() throws(WebSocketFault) {
+        switch count {
+        case 1:
+            // Extensions would be asked here which of the three bits they use.
+            if self[0] & 0x70 != 0 { throw .reservedBits }
+            guard let opcode = WebSocketOpcode(rawValue: self[0] & 0x0F) else {
+                throw .reservedOpcode
+            }
+            if opcode.isControl, self[0] & 0x80 == 0 { throw .controlFragmented }
+        case 2:
+            if self[1] & 0x80 == 0 { throw .unmasked }
+            if self[0] & 0x08 != 0, self[1] & 0x7F > 125 { throw .controlTooLong }
+        case 4:
+            if self[1] & 0x7F == 126, payloadBytes < 126 { throw .malformedLength }
+        case 10:
+            if self[1] & 0x7F == 127, payloadBytes <= 0xFFFF || payloadBytes >> 63 != 0 {
+                throw .malformedLength
+            }
+        default:
+            break
+        }
+    }
+
+    private subscript(_ index: Int) -> UInt8 {
+        withUnsafeBytes(of: bytes) { $0[index] }
+    }
+
+    private mutating func put(_ byte: UInt8) {
+        let at = count
+        withUnsafeMutableBytes(of: &bytes) { $0[at] = byte }
+        count += 1
+    }
+}

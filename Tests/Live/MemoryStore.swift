@@ -1,0 +1,188 @@
+// A store in memory that answers later, and fails when told to. It keeps the promises of the port:
+// compare-and-set of the head, duplicates by sender and key.
+
+import Live
+import Model
+import Ports
+
+final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
+    // SAFETY: see World: everything runs on the thread of the test.
+    struct Log {
+        var record: ChannelRecord
+        var events: [StoredEvent] = []
+        var read: [AccountID: UInt64] = [:]
+    }
+    enum Fault {
+        case failBefore(StoreError)
+        /// It is written, and the answer is lost.
+        case failAfter(StoreError)
+    }
+
+    unowned var world: World!
+    var logs: [OrganisationID: [ChannelID: Log]] = [:]
+    var members: [OrganisationID: [Person]] = [:]
+    var revoked: Set<LoginID> = []
+    /// Faults of coming appends, first first.
+    var appendFaults: [Fault] = []
+    var readFaults: [StoreError] = []
+    private(set) var appends: [[EventID]] = []
+    private(set) var pageReads = 0
+    /// While set, appends wait for `releaseAppends`.
+    var holdsAppends = false
+    private var held: [() -> Void] = []
+
+    func releaseAppends() {
+        holdsAppends = false
+        for body in held { world.later(body) }
+        held = []
+    }
+
+    func person(_ account: AccountID, in organisation: OrganisationID, role: Role = .member) {
+        members[organisation, default: []].append(
+            Person(account: account, firstName: "P", lastName: "\(account.low)", role: role))
+    }
+
+    @discardableResult
+    func makeChannel(_ id: ChannelID, in organisation: OrganisationID, kind: ChannelKind = .open,
+                     members: [AccountID]) -> ChannelID {
+        let record = ChannelRecord(id: id, kind: kind, name: "c\(id.low)", topic: "",
+                                   head: Position(epoch: 1, sequence: 0), members: members)
+        logs[organisation, default: [:]][id] = Log(record: record)
+        return id
+    }
+
+    /// Answers after everything that is queued now.
+    private func answer<Value: Sendable>(_ body: @escaping () -> Value) async -> Value {
+        // SAFETY: see World: it runs on the thread of the test.
+        nonisolated(unsafe) let body = body
+        return await withCheckedContinuation { continuation in
+            world.later { continuation.resume(returning: body()) }
+        }
+    }
+
+    func channel(_ organisation: OrganisationID, _ channel: ChannelID) async throws(StoreError)
+        -> ChannelRecord?
+    {
+        if !readFaults.isEmpty { throw readFaults.removeFirst() }
+        return await answer { self.logs[organisation]?[channel]?.record }
+    }
+
+    func append(_ organisation: OrganisationID, _ channel: ChannelID, expecting expected: Position,
+                _ events: [StoredEvent]) async throws(StoreError) -> AppendOutcome {
+        if holdsAppends {
+            await withCheckedContinuation { continuation in held.append { continuation.resume() } }
+        }
+        let fault = appendFaults.isEmpty ? nil : appendFaults.removeFirst()
+        if case .failBefore(let error) = fault { throw error }
+        let outcome = await answer { self.apply(organisation, channel, expected, events) }
+        if case .failAfter(let error) = fault { throw error }
+        return outcome
+    }
+
+    func apply(_ organisation: OrganisationID, _ channel: ChannelID, _ expected: Position,
+               _ events: [StoredEvent]) -> AppendOutcome {
+        guard var log = logs[organisation]?[channel] else { return .headMoved(nil) }
+        let found = events.enumerated().compactMap { index, event -> Duplicate? in
+            guard !event.key.isEmpty,
+                  let old = log.events.first(where: { $0.sender == event.sender && $0.key == event.key })
+            else { return nil }
+            return Duplicate(index: index, sequence: old.sequence, id: old.id, at: old.at)
+        }
+        guard log.record.head == expected else { return .headMoved(log.record.head) }
+        if !found.isEmpty { return .duplicates(found) }
+        appends.append(events.map(\.id))
+        for event in events {
+            precondition(event.sequence == log.record.head.sequence + 1)
+            log.record.head.sequence += 1
+            log.events.append(event)
+            guard let subject = event.subject else { continue }
+            log.record.members.removeAll { $0 == subject }
+            if event.kind == .joined { log.record.members.append(subject) }
+        }
+        logs[organisation]?[channel] = log
+        return .committed
+    }
+
+    func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
+        async throws(StoreError) -> [StoredEvent]
+    {
+        if !readFaults.isEmpty { throw readFaults.removeFirst() }
+        pageReads += 1
+        return await answer {
+            let all = self.logs[organisation]?[channel]?.events ?? []
+            return switch range {
+            case .before(let end): all.filter { end == 0 || $0.sequence < end }.suffix(limit)
+            case .after(let start): Array(all.filter { $0.sequence > start }.prefix(limit))
+            }
+        }
+    }
+
+    func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
+        async throws(StoreError) -> [ChannelSummary]
+    {
+        await answer {
+            (self.logs[organisation] ?? [:]).values
+                .filter { $0.record.kind == .open || $0.record.members.contains(account) }
+                .sorted { $0.record.id < $1.record.id }.prefix(limit)
+                .map { log in
+                    ChannelSummary(
+                        id: log.record.id, kind: log.record.kind, name: log.record.name, topic: "",
+                        head: log.record.head, joined: log.record.members.contains(account),
+                        read: log.read[account] ?? 0,
+                        parties: log.record.kind == .direct ? log.record.members : [])
+                }
+        }
+    }
+
+    func createChannel(_ organisation: OrganisationID, _ channel: ChannelRecord,
+                       by account: AccountID, at: UnixMilliseconds) async throws(StoreError) -> Bool {
+        await answer {
+            let names = (self.logs[organisation] ?? [:]).values.map { $0.record.name.lowercased() }
+            guard !names.contains(channel.name.lowercased()) else { return false }
+            self.logs[organisation, default: [:]][channel.id] = Log(record: channel)
+            return true
+        }
+    }
+
+    func directChannel(_ organisation: OrganisationID, _ a: AccountID, _ b: AccountID,
+                       candidate: ChannelID, at: UnixMilliseconds) async throws(StoreError)
+        -> ChannelRecord
+    {
+        await answer {
+            let parties = a == b ? [a] : [a, b]
+            let known = (self.logs[organisation] ?? [:]).values.first {
+                $0.record.kind == .direct && Set($0.record.members) == Set(parties)
+            }
+            if let known { return known.record }
+            let record = ChannelRecord(id: candidate, kind: .direct, name: "", topic: "",
+                                       head: Position(epoch: 1, sequence: 0), members: parties)
+            self.logs[organisation, default: [:]][candidate] = Log(record: record)
+            return record
+        }
+    }
+
+    func markRead(_ organisation: OrganisationID, _ channel: ChannelID, _ account: AccountID,
+                  sequence: UInt64) async throws(StoreError) {
+        await answer {
+            let old = self.logs[organisation]?[channel]?.read[account] ?? 0
+            self.logs[organisation]?[channel]?.read[account] = max(old, sequence)
+        }
+    }
+
+    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] {
+        if !readFaults.isEmpty { throw readFaults.removeFirst() }
+        return await answer { self.members[organisation] ?? [] }
+    }
+
+    func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError)
+        -> LoginRecord?
+    {
+        await answer {
+            LoginRecord(id: login, account: AccountID(high: 1, low: login.low),
+                        organisation: organisation, createdAt: UnixMilliseconds(0),
+                        lastUsedAt: UnixMilliseconds(0), refreshLifetimeMilliseconds: 1,
+                        address: "", userAgent: "",
+                        revokedAt: self.revoked.contains(login) ? UnixMilliseconds(1) : nil)
+        }
+    }
+}

@@ -1,0 +1,214 @@
+// The log machine as transcripts: what goes in, what it decides.
+
+import Model
+import Rules
+import Testing
+
+private typealias Machine = LogMachine<Int>
+
+private let alice = AccountID(high: 1, low: 1)
+private let bob = AccountID(high: 1, low: 2)
+private let start = UnixMilliseconds(1_000)
+
+private func event(_ number: UInt64) -> EventID { EventID(high: 9, low: number) }
+
+extension LogMachine where Origin == Int {
+    fileprivate mutating func post(_ number: UInt64, from sender: AccountID = alice, key: String? = nil,
+                                   text: String = "hi", origin: Int? = nil) -> Admission {
+        admit(id: event(number), kind: .message, sender: sender, at: start, key: key ?? "k\(number)",
+              text: text, origin: origin ?? Int(number))
+    }
+}
+
+private func isQueued(_ admission: Machine.Admission) -> Bool {
+    if case .queued = admission { true } else { false }
+}
+private func isOverloaded(_ admission: Machine.Admission) -> Bool {
+    if case .overloaded = admission { true } else { false }
+}
+
+private func machine(_ limits: Machine.Limits = .init()) -> Machine {
+    Machine(head: Position(epoch: 1, sequence: 0), recent: [], limits: limits)
+}
+
+@Suite struct LogMachineTests {
+    @Test func postsQueueWhileAWriteIsInFlight() {
+        var log = machine()
+        #expect(isQueued(log.post(1)))
+        #expect(log.takeBatch()?.map(\.id) == [event(1)])
+        #expect(isQueued(log.post(2)))
+        #expect(isQueued(log.post(3)))
+        #expect(log.takeBatch() == nil, "one write at a time")
+        let first = log.batchCommitted()
+        #expect(first.events.map(\.sequence) == [1])
+        #expect(first.answers.map(\.origin) == [1])
+        #expect(log.takeBatch()?.map(\.id) == [event(2), event(3)])
+        let second = log.batchCommitted()
+        #expect(second.events.map(\.sequence) == [2, 3])
+        #expect(log.head == Position(epoch: 1, sequence: 3))
+        #expect(log.isIdle)
+    }
+
+    @Test func aRetryBehindItsOwnPostIsAnsweredWithIt() {
+        var log = machine()
+        _ = log.post(1, key: "a", origin: 10)
+        _ = log.takeBatch()
+        #expect(isQueued(log.post(2, key: "a", origin: 11)), "while it is written")
+        let settled = log.batchCommitted()
+        #expect(settled.events.count == 1)
+        #expect(settled.answers.map(\.origin) == [10, 11])
+        #expect(settled.answers.map(\.isDuplicate) == [false, true])
+        guard case .duplicate(let event) = log.post(3, key: "a", origin: 12) else {
+            Issue.record("a retry after the commit is a duplicate")
+            return
+        }
+        #expect(event.sequence == 1)
+        #expect(log.takeBatch() == nil)
+    }
+
+    @Test func theSameKeyOfAnotherSenderIsAnotherPost() {
+        var log = machine()
+        _ = log.post(1, from: alice, key: "a")
+        _ = log.post(2, from: bob, key: "a")
+        #expect(log.takeBatch()?.count == 2)
+        #expect(log.batchCommitted().events.map(\.sender) == [alice, bob])
+    }
+
+    @Test func duplicatesInTheStoreAreAnsweredAndTheRestWrittenAgain() {
+        var log = machine()
+        for number in 1...3 { _ = log.post(UInt64(number)) }
+        _ = log.takeBatch()
+        _ = log.post(4)
+        let settled = log.batchHadDuplicates([(index: 1, sequence: 77, id: event(70), at: start)])
+        #expect(settled.events.isEmpty)
+        #expect(settled.answers.map(\.origin) == [2])
+        #expect(settled.answers[0].event.sequence == 77)
+        #expect(settled.answers[0].event.id == event(70))
+        #expect(settled.answers[0].isDuplicate)
+        #expect(log.takeBatch()?.map(\.id) == [event(1), event(3), event(4)], "order is kept")
+    }
+
+    @Test func anUnknownOutcomeIsSettledByWhatTheLogHolds() {
+        var log = machine()
+        _ = log.post(1)
+        _ = log.post(2)
+        let batch = log.takeBatch()!
+        // The commit had happened, and another node wrote behind it.
+        let found = [
+            Event(sequence: 1, id: batch[0].id, kind: .message, sender: alice, at: start, key: "k1", text: "hi"),
+            Event(sequence: 2, id: batch[1].id, kind: .message, sender: alice, at: start, key: "k2", text: "hi"),
+            Event(sequence: 3, id: event(50), kind: .message, sender: bob, at: start, key: "x", text: "yo"),
+        ]
+        let settled = log.logMoved(found)
+        #expect(settled.events.map(\.sequence) == [1, 2, 3])
+        #expect(settled.answers.map(\.origin) == [1, 2])
+        #expect(log.takeBatch() == nil)
+        #expect(log.head.sequence == 3)
+    }
+
+    @Test func entriesThatAreNotInTheMovedLogGoBackInOrder() {
+        var log = machine()
+        _ = log.post(1)
+        _ = log.takeBatch()
+        _ = log.post(2)
+        let other = Event(sequence: 1, id: event(50), kind: .message, sender: bob, at: start, key: "x", text: "yo")
+        let settled = log.logMoved([other])
+        #expect(settled.events == [other])
+        #expect(settled.answers.isEmpty)
+        #expect(log.takeBatch()?.map(\.id) == [event(1), event(2)])
+        #expect(log.batchCommitted().events.map(\.sequence) == [2, 3])
+    }
+
+    @Test func aFailedBatchIsForgottenAndItsKeysAreFree() {
+        var log = machine()
+        _ = log.post(1, key: "a", origin: 10)
+        _ = log.takeBatch()
+        _ = log.post(2, key: "a", origin: 11)
+        #expect(log.batchFailed() == [10, 11])
+        #expect(log.isIdle)
+        #expect(isQueued(log.post(3, key: "a", origin: 12)))
+        #expect(log.takeBatch()?.count == 1)
+    }
+
+    @Test(arguments: [(3, 3, true), (3, 4, false)])
+    func pendingEntriesAreBounded(limit: Int, posts: Int, fits: Bool) {
+        var limits = Machine.Limits()
+        limits.pendingMax = limit
+        var log = machine(limits)
+        let last = (1...posts).map { log.post(UInt64($0)) }.last!
+        #expect(isOverloaded(last) == !fits)
+        #expect(log.pendingCount == min(limit, posts))
+    }
+
+    @Test(arguments: [(100, false), (101, true)])
+    func pendingBytesAreBounded(bytes: Int, refused: Bool) {
+        var limits = Machine.Limits()
+        limits.pendingBytesMax = 100
+        var log = machine(limits)
+        #expect(isOverloaded(log.post(1, text: String(repeating: "x", count: bytes))) == refused)
+    }
+
+    @Test func batchesAreBoundedInEntriesAndBytes() {
+        var limits = Machine.Limits()
+        limits.batchMax = 3
+        limits.batchBytesMax = 10
+        var log = machine(limits)
+        for number in 1...4 { _ = log.post(UInt64(number), text: "x") }
+        #expect(log.takeBatch()?.count == 3)
+        _ = log.batchCommitted()
+        _ = log.post(5, text: "123456789")
+        _ = log.post(6, text: "x")
+        #expect(log.takeBatch()?.map(\.id) == [event(4), event(5)], "1 + 9 bytes")
+        _ = log.batchCommitted()
+        _ = log.post(7, text: "longer than a whole batch")
+        #expect(log.takeBatch()?.map(\.id) == [event(6)])
+        _ = log.batchCommitted()
+        #expect(log.takeBatch()?.map(\.id) == [event(7)], "one entry always fits")
+    }
+
+    @Test func recentEventsAreTheTailOfTheLog() {
+        var limits = Machine.Limits()
+        limits.recentMax = 8
+        var log = machine(limits)
+        for number in 1...20 {
+            _ = log.post(UInt64(number))
+            _ = log.takeBatch()
+            _ = log.batchCommitted()
+        }
+        #expect(log.recent.last?.sequence == 20)
+        #expect(log.recent.count >= 8 && log.recent.count <= 10)
+        #expect(log.recentEvents(after: 20)?.isEmpty == true)
+        #expect(log.recentEvents(after: 15)?.map(\.sequence) == [16, 17, 18, 19, 20])
+        #expect(log.recentEvents(after: 2) == nil, "not at hand")
+        #expect(log.recentEvents(before: 0, limit: 3)?.map(\.sequence) == [18, 19, 20])
+        #expect(log.recentEvents(before: 19, limit: 2)?.map(\.sequence) == [17, 18])
+        #expect(log.recentEvents(before: 5, limit: 2) == nil)
+        #expect(log.recentEvents(before: 1, limit: 2)?.isEmpty == true)
+    }
+
+    @Test func aKeyThatLeftTheRecentEventsIsLeftToTheStore() {
+        var limits = Machine.Limits()
+        limits.recentMax = 4
+        var log = machine(limits)
+        for number in 1...10 {
+            _ = log.post(UInt64(number))
+            _ = log.takeBatch()
+            _ = log.batchCommitted()
+        }
+        #expect(isQueued(log.post(11, key: "k1")), "the store finds the duplicate")
+        guard case .duplicate = log.post(12, key: "k10") else {
+            Issue.record("a recent key is known")
+            return
+        }
+    }
+
+    @Test func failAllEmptiesTheMachine() {
+        var log = machine()
+        _ = log.post(1)
+        _ = log.takeBatch()
+        _ = log.post(2)
+        #expect(log.failAll() == [1, 2])
+        #expect(log.isIdle)
+        #expect(isQueued(log.post(3, key: "k1")))
+    }
+}

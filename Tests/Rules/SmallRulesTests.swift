@@ -1,0 +1,177 @@
+// Resume, presence, typing, the command gate and argument bounds.
+
+import Model
+import Rules
+import Testing
+
+private let alice = AccountID(high: 1, low: 1)
+private let bob = AccountID(high: 1, low: 2)
+private func session(_ number: UInt64) -> SessionID { SessionID(high: 2, low: number) }
+private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(milliseconds) }
+
+@Suite struct ResumeRuleTests {
+    static let head = Position(epoch: 2, sequence: 1_500)
+
+    @Test(arguments: [
+        (Position?.none, ResumeRule.Decision.live),
+        (Position(epoch: 2, sequence: 1_500), .live),
+        (Position(epoch: 2, sequence: 1_499), .replay(after: 1_499)),
+        (Position(epoch: 2, sequence: 500), .replay(after: 500)),
+        (Position(epoch: 2, sequence: 499), .gap(Gap(from: 500, to: 1_500))),
+        (Position(epoch: 2, sequence: 0), .gap(Gap(from: 1, to: 1_500))),
+        (Position(epoch: 2, sequence: 1_501), .gap(Gap(from: 1, to: 1_500))),
+        (Position(epoch: 1, sequence: 1_500), .gap(Gap(from: 1, to: 1_500))),
+    ])
+    func decides(after: Position?, expected: ResumeRule.Decision) {
+        #expect(ResumeRule.decide(after: after, head: Self.head, replayMax: 1_000) == expected)
+    }
+
+    @Test func anotherEpochOfAnEmptyLogMissesNothing() {
+        let head = Position(epoch: 2, sequence: 0)
+        let old = Position(epoch: 1, sequence: 9)
+        #expect(ResumeRule.decide(after: old, head: head, replayMax: 10) == .live)
+    }
+
+    @Test(arguments: [(1, true), (0, false), (-1, false)])
+    func theWindowIsADay(offset: Int64, inside: Bool) {
+        let now = at(1_000_000_000)
+        let oldest = at(now.value - ResumeRule.windowMilliseconds + offset)
+        #expect(ResumeRule.isWithinWindow(oldest, now: now) == inside)
+    }
+}
+
+@Suite struct PresenceMachineTests {
+    @Test func theBestSessionCounts() {
+        var presence = PresenceMachine()
+        presence.sessionIs(.online, session(1), of: alice)
+        presence.sessionIs(.away, session(2), of: alice)
+        #expect(presence.flush(at: at(0)) == [Presence(account: alice, state: .online)])
+        presence.sessionIs(.away, session(1), of: alice)
+        #expect(presence.flush(at: at(1)) == [Presence(account: alice, state: .away)])
+        #expect(!presence.hasPending)
+    }
+
+    @Test func changesThatCancelOutAreNotTold() {
+        var presence = PresenceMachine()
+        presence.sessionIs(.online, session(1), of: alice)
+        _ = presence.flush(at: at(0))
+        presence.sessionIs(.away, session(1), of: alice)
+        presence.sessionIs(.online, session(1), of: alice)
+        #expect(presence.flush(at: at(1)) == [])
+    }
+
+    @Test func aReconnectWithinTheGraceIsNotSeen() {
+        var presence = PresenceMachine()
+        presence.sessionIs(.online, session(1), of: alice)
+        _ = presence.flush(at: at(0))
+        presence.sessionGone(session(1), of: alice, at: at(100))
+        #expect(presence.flush(at: at(5_099)) == [])
+        #expect(presence.hasPending)
+        presence.sessionIs(.online, session(2), of: alice)
+        #expect(presence.flush(at: at(9_000)) == [])
+        #expect(presence.present == [Presence(account: alice, state: .online)])
+    }
+
+    @Test func afterTheGraceTheAccountIsOfflineAndForgotten() {
+        var presence = PresenceMachine()
+        presence.sessionIs(.online, session(1), of: alice)
+        presence.sessionIs(.online, session(2), of: bob)
+        _ = presence.flush(at: at(0))
+        presence.sessionGone(session(1), of: alice, at: at(100))
+        #expect(presence.flush(at: at(5_100)) == [Presence(account: alice, state: .offline)])
+        #expect(presence.present == [Presence(account: bob, state: .online)])
+        #expect(!presence.hasPending)
+    }
+}
+
+@Suite struct TypingMachineTests {
+    @Test func startsStopsAndRepetitions() {
+        var typing = TypingMachine()
+        #expect(typing.typing(alice, active: true, at: at(0)) == true)
+        #expect(typing.typing(alice, active: true, at: at(1_999)) == false)
+        #expect(typing.typing(alice, active: true, at: at(2_000)) == true)
+        #expect(typing.typing(alice, active: false, at: at(2_100)) == true)
+        #expect(typing.typing(alice, active: false, at: at(2_200)) == false, "not typing any more")
+    }
+
+    @Test func theNumberOfTypistsIsBounded() {
+        var typing = TypingMachine()
+        let accounts = (1...UInt64(TypingMachine.typistsMax + 1)).map { AccountID(high: 5, low: $0) }
+        let told = accounts.map { typing.typing($0, active: true, at: at(0)) }
+        #expect(told.filter { $0 }.count == TypingMachine.typistsMax)
+        #expect(told.last == false)
+        #expect(typing.typing(accounts.last!, active: true, at: at(6_000)) == true, "the others have expired")
+    }
+}
+
+@Suite struct CommandGateTests {
+    private func gate(inFlight: UInt32 = 2, rate: UInt32 = 0, burst: UInt32 = 0) -> CommandGate {
+        CommandGate(inFlightMax: inFlight,
+                    bucket: TokenBucket(rate: rate, burst: burst, now: MonotonicNanoseconds(0)))
+    }
+
+    @Test func boundsWhatIsUnanswered() {
+        var gate = gate()
+        let now = MonotonicNanoseconds(0)
+        #expect(gate.admit(1, at: now) == .pass)
+        #expect(gate.admit(1, at: now) == .refuse(.duplicateID, retryAfterMilliseconds: 0))
+        #expect(gate.admit(2, at: now) == .pass)
+        #expect(gate.admit(3, at: now) == .refuse(.tooManyInFlight, retryAfterMilliseconds: 50))
+        gate.answered(1)
+        #expect(gate.admit(1, at: now) == .pass, "an answered id may be used again")
+    }
+
+    @Test func boundsTheRateAndSaysWhenToComeBack() {
+        var gate = gate(inFlight: 100, rate: 10, burst: 2)
+        let start = MonotonicNanoseconds(0)
+        #expect(gate.admit(1, at: start) == .pass)
+        #expect(gate.admit(2, at: start) == .pass)
+        #expect(gate.admit(3, at: start) == .refuse(.rateLimited, retryAfterMilliseconds: 101))
+        #expect(gate.admit(3, at: MonotonicNanoseconds(100_000_000)) == .pass)
+        #expect(gate.admit(4, at: MonotonicNanoseconds(100_000_000))
+            == .refuse(.rateLimited, retryAfterMilliseconds: 101))
+        let muchLater = MonotonicNanoseconds(UInt64.max / 2)
+        #expect(gate.admit(5, at: muchLater) == .pass)
+        #expect(gate.admit(6, at: muchLater) == .pass)
+        #expect(gate.admit(7, at: muchLater) != .pass, "no more than the burst is saved up")
+    }
+}
+
+@Suite struct ArgumentRuleTests {
+    static let channel = ChannelID(high: 1, low: 1)
+    static func long(_ count: Int) -> String { String(repeating: "é", count: count) }
+
+    @Test(arguments: [
+        Command.post(Post(channel: channel, key: "k", text: "x")),
+        .post(Post(channel: channel, key: String(repeating: "k", count: 64), text: "x")),
+        .post(Post(channel: channel, key: "k", text: long(8_192))),
+        .createChannel(CreateChannel(name: long(80), topic: long(250), kind: .closed)),
+        .history(History(channel: channel, limit: 200)),
+        .presence(SetPresence(state: .away)),
+    ])
+    func accepts(_ command: Command) {
+        #expect(ArgumentRule.check(command, Limits()) == nil)
+    }
+
+    @Test(arguments: [
+        (Command.post(Post(channel: channel, key: "", text: "x")), ErrorCode.invalidArgument, "key"),
+        (.post(Post(channel: channel, key: String(repeating: "k", count: 65), text: "x")),
+         .invalidArgument, "key"),
+        (.post(Post(channel: channel, key: "k", text: "")), .invalidArgument, "text"),
+        (.post(Post(channel: channel, key: "k", text: long(8_193))), .tooLarge, "text"),
+        (.createChannel(CreateChannel(name: "", kind: .open)), .invalidArgument, "name"),
+        (.createChannel(CreateChannel(name: " a", kind: .open)), .invalidArgument, "name"),
+        (.createChannel(CreateChannel(name: "a\nb", kind: .open)), .invalidArgument, "name"),
+        (.createChannel(CreateChannel(name: long(81), kind: .open)), .invalidArgument, "name"),
+        (.createChannel(CreateChannel(name: "a", topic: long(251), kind: .open)), .invalidArgument, "topic"),
+        (.createChannel(CreateChannel(name: "a", kind: .direct)), .invalidArgument, "kind"),
+        (.history(History(channel: channel, limit: 201)), .invalidArgument, "limit"),
+        (.history(History(channel: channel, before: 3, after: 1)), .invalidArgument, "after"),
+        (.presence(SetPresence(state: .offline)), .invalidArgument, "state"),
+    ])
+    func refuses(_ command: Command, code: ErrorCode, field: String) {
+        let error = ArgumentRule.check(command, Limits())
+        #expect(error?.code == code)
+        #expect(error?.details.contains { $0.value == field } == true)
+    }
+}

@@ -69,13 +69,9 @@ enum HubMain {
     private static func waited<Value: Sendable>(
         _ body: @escaping @Sendable () async throws(Refusal) -> Value
     ) throws(Refusal) -> Value {
-        // SAFETY: made before the task starts, destroyed after it has posted.
-        nonisolated(unsafe) let done = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-        sem_init(done, 0, 0)
-        defer {
-            sem_destroy(done)
-            done.deallocate()
-        }
+        var ends: [Int32] = [0, 0]
+        precondition(pipe(&ends) == 0, "no pipe")
+        let (reader, writer) = (ends[0], ends[1])
         let result = Lock<Result<Value, Refusal>?>(nil)
         Task.detached {
             let outcome: Result<Value, Refusal>
@@ -85,9 +81,12 @@ enum HubMain {
                 outcome = .failure(error)
             }
             result.withLock { $0 = outcome }
-            sem_post(done)
+            close(writer)
         }
-        while sem_wait(done) != 0 {}
+        // The pipe's end comes when the task is done.
+        var byte: UInt8 = 0
+        while read(reader, &byte, 1) < 0 {}
+        close(reader)
         return try result.withLock { $0! }.get()
     }
 }

@@ -71,6 +71,7 @@ let package = Package(
         tests("Vault", ["Vault", "Crypto", "Ports", "Model"]),
         tests("Tidy", []),
         tests("Loop", ["Loop", "Ports"]),
+        tests("Front", ["Front", "Wire", "Loop", "Live", "Ports", "Model"]),
         tests("HTTPWire", ["Wire"]),
         tests("WebSocketWire", ["Wire", "Model"]),
     ]

@@ -70,6 +70,7 @@ let package = Package(
         tests("Crypto", ["Crypto"]),
         tests("Vault", ["Vault", "Crypto", "Ports", "Model"]),
         tests("Tidy", []),
+        tests("Loop", ["Loop", "Ports"]),
         tests("HTTPWire", ["Wire"]),
         tests("WebSocketWire", ["Wire", "Model"]),
     ]

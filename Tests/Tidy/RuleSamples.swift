@@ -110,6 +110,7 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
         ("Sources/Hub/Wire/A.swift", "package import Front", 1), ("Sources/Hub/Front/A.swift", "import CUV", 1),
         ("Sources/Hub/Front/A.swift", "import struct App.Configuration", 1),
         ("Sources/Hub/Store/A.swift", "@preconcurrency import Foundation", 1),
+        ("Sources/Hub/App/A.swift", "import Dispatch", 0), ("Sources/Hub/Front/A.swift", "import Dispatch", 1),
         ("Sources/Hub/Front/A.swift", "package import Wire\nimport Glibc", 0),
         ("Sources/Hub/Front/A.swift", "// import CUV\nlet a = \"import CUV\"", 0),
         ("Sources/Hub/New/A.swift", "", 1), ("Tests/Front/A.swift", "@testable import Front", 0),
@@ -233,7 +234,8 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
     }
 
     @Test func metrics() {
-        let sources = [source("[\"hub_a_total\", \"hub_b\", \"hub \\(x)\"]"), source("\"hub_c\"", "Tests/A.swift")]
+        let text = "m.counter(\"hub_a_total\")\nm.gauge(\n  \"hub_b\")\n\nlet cookie = \"hub_c\""
+        let sources = [source(text), source("counter(\"hub_d\")", "Tests/A.swift")]
         let page = TextFile("p.md", "| `hub_a_total` |")
         #expect(Documents.metricRule(sources, page: page).map(\.what) == ["hub_b is not in p.md"])
     }

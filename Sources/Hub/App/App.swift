@@ -1,7 +1,6 @@
 // The process: what a start looks like from outside, signals, and the exit code. The parts are put
 // together in Hub.swift.
 
-import Dispatch
 import Glibc
 import Model
 import Ports
@@ -70,7 +69,9 @@ enum HubMain {
     private static func waited<Value: Sendable>(
         _ body: @escaping @Sendable () async throws(Refusal) -> Value
     ) throws(Refusal) -> Value {
-        let done = DispatchSemaphore(value: 0)
+        var ends: [Int32] = [0, 0]
+        precondition(pipe(&ends) == 0, "no pipe")
+        let (reader, writer) = (ends[0], ends[1])
         let result = Lock<Result<Value, Refusal>?>(nil)
         Task.detached {
             let outcome: Result<Value, Refusal>
@@ -80,9 +81,12 @@ enum HubMain {
                 outcome = .failure(error)
             }
             result.withLock { $0 = outcome }
-            done.signal()
+            close(writer)
         }
-        done.wait()
+        // The pipe's end comes when the task is done.
+        var byte: UInt8 = 0
+        while read(reader, &byte, 1) < 0 {}
+        close(reader)
         return try result.withLock { $0! }.get()
     }
 }

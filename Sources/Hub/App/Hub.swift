@@ -62,7 +62,8 @@ final class Hub: Sendable {
                     guard let api = api.withLock({ $0 }) else { return HTTPResponse(status: 503) }
                     return await api.respond(to: request)
                 },
-                isReady: { store.isHealthy && api.withLock { $0 != nil } }, clocks: clocks, entropy: entropy, metrics: metrics, log: log),
+                isReady: { store.isHealthy && api.withLock { $0 != nil } },
+                clocks: clocks, entropy: entropy, metrics: metrics, log: log),
             site: site, loops: fronts)
 
         let bound: [FrontAddress]
@@ -87,10 +88,10 @@ final class Hub: Sendable {
             lines.append("made a master key in \(configuration.masterKeyPath), readable by you alone; "
                 + "keep a copy elsewhere, without it nothing stored can be read")
         }
-        lines += bound.map { "listening on http://\($0.text)" }
         if let link = try await setUpLink(accounts) {
             lines.append("set up the first organisation, once and within 24 hours: \(link)")
         }
+        lines += bound.map { "listening on http://\($0.text)" }
         return Hub(announcement: lines, front: front, loops: fronts + lanes, store: store)
     }
 

@@ -11,8 +11,8 @@ import Glibc
 package import Ports
 
 package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
-    // SAFETY: `queue` is a Lock. The handles are made before the thread starts; from then on they, and
-    // `local`, `timers` and `hooks`, are touched on the loop's thread only.
+    // SAFETY: `queue` is a Lock, and `wake` is used under it. The other handles are made before the
+    // thread starts; from then on they, and all other variables, are touched on the loop's thread only.
 
     package let name: String
     let uv: UnsafeMutablePointer<uv_loop_t>
@@ -26,22 +26,36 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
         case task(UnownedJob)
         case closure(@Sendable () -> Void)
     }
+    /// Jobs of other threads.
     private struct Queue {
         var jobs: [Job] = []
+        /// When the first of `jobs` came, in nanoseconds of the loop's clock.
+        var oldestAt: UInt64 = 0
         /// A wake is on its way, or the loop is about to look anyway.
         var isWoken = false
         var isStopping = false
+        /// The wake handle is gone, and with it the way in.
+        var isClosed = false
     }
     private let queue = Lock(Queue())
+    /// Jobs of this thread.
     private var local: [Job] = []
+    /// Memory of the last round, for the next one.
+    private var spare: [Job] = []
     private var timers = TimerHeap()
     private var hooks: [() -> Void] = []
-    private var openHandles = 0
+    private var signals: [UnsafeMutablePointer<uv_signal_t>] = []
+    private var signalled: @Sendable (Int32) -> Void = { _ in }
     private let thread = Lock<pthread_t?>(nil)
+    /// One object for all tasks: the runtime compares executors to see whether a task is where it wants
+    /// to be.
+    private var taskExecutor: LoopTasks!
     package let metrics: LoopMetrics
 
     /// Rounds of jobs before the sockets are polled again: jobs that make jobs do not starve them.
     private static let roundsMax = 32
+    /// Memory of a larger burst is given back.
+    private static let keptCapacityMax = 4_096
 
     private static let current = ThreadKey()
 
@@ -55,6 +69,7 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
         idle = .allocate(capacity: 1)
         timer = .allocate(capacity: 1)
         precondition(uv_loop_init(uv) == 0)
+        taskExecutor = LoopTasks(loop: self)
         let context = Unmanaged.passUnretained(self).toOpaque()
         wake.pointee.data = context
         prepare.pointee.data = context
@@ -80,21 +95,39 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
     package func submit(_ job: @escaping @Sendable () -> Void) { add(.closure(job)) }
 
     package func submit(afterMilliseconds delay: UInt32, _ job: @escaping @Sendable () -> Void) {
-        guard isCurrent else {
-            submit { [self] in submit(afterMilliseconds: delay, job) }
-            return
-        }
         let due = uv_hrtime() &+ UInt64(delay) * 1_000_000
-        if timers.add(due: due, job) { armTimer() }
+        if isCurrent {
+            addTimer(due: due, job)
+        } else {
+            submit { [self] in addTimer(due: due, job) }
+        }
     }
 
-    package var tasks: any TaskExecutor { LoopTasks(loop: self) }
+    package var tasks: any TaskExecutor { taskExecutor }
 
     /// Runs on every turn of the loop, after the jobs and before the sockets are polled. On its thread.
     package func onTick(_ hook: @escaping () -> Void) {
         precondition(isCurrent)
         hooks.append(hook)
     }
+
+    /// Calls `body` on this loop with the number of each of these signals that comes, until the loop
+    /// stops. Once per loop.
+    package func onSignals(_ numbers: [Int32], _ body: @escaping @Sendable (Int32) -> Void) {
+        submit { [self] in
+            precondition(signals.isEmpty)
+            signalled = body
+            for number in numbers {
+                let signal = UnsafeMutablePointer<uv_signal_t>.allocate(capacity: 1)
+                precondition(uv_signal_init(uv, signal) == 0)
+                signal.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+                precondition(uv_signal_start(signal, loopSignalled, number) == 0, "no such signal")
+                signals.append(signal)
+            }
+        }
+    }
+
+    fileprivate func signalCame(_ number: Int32) { signalled(number) }
 
     // MARK: Executor
 
@@ -120,12 +153,16 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
             local.append(job)
             return
         }
-        let wakes = queue.withLock { queue in
+        queue.withLock { queue in
+            guard !queue.isClosed else { return }
+            if queue.jobs.isEmpty { queue.oldestAt = uv_hrtime() }
             queue.jobs.append(job)
-            defer { queue.isWoken = true }
-            return !queue.isWoken
+            metrics.waiting.add(1)
+            guard !queue.isWoken else { return }
+            queue.isWoken = true
+            // Under the lock, so that the handle is not closed meanwhile.
+            uv_async_send(wake)
         }
-        if wakes { uv_async_send(wake) }
     }
 
     fileprivate func tick() {
@@ -133,18 +170,12 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
         var rounds = 0
         var ran = 0
         repeat {
-            let (foreign, isStopping) = queue.withLock { queue in
-                let jobs = queue.jobs
-                queue.jobs = []
-                queue.isWoken = false
-                return (jobs, queue.isStopping)
-            }
-            ran += run(foreign)
-            let mine = local
-            local = []
-            ran += run(mine)
+            let isStopping = takeForeign(now: began)
+            ran += runSpare()
+            swap(&local, &spare)
+            ran += runSpare()
             rounds += 1
-            if isStopping, local.isEmpty {
+            if isStopping, local.isEmpty, closeQueue() {
                 closeHandles()
                 return
             }
@@ -155,16 +186,45 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
         if ran > 0 { metrics.tick.record(nanoseconds: uv_hrtime() - began) }
     }
 
-    private func run(_ jobs: [Job]) -> Int {
-        for job in jobs {
+    /// Moves what other threads have added to `spare`; whether the loop is to stop.
+    private func takeForeign(now: UInt64) -> Bool {
+        let (oldest, isStopping) = queue.withLock { queue in
+            swap(&queue.jobs, &spare)
+            queue.isWoken = false
+            return (queue.oldestAt, queue.isStopping)
+        }
+        if !spare.isEmpty {
+            metrics.waiting.add(Int64(-spare.count))
+            metrics.wait.record(nanoseconds: now > oldest ? now - oldest : 0)
+        }
+        return isStopping
+    }
+
+    /// Nobody gets in after this, unless somebody just did.
+    private func closeQueue() -> Bool {
+        queue.withLock { queue in
+            if queue.jobs.isEmpty { queue.isClosed = true }
+            return queue.isClosed
+        }
+    }
+
+    private func runSpare() -> Int {
+        let count = spare.count
+        guard count > 0 else { return 0 }
+        for job in spare {
             switch job {
             case .actor(let job): job.runSynchronously(on: asUnownedSerialExecutor())
-            case .task(let job): job.runSynchronously(on: LoopTasks(loop: self).asUnownedTaskExecutor())
+            case .task(let job): job.runSynchronously(on: taskExecutor.asUnownedTaskExecutor())
             case .closure(let body): body()
             }
         }
-        if !jobs.isEmpty { metrics.jobs.add(UInt64(jobs.count)) }
-        return jobs.count
+        spare.removeAll(keepingCapacity: count <= Self.keptCapacityMax)
+        metrics.jobs.add(UInt64(count))
+        return count
+    }
+
+    private func addTimer(due: UInt64, _ job: @escaping @Sendable () -> Void) {
+        if timers.add(due: due, job) { armTimer() }
     }
 
     private func armTimer() {
@@ -199,11 +259,14 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
     }
 
     /// Ends the loop after the jobs that wait, and waits for its thread. Poll handles must have been
-    /// closed before; timers that have not fired are dropped. Not from the loop's own thread.
+    /// closed before. Timers that have not fired, and jobs that come later, are dropped. Not from the
+    /// loop's own thread.
     package func stop() {
         precondition(!isCurrent)
-        queue.withLock { $0.isStopping = true }
-        uv_async_send(wake)
+        queue.withLock { queue in
+            queue.isStopping = true
+            if !queue.isClosed { uv_async_send(wake) }
+        }
         guard let handle = thread.withLock({ thread in
             defer { thread = nil }
             return thread
@@ -216,6 +279,12 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
         uv_close(Self.handle(idle), nil)
         uv_close(Self.handle(timer), nil)
         uv_close(Self.handle(wake), nil)
+        for signal in signals {
+            uv_close(Self.handle(signal)) { raw in
+                UnsafeMutableRawPointer(raw!).assumingMemoryBound(to: uv_signal_t.self).deallocate()
+            }
+        }
+        signals = []
         hooks = []
     }
 
@@ -229,7 +298,8 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
 /// Runs the parts of tasks that belong to no actor on the loop. A class of its own: an executor that is
 /// both makes each call between its actors a new job.
 package final class LoopTasks: TaskExecutor {
-    private let loop: Loop
+    // The loop owns this.
+    private unowned let loop: Loop
     init(loop: Loop) { self.loop = loop }
     package func enqueue(_ job: UnownedJob) { loop.enqueueTask(job) }
 }
@@ -238,11 +308,17 @@ package final class LoopTasks: TaskExecutor {
 package struct LoopMetrics: Sendable {
     package let jobs: Counter
     package let tick: DurationHistogram
+    package let waiting: Gauge
+    package let wait: DurationHistogram
     init(_ metrics: Metrics, name: String) {
         let labels = "loop=\"\(name)\""
         jobs = metrics.counter("hub_loop_jobs_total", labels: labels, help: "Jobs run by a loop.")
         tick = metrics.histogram("hub_loop_tick_seconds", labels: labels,
                                  help: "Time a loop spends on its jobs before it polls again.")
+        waiting = metrics.gauge("hub_loop_waiting_jobs", labels: labels,
+                                help: "Jobs of other threads that a loop has not begun.")
+        wait = metrics.histogram("hub_loop_wait_seconds", labels: labels,
+                                 help: "Time the oldest job of a burst waited for its loop.")
     }
 }
 
@@ -276,6 +352,9 @@ private func loopPrepared(_ handle: UnsafeMutablePointer<uv_prepare_t>?) {
 }
 private func loopTimed(_ handle: UnsafeMutablePointer<uv_timer_t>?) {
     loop(handle!.pointee.data).timersFired()
+}
+private func loopSignalled(_ handle: UnsafeMutablePointer<uv_signal_t>?, number: Int32) {
+    loop(handle!.pointee.data).signalCame(number)
 }
 private func loopThread(_ data: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     Unmanaged<Loop>.fromOpaque(data!).takeRetainedValue().runThread()

@@ -16,7 +16,7 @@ struct HubBench: ParsableCommand {
             threshold of --fail-if was crossed; 64 the command line is wrong.
             """,
         version: BenchVersion.text,
-        subcommands: [Fanout.self])
+        subcommands: [Fanout.self, Crash.self])
 }
 
 enum Outcome {

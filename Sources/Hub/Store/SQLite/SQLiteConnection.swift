@@ -143,8 +143,24 @@ final class SQLiteConnection {
 
     private static func failure(_ handle: OpaquePointer, _ code: Int32, committing: Bool) -> Failure {
         let text = String(cString: sqlite3_errmsg(handle))
-        return Dialect.sqliteFailure(code: code, errno: sqlite3_system_errno(handle),
-                                     committing: committing, text: "sqlite \(code): \(text)")
+        let errno = code & 0xFF == SQLITE_IOERR ? lastErrno(handle) : 0
+        return Dialect.sqliteFailure(code: code, errno: errno, committing: committing,
+                                     text: "sqlite \(code): \(text), errno \(errno)")
+    }
+
+    /// The error of the last system call on the log, or else on the database file, that failed;
+    /// sqlite3_system_errno does not know that of a failed write.
+    private static func lastErrno(_ handle: OpaquePointer) -> Int32 {
+        for file in [SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER] {
+            var pointer: UnsafeMutablePointer<sqlite3_file>?
+            var errno: Int32 = 0
+            guard sqlite3_file_control(handle, "main", file, &pointer) == SQLITE_OK, let pointer,
+                let methods = pointer.pointee.pMethods,
+                methods.pointee.xFileControl(pointer, SQLITE_FCNTL_LAST_ERRNO, &errno) == SQLITE_OK
+            else { continue }
+            if errno != 0 { return errno }
+        }
+        return 0
     }
 
     private static let names: [String] = (0...64).map { "$\($0)" }

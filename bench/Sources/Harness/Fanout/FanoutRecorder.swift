@@ -151,7 +151,7 @@ package struct FanoutRecorder {
         let length = Double(max(time - secondStart.time, 1)) / 1e9
         let elapsed = Double(time - loadStart) / 1e9
         var second = Second(
-            time: elapsed, isWarmup: elapsed <= warmupSeconds + 0.001,
+            time: elapsed, isWarmup: elapsed < warmupSeconds + 0.5,
             sent: Double(mark.sent - secondStart.sent) / length,
             acknowledged: Double(mark.acknowledged - secondStart.acknowledged) / length,
             deliveries: Double(mark.deliveries - secondStart.deliveries) / length,

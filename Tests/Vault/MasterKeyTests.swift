@@ -189,6 +189,7 @@ final class Folder {
 }
 
 extension Folder {
+    // SAFETY: made once, and only read.
     nonisolated(unsafe) static let shared = Folder()
 }
 

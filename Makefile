@@ -22,8 +22,8 @@ test: ## everything that must hold (ONLY="swift web": some sections; FUZZ_SECOND
 tidy: ## the rules about the code itself
 	@swift test --filter TidyTests
 
-fuzz: ## fuzz the parsers of outside bytes (FUZZ_SECONDS each, default 60)
-	@scripts/fuzz
+fuzz: ## fuzz the parsers of outside bytes (FUZZ_SECONDS=20 for each)
+	@scripts/fuzz -t $(or $(FUZZ_SECONDS),20)
 
 bench: ## a small load test with a report (ARGS: options of hub-bench)
 	@scripts/bench $(ARGS)

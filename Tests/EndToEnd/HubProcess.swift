@@ -51,7 +51,7 @@ final class HubProcess {
         process = child
         lines = []
         var text = ""
-        while !lines.contains(where: { $0.hasPrefix("listening on ") }) || needsLink {
+        while !(text.hasSuffix("\n") && lines.contains { $0.hasPrefix("listening on ") }) {
             let data = pipe.fileHandleForReading.availableData
             guard !data.isEmpty else { throw StartFailure(lines: lines) }
             text += String(decoding: data, as: UTF8.self)
@@ -62,10 +62,6 @@ final class HubProcess {
     }
 
     struct StartFailure: Error { var lines: [String] }
-
-    private var needsLink: Bool {
-        lines.contains { $0.hasPrefix("set up") } && setUpToken == nil
-    }
 
     /// The secret of the link that the first start prints.
     var setUpToken: String? {

@@ -54,9 +54,14 @@ private func written(_ response: HTTPResponse, _ exchange: HTTPExchange = HTTPEx
         #expect(text == "<HTTP/1.1 200 OK\r\nDate: \(date)\r\nKept: y\r\nContent-Length: 0\r\n\r\n")
     }
 
-    @Test func changingProtocolKeepsItsConnectionHeader() {
-        let text = written(HTTPResponse(status: 101, headers: [HTTPHeader("Connection", "Upgrade")]))
-        #expect(text == "<HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n")
+    @Test func upgradeIsNamedAsConcerningTheConnection() {
+        let upgrade = [HTTPHeader("Upgrade", "websocket")]
+        #expect(written(HTTPResponse(status: 101, headers: upgrade)) == """
+            <HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n
+            """)
+        let refusal = HTTPResponse(status: 426, headers: upgrade)
+        #expect(written(refusal).contains("\r\nConnection: Upgrade\r\n"))
+        #expect(written(refusal, .faulty).contains("\r\nConnection: Upgrade, close\r\n"))
     }
 
     @Test(arguments: [

@@ -1,108 +1,10 @@
-// What clients of the actors see: the promises of a channel, a session and an organisation, with the
-// store answering late, failing, or leaving the outcome open.
+// What clients of the actors see: the promises of a channel and an organisation, with the store
+// answering late, failing, or leaving the outcome open.
 
 import Live
 import Model
 import Ports
 import Testing
-
-private let acme = OrganisationID(high: 3, low: 1)
-private let rival = OrganisationID(high: 3, low: 2)
-private let alice = AccountID(high: 1, low: 1)
-private let bob = AccountID(high: 1, low: 2)
-private let eve = AccountID(high: 1, low: 3)
-private let general = ChannelID(high: 4, low: 1)
-private let secret = ChannelID(high: 4, low: 2)
-
-/// A connection as a test drives it.
-private final class Client {
-    let world: World
-    let lane: RecordingLane
-    let session: Session
-    private var nextID: UInt32 = 1
-    private var seen = 0
-
-    init(_ world: World, front: Int = 0) {
-        self.world = world
-        lane = world.front[front]
-        session = Session(id: world.registry.surroundings.entropy.id(at: world.now), lane: lane.lane,
-                          delivery: lane, registry: world.registry)
-        lane.open(session)
-    }
-
-    convenience init(_ world: World, as account: AccountID, of organisation: OrganisationID = acme,
-                     role: Role = .member, front: Int = 0) {
-        self.init(world, front: front)
-        let reply = ask(.hello(Hello(token: PlainVerifier.token(account, organisation, role))))
-        guard case .welcome = reply else {
-            Issue.record("no welcome: \(String(describing: reply))")
-            return
-        }
-    }
-
-    /// Sends a command without waiting; returns its id.
-    @discardableResult
-    func send(_ command: Command, id: UInt32? = nil) -> UInt32 {
-        let number = id ?? nextID
-        nextID = max(nextID, number) + 1
-        let frame = ClientFrame(id: number, command: command)
-        lane.lane.submit { [session] in session.assumeIsolated { $0.receive(frame) } }
-        return number
-    }
-
-    func reply(to id: UInt32) -> ServerBody? { frames.first { $0.id == id }?.body }
-
-    @discardableResult
-    func ask(_ command: Command) -> ServerBody? {
-        let id = send(command)
-        world.settle()
-        return reply(to: id)
-    }
-
-    func post(_ text: String, key: String? = nil, to channel: ChannelID = general) -> ServerBody? {
-        ask(.post(Post(channel: channel, key: key ?? text, text: text)))
-    }
-
-    var frames: [ServerFrame] { lane.frames[session.id] ?? [] }
-    var closeCode: CloseCode? { lane.closed[session.id] }
-    /// Every event pushed so far.
-    var events: [Event] {
-        frames.flatMap { frame -> [Event] in
-            if case .events(let push) = frame.body { push.events } else { [] }
-        }
-    }
-    var sequences: [UInt64] { events.map(\.sequence) }
-    func drop() {
-        lane.drop(session.id)
-        world.settle()
-    }
-}
-
-private func error(_ body: ServerBody?) -> ErrorCode? {
-    if case .error(let reply) = body { reply.code } else { nil }
-}
-private func posted(_ body: ServerBody?) -> Posted? {
-    if case .posted(let posted) = body { posted } else { nil }
-}
-private func subscribed(_ body: ServerBody?) -> Subscribed? {
-    if case .subscribed(let subscribed) = body { subscribed } else { nil }
-}
-
-private func world(_ configure: (inout LiveConfiguration) -> Void = { _ in }) -> World {
-    var configuration = LiveConfiguration()
-    configuration.commandsPerSecond = 0
-    configure(&configuration)
-    let world = World(configuration: configuration)
-    for account in [alice, bob, eve] { world.store.person(account, in: acme) }
-    world.store.person(eve, in: rival)
-    world.store.makeChannel(general, in: acme, members: [alice, bob])
-    world.store.makeChannel(secret, in: acme, kind: .closed, members: [alice, bob])
-    return world
-}
-
-private func subscribe(_ channel: ChannelID = general, after sequence: UInt64? = nil) -> Command {
-    .subscribe(Subscribe(channel: channel, after: sequence.map { Position(epoch: 1, sequence: $0) }))
-}
 
 @Suite struct PostingTests {
     @Test func whatIsPostedReachesEverySubscriberOnEveryLaneInOrder() {
@@ -355,7 +257,9 @@ private func subscribe(_ channel: ChannelID = general, after sequence: UInt64? =
         let added = Client(world, as: eve)
         #expect(error(added.ask(subscribe(secret))) == .notFound)
         #expect(member.ask(.addMember(AddMember(channel: secret, account: eve))) == .done(Done()))
-        #expect(added.frames.contains { if case .channelAdded(let it) = $0.body { it.channel.id == secret } else { false } })
+        #expect(added.frames.contains { frame in
+            if case .channelAdded(let it) = frame.body { it.channel.id == secret } else { false }
+        })
         #expect(subscribed(added.ask(subscribe(secret))) != nil)
         let stranger = AccountID(high: 1, low: 99)
         #expect(error(member.ask(.addMember(AddMember(channel: secret, account: stranger)))) == .notFound)
@@ -389,7 +293,9 @@ private func subscribe(_ channel: ChannelID = general, after sequence: UInt64? =
             return
         }
         #expect(made.channel.joined)
-        #expect(other.frames.contains { if case .channelAdded(let it) = $0.body { !it.channel.joined } else { false } })
+        #expect(other.frames.contains { frame in
+            if case .channelAdded(let it) = frame.body { !it.channel.joined } else { false }
+        })
         #expect(error(other.ask(.createChannel(CreateChannel(name: "PLANS", kind: .closed)))) == .alreadyExists)
     }
 
@@ -421,181 +327,5 @@ private func subscribe(_ channel: ChannelID = general, after sequence: UInt64? =
         #expect(world.store.logs[acme]?[general]?.read[alice] == 3, "not beyond the head")
         #expect(desk.frames.map(\.body).contains(.readMarker(ReadMarker(channel: general, sequence: 2))))
         #expect(!phone.frames.map(\.body).contains(.readMarker(ReadMarker(channel: general, sequence: 2))))
-    }
-}
-
-@Suite struct SessionTests {
-    @Test func theFirstCommandIsHello() {
-        let world = world()
-        let client = Client(world)
-        #expect(error(client.ask(.ping(Ping()))) == .unauthenticated)
-        #expect(error(client.ask(.hello(Hello(token: AccessToken("nonsense"))))) == .unauthenticated)
-        #expect(client.closeCode == .badAuthentication)
-    }
-
-    @Test func anExpiredTokenIsSentToRefresh() {
-        let world = world()
-        let client = Client(world)
-        let old = PlainVerifier.token(alice, acme, expires: UnixMilliseconds(5))
-        #expect(error(client.ask(.hello(Hello(token: old)))) == .tokenExpired)
-        #expect(client.closeCode == .tokenExpired)
-    }
-
-    @Test func commandsBehindHelloWaitForTheWelcome() {
-        let world = world()
-        let client = Client(world)
-        client.send(.hello(Hello(token: PlainVerifier.token(alice, acme))))
-        let list = client.send(.listPeople(ListPeople()))
-        world.settle()
-        guard case .peopleList(let people) = client.reply(to: list) else {
-            Issue.record("the held command was carried out")
-            return
-        }
-        #expect(people.people.count == 3)
-        guard case .welcome = client.frames.first?.body else {
-            Issue.record("the welcome comes first")
-            return
-        }
-    }
-
-    @Test(arguments: [
-        (AccountID(high: 1, low: 77), Role.member, CloseCode.revoked), (alice, .owner, .roleChanged),
-    ])
-    func membershipIsCheckedAsItIsNow(account: AccountID, role: Role, code: CloseCode) {
-        let world = world()
-        let client = Client(world)
-        client.ask(.hello(Hello(token: PlainVerifier.token(account, acme, role))))
-        #expect(client.closeCode == code)
-    }
-
-    @Test func aRevokedSignInCannotOpenASession() {
-        let world = world()
-        world.store.revoked = [LoginID(high: 7, low: alice.low)]
-        let client = Client(world)
-        client.ask(.hello(Hello(token: PlainVerifier.token(alice, acme))))
-        #expect(client.closeCode == .revoked)
-        #expect(world.metrics.sessions.current == 0)
-    }
-
-    @Test func revokingASignInClosesItsSessionsAndNoOthers() {
-        let world = world()
-        let mine = Client(world, as: alice)
-        let other = Client(world, as: bob)
-        _ = world.registry.tell(acme, .loginRevoked(LoginID(high: 7, low: alice.low)), isControl: true)
-        world.settle()
-        #expect(mine.closeCode == .revoked)
-        #expect(other.closeCode == nil)
-        #expect(world.metrics.sessions.current == 1)
-    }
-
-    @Test func aTokenThatRunsOutEndsTheSessionUnlessItIsRefreshed() {
-        let world = world()
-        func open() -> Client {
-            let client = Client(world)
-            let end = world.now.adding(milliseconds: 60_000)
-            client.ask(.hello(Hello(token: PlainVerifier.token(alice, acme, expires: end))))
-            return client
-        }
-        let lazy = open()
-        let busy = open()
-        world.advance(50_000)
-        let newer = PlainVerifier.token(alice, acme, expires: world.now.adding(milliseconds: 60_000))
-        guard case .refreshed = busy.ask(.refresh(Refresh(token: newer))) else {
-            Issue.record("refreshed in band")
-            return
-        }
-        #expect(error(busy.ask(.refresh(Refresh(token: PlainVerifier.token(bob, acme))))) == .unauthenticated)
-        #expect(error(busy.ask(.refresh(Refresh(token: PlainVerifier.token(eve, rival))))) == .unauthenticated)
-        world.advance(20_000)
-        #expect(lazy.closeCode == .tokenExpired)
-        #expect(busy.closeCode == nil)
-        world.advance(60_000)
-        #expect(busy.closeCode == .tokenExpired)
-    }
-
-    @Test func unansweredCommandsAreBoundedAndIDsUnique() {
-        let world = world { $0.limits.commandsInFlightMax = 3 }
-        let client = Client(world, as: alice)
-        world.store.holdsAppends = true
-        for number in 1...3 {
-            client.send(.post(Post(channel: general, key: "\(number)", text: "x")), id: 100 + UInt32(number))
-        }
-        client.send(.ping(Ping()), id: 101)
-        let over = client.send(.ping(Ping()), id: 200)
-        world.settle()
-        #expect(error(client.reply(to: over)) == .tooManyInFlight)
-        #expect(client.frames.contains { $0.id == 0 && error($0.body) == .duplicateID })
-        world.store.releaseAppends()
-        world.settle()
-        #expect(posted(client.reply(to: 101)) != nil)
-        #expect(client.ask(.ping(Ping())) != nil)
-    }
-
-    @Test func subscriptionsAreBounded() {
-        let world = world { $0.limits.subscriptionsMax = 1 }
-        let client = Client(world, as: alice)
-        #expect(error(client.ask(subscribe(ChannelID(high: 9, low: 9)))) == .notFound)
-        #expect(subscribed(client.ask(subscribe())) != nil, "a refused one does not count")
-        #expect(subscribed(client.ask(subscribe())) != nil, "the same again is no second")
-        #expect(error(client.ask(subscribe(secret))) == .subscriptionLimit)
-        #expect(client.ask(.unsubscribe(Unsubscribe(channel: general))) == .done(Done()))
-        #expect(subscribed(client.ask(subscribe(secret))) != nil)
-    }
-
-    @Test func aConnectionThatGoesLeavesNothingBehind() {
-        let world = world()
-        let client = Client(world, as: alice)
-        _ = client.ask(subscribe())
-        _ = client.ask(.watchPresence(WatchPresence(active: true)))
-        client.drop()
-        let broadcasts = world.front[0].broadcasts
-        _ = Client(world, as: bob).post("x")
-        #expect(world.front[0].broadcasts == broadcasts, "nobody is left to be told")
-        #expect(world.metrics.sessions.current == 1)
-    }
-
-    @Test func aConnectionThatGoesBeforeItsWelcomeLeavesNothingBehind() {
-        let world = world()
-        let client = Client(world)
-        client.send(.hello(Hello(token: PlainVerifier.token(alice, acme))))
-        client.lane.drop(client.session.id)
-        world.settle()
-        #expect(world.metrics.sessions.current == 0)
-    }
-
-    @Test func presenceIsToldToWatchersOnly() {
-        let world = world()
-        let watcher = Client(world, as: alice)
-        let idle = Client(world, as: bob)
-        world.advance(1_000)
-        guard case .presenceList(let list) = watcher.ask(.watchPresence(WatchPresence(active: true))) else {
-            Issue.record("answered by the list")
-            return
-        }
-        #expect(Set(list.present.map(\.account)) == [alice, bob])
-        let third = Client(world, as: eve)
-        world.advance(1_000)
-        _ = third.ask(.presence(SetPresence(state: .away)))
-        world.advance(1_000)
-        third.drop()
-        world.advance(10_000)
-        let told = watcher.frames.flatMap { frame -> [Presence] in
-            if case .presence(let it) = frame.body { it.changes } else { [] }
-        }
-        #expect(told.map(\.state) == [.online, .away, .offline])
-        #expect(!idle.frames.contains { if case .presence = $0.body { true } else { false } })
-    }
-
-    @Test func typingReachesTheOthersAndNotOneself() {
-        let world = world()
-        let typist = Client(world, as: alice)
-        let reader = Client(world, as: bob, front: 1)
-        for client in [typist, reader] { _ = client.ask(subscribe()) }
-        _ = typist.ask(.typing(Typing(channel: general, active: true)))
-        func typings(_ client: Client) -> Int {
-            client.frames.filter { if case .typing = $0.body { true } else { false } }.count
-        }
-        #expect(typings(reader) == 1)
-        #expect(typings(typist) == 0)
     }
 }

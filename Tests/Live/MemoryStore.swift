@@ -53,6 +53,7 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
 
     /// Answers after everything that is queued now.
     private func answer<Value: Sendable>(_ body: @escaping () -> Value) async -> Value {
+        // SAFETY: see World: it runs on the thread of the test.
         nonisolated(unsafe) let body = body
         return await withCheckedContinuation { continuation in
             world.later { continuation.resume(returning: body()) }

@@ -257,7 +257,7 @@ private let c = "0192f0c1-2d3e-7a4b-8c5d-6e7f8091a2b3"
             let line = Array(#"{"id":1,"post":{"text":"\#(make(count))","x":"\#(make(count))"}}"#.utf8)
             return (0..<5).map { _ in ContinuousClock().measure { _ = clientFrames(line, .json) } }.min()!
         }
-        #expect(cost(160_000) < cost(10_000) * 96)
+        #expect(cost(80_000) < cost(5_000) * 96)
     }
 }
 

@@ -6,14 +6,13 @@
 // `proto` is in hexadecimal, with the length in front, as a binary WebSocket message has it. The same
 // frames, many in one message, are what fuzzing begins with.
 
-import Foundation
+import Glibc
 import Model
 import Testing
 import Wire
 
 @Suite struct GoldenTests {
-    static let folder = URL(filePath: #filePath).deletingLastPathComponent()
-    static let isWriting = ProcessInfo.processInfo.environment["HUB_GOLDEN"] == "write"
+    static let isWriting = getenv("HUB_GOLDEN").map { String(cString: $0) } == "write"
 
     @Test func client() throws {
         try check("client.ndjson", Samples.client.map { sample in
@@ -45,8 +44,7 @@ import Wire
         for encoding in Encoding.allCases {
             var bytes = [UInt8(ascii: selector) + UInt8(encoding.index)]
             append(encoding, &bytes)
-            try Data(bytes).write(
-                to: Self.folder.appending(path: "../Fuzz/Corpus/ProtocolFuzz/\(name)-\(encoding)"))
+            try Files.write(bytes, to: "../Fuzz/Corpus/ProtocolFuzz/\(name)-\(encoding)")
         }
     }
 
@@ -55,25 +53,27 @@ import Wire
         var proto: [UInt8] = []
         append(.json, &json)
         append(.proto, &proto)
-        let hex = proto.map { String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined()
+        let hex = hexadecimal(proto)
         return #"{"name":"\#(name)","proto":"\#(hex)","json":\#(String(decoding: json, as: UTF8.self))}"#
     }
 
     private func check(_ name: String, _ lines: [String]) throws {
-        let file = Self.folder.appending(path: "Golden/\(name)")
-        let text = Data((lines.joined(separator: "\n") + "\n").utf8)
-        if Self.isWriting { try text.write(to: file) }
-        let golden = try Data(contentsOf: file)
-        #expect(text == golden, "\(name) differs: look at the change, then run scripts/golden")
+        let text = Array((lines.joined(separator: "\n") + "\n").utf8)
+        if Self.isWriting { try Files.write(text, to: "Golden/\(name)") }
+        let isSame = try Files.read("Golden/\(name)") == text
+        #expect(isSame, "\(name) differs: look at the change, then run scripts/golden")
     }
+}
+
+func hexadecimal(_ bytes: [UInt8], separator: String = "") -> Substring {
+    Substring(bytes.map { String(UInt16($0) | 0x100, radix: 16).dropFirst() }.joined(separator: separator))
 }
 
 /// docs/hub.v1.proto is read by protobuf's own implementation, which must understand the samples.
 @Suite struct ContractTests {
     /// Every alternative of both frames has a sample under its name and its number.
     @Test func everyMessageHasASample() throws {
-        let contract = try String(
-            contentsOf: GoldenTests.folder.appending(path: "../../docs/hub.v1.proto"), encoding: .utf8)
+        let contract = try Files.text("../../docs/hub.v1.proto")
         let client = try alternatives(of: "ClientFrame", in: contract)
         let server = try alternatives(of: "ServerFrame", in: contract)
         #expect(client.count == 19)
@@ -124,7 +124,7 @@ import Wire
 
     @Test(.enabled(if: Oracle.isInstalled, "needs protoc and python3-protobuf"))
     func protobufUnderstandsEverySample() throws {
-        let (status, output) = try Oracle.run("check", "client.ndjson", "server.ndjson")
+        let (status, output) = try Oracle.run("check client.ndjson server.ndjson")
         #expect(status == 0, "\(output)")
         let count = Samples.client.count + Samples.server.count
         #expect(output.contains("\(count) samples agree"), "\(output)")
@@ -133,7 +133,7 @@ import Wire
     /// What protobuf writes, at random, is read the same from both encodings.
     @Test(.enabled(if: Oracle.isInstalled, "needs protoc and python3-protobuf"))
     func whatProtobufWritesIsRead() throws {
-        let (status, output) = try Oracle.run("random", "400")
+        let (status, output) = try Oracle.run("random 400")
         #expect(status == 0)
         let lines = output.split(separator: "\n")
         #expect(lines.count == 800)
@@ -157,25 +157,5 @@ import Wire
     private func bytes(hex: Substring) -> [UInt8] {
         let digits = hex.utf8.map { UInt8($0 < 0x40 ? $0 - 0x30 : $0 - 0x57) }
         return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
-    }
-}
-
-/// Tests/Protocol/Golden/oracle.py, which uses the protobuf implementation of Debian.
-enum Oracle {
-    static let isInstalled: Bool = (try? run("probe").status) == 0
-
-    static func run(_ arguments: String...) throws -> (status: Int32, output: String) {
-        let process = Process()
-        let pipe = Pipe()
-        // Debian's own, which python3-protobuf belongs to; another may come first in the path.
-        process.executableURL = URL(filePath: "/usr/bin/python3")
-        process.arguments = ["oracle.py"] + arguments
-        process.currentDirectoryURL = GoldenTests.folder.appending(path: "Golden")
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let output = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: output, as: UTF8.self))
     }
 }

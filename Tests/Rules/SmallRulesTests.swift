@@ -143,6 +143,7 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
 
     @Test(arguments: [
         Command.post(Post(channel: channel, key: "k", text: "x")),
+        .hello(Hello(token: AccessToken("t"), agent: String(repeating: "a", count: 64))),
         .post(Post(channel: channel, key: String(repeating: "k", count: 64), text: "x")),
         .post(Post(channel: channel, key: "k", text: long(8_192))),
         .createChannel(CreateChannel(name: long(80), topic: long(250), kind: .closed)),
@@ -157,6 +158,9 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         (Command.post(Post(channel: channel, key: "", text: "x")), ErrorCode.invalidArgument, "key"),
         (.post(Post(channel: channel, key: String(repeating: "k", count: 65), text: "x")),
          .invalidArgument, "key"),
+        (.post(Post(channel: channel, key: "a\0b", text: "x")), .invalidArgument, "key"),
+        (.hello(Hello(token: AccessToken("t"), agent: String(repeating: "a", count: 65))),
+         .invalidArgument, "agent"),
         (.post(Post(channel: channel, key: "k", text: "")), .invalidArgument, "text"),
         (.post(Post(channel: channel, key: "k", text: long(8_193))), .tooLarge, "text"),
         (.createChannel(CreateChannel(name: "", kind: .open)), .invalidArgument, "name"),

@@ -134,9 +134,10 @@ enum Documents {
     static func metricRule(_ sources: [SwiftSource], page: TextFile) -> [Violation] {
         sources.filter { $0.path.hasPrefix("Sources/") }.flatMap { source in
             source.literals.filter { literal in
-                let isName = literal.text.hasPrefix("hub_")
-                    && literal.text.allSatisfy { $0.isLowercase || $0.isNumber || $0 == "_" }
-                return isName && !page.text.contains("`\(literal.text)`")
+                // The name stands in the line of the call that makes the metric, or in the next.
+                let call = source.code[max(0, literal.line - 2)..<literal.line].joined()
+                let isMetric = ["counter(", "gauge(", "histogram("].contains { contains(call, token: $0) }
+                return isMetric && literal.text.hasPrefix("hub_") && !page.text.contains("`\(literal.text)`")
             }.map {
                 Violation(path: source.path, line: $0.line, what: "\($0.text) is not in \(page.path)")
             }

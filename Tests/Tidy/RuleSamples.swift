@@ -23,10 +23,9 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
         #expect(Rule.fileLength(file(String(repeating: "a\n", count: 301), "ARCHITECTURE.md")).count == 1)
     }
 
-    @Test(arguments: [("Sources/A.swift", 100, 0), ("Sources/A.swift", 101, 1), ("Tests/A.swift", 120, 0),
-                      ("Tests/A.swift", 121, 1)])
-    func lineWidth(path: String, width: Int, violations: Int) {
-        #expect(Rule.lineWidth(file("a\n" + String(repeating: "é", count: width), path)).count == violations)
+    @Test(arguments: [(120, 0), (121, 1)])
+    func lineWidth(width: Int, violations: Int) {
+        #expect(Rule.lineWidth(file("a\n" + String(repeating: "é", count: width))).count == violations)
     }
 
     @Test(arguments: [
@@ -111,6 +110,7 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
         ("Sources/Hub/Wire/A.swift", "package import Front", 1), ("Sources/Hub/Front/A.swift", "import CUV", 1),
         ("Sources/Hub/Front/A.swift", "import struct App.Configuration", 1),
         ("Sources/Hub/Store/A.swift", "@preconcurrency import Foundation", 1),
+        ("Sources/Hub/App/A.swift", "import Dispatch", 1),
         ("Sources/Hub/Front/A.swift", "package import Wire\nimport Glibc", 0),
         ("Sources/Hub/Front/A.swift", "// import CUV\nlet a = \"import CUV\"", 0),
         ("Sources/Hub/New/A.swift", "", 1), ("Tests/Front/A.swift", "@testable import Front", 0),
@@ -145,10 +145,12 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
         let files = [
             TextFile("Sources/Actors/Live/A.swift", ""), TextFile("Sources/Hub/Gone/A.swift", ""),
             TextFile("Sources/Hub/A.swift", ""), TextFile("Tests/Live/A.swift", ""), TextFile("Tests/A.swift", ""),
-            TextFile("Tests/Gone/A.swift", ""),
+            TextFile("Tests/Gone/A.swift", ""), TextFile("Tests/Fuzz/AFuzz.swift", "// sources: a\n"),
+            TextFile("Tests/Fuzz/BFuzz.swift", ""), TextFile("Tests/Fuzz/C.swift", "// sources: a\n"),
         ]
         #expect(Layers.deadFileRule(files, package: package).map(\.path)
-            == ["Sources/Hub/Gone/A.swift", "Sources/Hub/A.swift", "Tests/A.swift", "Tests/Gone/A.swift"])
+            == ["Sources/Hub/Gone/A.swift", "Sources/Hub/A.swift", "Tests/A.swift", "Tests/Gone/A.swift",
+                "Tests/Fuzz/BFuzz.swift", "Tests/Fuzz/C.swift"])
         #expect(Layers.skeletonRule(TextFile("Sources/Hub/A/_Skeleton.swift", "")).count == 1)
         #expect(Layers.skeletonRule(files[0]).isEmpty)
     }
@@ -232,7 +234,8 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
     }
 
     @Test func metrics() {
-        let sources = [source("[\"hub_a_total\", \"hub_b\", \"hub \\(x)\"]"), source("\"hub_c\"", "Tests/A.swift")]
+        let text = "m.counter(\"hub_a_total\")\nm.gauge(\n  \"hub_b\")\n\nlet cookie = \"hub_c\""
+        let sources = [source(text), source("counter(\"hub_d\")", "Tests/A.swift")]
         let page = TextFile("p.md", "| `hub_a_total` |")
         #expect(Documents.metricRule(sources, page: page).map(\.what) == ["hub_b is not in p.md"])
     }

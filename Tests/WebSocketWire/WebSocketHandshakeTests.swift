@@ -50,8 +50,8 @@ private func status(_ handshake: WebSocketHandshake) -> Int {
         var bytes: [UInt8] = []
         response.write(to: &bytes, exchange: HTTPExchange(), date: "")
         #expect(String(decoding: bytes, as: UTF8.self) == """
-            HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n
+            HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nConnection: Upgrade\r\n\r\n
             """)
     }
 

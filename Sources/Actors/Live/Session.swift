@@ -104,6 +104,10 @@ package actor Session {
     // MARK: Commands
 
     private func route(_ frame: ClientFrame) {
+        if let error = ArgumentRule.check(frame.command, registry.configuration.limits) {
+            refuse(frame.id, error)
+            return
+        }
         switch state {
         case .closed: return
         case .awaitingHello:
@@ -115,12 +119,7 @@ package actor Session {
         case .opening(let principal, let hello, var held):
             held.append(frame)
             state = .opening(principal, hello: hello, held: held)
-        case .open(let principal):
-            if let error = ArgumentRule.check(frame.command, registry.configuration.limits) {
-                refuse(frame.id, error)
-                return
-            }
-            carryOut(frame, principal)
+        case .open(let principal): carryOut(frame, principal)
         }
     }
 

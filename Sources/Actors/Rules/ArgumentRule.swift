@@ -6,10 +6,14 @@ package enum ArgumentRule {
     package static let keyBytesMax = 64
     package static let nameCharactersMax = 80
     package static let topicCharactersMax = 250
+    package static let agentBytesMax = 64
 
     /// The error of a command whose arguments are out of bounds, or `nil`.
     package static func check(_ command: Command, _ limits: Limits) -> ErrorReply? {
         switch command {
+        case .hello(let hello):
+            let bytes = hello.agent.utf8.count
+            return bytes > agentBytesMax ? outOfBounds("agent", limit: agentBytesMax, have: bytes) : nil
         case .post(let post):
             return checkKey(post.key) ?? checkText(post.text, limits)
         case .history(let page):
@@ -34,7 +38,7 @@ package enum ArgumentRule {
                                   details: [Detail("field", "state")])
             }
             return nil
-        case .hello, .refresh, .ping, .subscribe, .unsubscribe, .typing, .watchPresence, .listChannels,
+        case .refresh, .ping, .subscribe, .unsubscribe, .typing, .watchPresence, .listChannels,
              .openDirect, .join, .leave, .addMember, .listMembers, .markRead, .listPeople:
             return nil
         }
@@ -42,8 +46,10 @@ package enum ArgumentRule {
 
     private static func checkKey(_ key: String) -> ErrorReply? {
         let bytes = key.utf8.count
-        guard bytes == 0 || bytes > keyBytesMax else { return nil }
-        return outOfBounds("key", limit: keyBytesMax, have: bytes)
+        if bytes == 0 || bytes > keyBytesMax {
+            return outOfBounds("key", limit: keyBytesMax, have: bytes)
+        }
+        return checkLine(key, field: "key", max: keyBytesMax)
     }
 
     private static func checkText(_ text: String, _ limits: Limits) -> ErrorReply? {

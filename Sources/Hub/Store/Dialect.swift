@@ -67,9 +67,11 @@ enum Dialect: Sendable {
     /// needs none: the file is locked for as long as the hub runs.
     var migrationLock: SharedStatement? { self == .postgres ? Self.lockMigrations : nil }
     var migrationUnlock: SharedStatement? { self == .postgres ? Self.unlockMigrations : nil }
-    private static let lockMigrations = SharedStatement("SELECT pg_advisory_lock(7165406312890337)::text")
+    // The first number says that it is a hub's lock.
+    private static let lockMigrations = SharedStatement(
+        "SELECT pg_advisory_lock(716540631, hashtext(current_schema()))::text")
     private static let unlockMigrations = SharedStatement(
-        "SELECT pg_advisory_unlock(7165406312890337)::text")
+        "SELECT pg_advisory_unlock(716540631, hashtext(current_schema()))::text")
 }
 
 /// What went wrong, as far as the store's behaviour depends on it.
@@ -125,6 +127,47 @@ extension Dialect {
         case SQLITE_IOERR where committing: return .uncertain(text)
         case SQLITE_IOERR, SQLITE_CANTOPEN: return .unavailable(text)
         default: return .fault(text)
+        }
+    }
+}
+
+// MARK: PostgreSQL
+
+extension Dialect {
+    /// Run once in each session: what must hold for "acknowledged means durable", and facts to check.
+    static func postgresSession(_ statementMilliseconds: UInt32) -> String {
+        """
+        SELECT set_config('synchronous_commit',
+                CASE current_setting('synchronous_commit')
+                WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),
+            set_config('statement_timeout', '\(statementMilliseconds)', false),
+            set_config('default_transaction_isolation', 'read committed', false),
+            set_config('standard_conforming_strings', 'on', false),
+            current_setting('server_encoding'), current_setting('fsync'),
+            current_setting('server_version_num')
+        """
+    }
+
+    /// Why the hub must not work with this server; the row is that of `postgresSession`.
+    static func postgresProblem(_ row: [String]) -> String? {
+        guard row.count == 7 else { return "the server does not describe itself" }
+        if row[0] != "on", row[0] != "remote_apply" { return "synchronous_commit cannot be switched on" }
+        if row[4] != "UTF8" { return "the database's encoding is \(row[4]), UTF8 is needed" }
+        if row[5] != "on" { return "the server runs with fsync = off and would lose what it confirmed" }
+        if (Int(row[6]) ?? 0) < 140_000 { return "PostgreSQL 14 or later is needed" }
+        return nil
+    }
+
+    /// The meaning of a SQLSTATE (PostgreSQL documentation, appendix A).
+    static func postgresFailure(state: String, text: String) -> Failure {
+        switch state {
+        case "40001", "40P01", "55P03": .contention(text)
+        case "53100": .storageFull
+        case "57014": .unavailable(text)
+        case _ where state.hasPrefix("23"): .constraint(text)
+        case _ where state.hasPrefix("08") || state.hasPrefix("53") || state.hasPrefix("57P")
+            || state.hasPrefix("58") || state == "25006": .unavailable(text)
+        default: .fault(text)
         }
     }
 }

@@ -77,6 +77,17 @@ extension OpenError {
         }
     }
 
+    /// What libpq or the server said, without the password.
+    static func postgres(_ reason: String) -> OpenError {
+        if reason.contains("FATAL:") {
+            return OpenError(
+                .refused, "PostgreSQL refuses the hub (\(reason))",
+                remedy: "check user, password and database name in the URL, and what the server allows")
+        }
+        return OpenError(.unreachable, "PostgreSQL cannot be used (\(reason))",
+                         remedy: "check that it runs and that host and port in the URL are right")
+    }
+
     /// What the migrator found; `open` tells what an error of the database means.
     static func migration(_ error: MigrationError, open: (Failure) -> OpenError) -> OpenError {
         switch error {

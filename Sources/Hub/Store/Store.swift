@@ -16,15 +16,17 @@ package final class Store: ChannelStore, PeopleStore, KeyStore {
         _ location: StoreLocation, options: StoreOptions = StoreOptions(), metrics: Metrics,
         clocks: any Clocks, log: Log
     ) async throws(OpenError) -> Store {
-        let counters = StoreMetrics(metrics)
         switch location {
         case .sqlite(let path):
             return Store(
                 engine: try await SQLiteEngine(
                     path: path, migrator: Migrator(dialect: .sqlite, at: clocks.now()),
-                    options: options, metrics: counters, clocks: clocks))
-        case .postgres:
-            preconditionFailure("next commit")
+                    options: options, metrics: StoreMetrics(metrics), clocks: clocks))
+        case .postgres(let url):
+            return Store(
+                engine: try await PostgresEngine(
+                    url: url, migrator: Migrator(dialect: .postgres, at: clocks.now()),
+                    options: options, metrics: metrics, clocks: clocks, log: log))
         }
     }
 

@@ -1,5 +1,6 @@
-// Responses as bytes (RFC 9112 §4). The length, date and connection headers are made here; handlers
-// give the rest. No chunked responses: every body is whole when it is answered with.
+// Responses as bytes (RFC 9112 §4). The length, date and connection headers are made here, and
+// dropped from what handlers give. No chunked responses: every body is whole when it is answered
+// with.
 
 extension HTTPResponse {
     /// What a client that expects it waits for before it sends a body.
@@ -41,11 +42,15 @@ extension HTTPResponse {
         let isInterim = status < 200
         if !isInterim, !date.isEmpty { Self.writeHeader("Date", date, to: &bytes) }
         var declaredLength: String?
+        var options: [String] = []
         for header in headers {
             switch header.name.lowercased() {
             case "content-length": declaredLength = header.value
-            case "date", "transfer-encoding": break
-            case "connection" where !isInterim: break
+            case "date", "transfer-encoding", "connection": break
+            case "upgrade":
+                // It concerns this connection only, and has to say so (RFC 9110 §7.8).
+                options.append("Upgrade")
+                fallthrough
             default: Self.writeHeader(header.name, header.value, to: &bytes)
             }
         }
@@ -55,12 +60,13 @@ extension HTTPResponse {
             let length = isLengthOnly ? declaredLength ?? "0" : String(body.count)
             Self.writeHeader("Content-Length", length, to: &bytes)
         }
-        if !isInterim {
-            if !exchange.keepsAlive {
-                Self.writeHeader("Connection", "close", to: &bytes)
-            } else if exchange.isVersion10 {
-                Self.writeHeader("Connection", "keep-alive", to: &bytes)
-            }
+        if !isInterim, !exchange.keepsAlive {
+            options.append("close")
+        } else if !isInterim, exchange.isVersion10 {
+            options.append("keep-alive")
+        }
+        if !options.isEmpty {
+            Self.writeHeader("Connection", options.joined(separator: ", "), to: &bytes)
         }
         bytes += "\r\n".utf8
         return Written(status: status, hasBody: Self.hasBody(status) && !exchange.isHead)

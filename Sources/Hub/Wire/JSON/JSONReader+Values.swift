@@ -69,7 +69,7 @@ extension JSONReader {
         var isASCII: Bool
     }
 
-    /// From the opening quote to behind the closing one. Escapes are checked later, by `unescaped`.
+    /// From the opening quote to behind the closing one. Escapes are checked by `unescaped`.
     mutating func scanString() throws(DecodeError) -> Text {
         at += 1
         let from = at
@@ -96,7 +96,8 @@ extension JSONReader {
         }
     }
 
-    /// Eight bytes at a time past what is neither quote, backslash, control character nor beyond ASCII.
+    /// Eight bytes at a time past what is neither quote, backslash, control character nor beyond
+    /// ASCII.
     @inline(__always)
     private mutating func skipPlainASCII() {
         let ones: UInt64 = 0x0101_0101_0101_0101
@@ -125,7 +126,8 @@ extension JSONReader {
             // `scanString` has seen that a byte follows the backslash and belongs to the string.
             at += 2
             switch bytes[at - 1] {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): plain.append(bytes[at - 1])
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"):
+                plain.append(bytes[at - 1])
             case UInt8(ascii: "b"): plain.append(0x08)
             case UInt8(ascii: "f"): plain.append(0x0C)
             case UInt8(ascii: "n"): plain.append(0x0A)
@@ -141,7 +143,9 @@ extension JSONReader {
     }
 
     /// The four digits behind `\u`, and those of the second half of a surrogate pair.
-    private func escapedScalar(_ at: inout Int, upTo limit: Int) throws(DecodeError) -> Unicode.Scalar {
+    private func escapedScalar(
+        _ at: inout Int, upTo limit: Int
+    ) throws(DecodeError) -> Unicode.Scalar {
         let first = try codeUnit(&at, upTo: limit)
         guard 0xD800...0xDFFF ~= first else { return Unicode.Scalar(first)! }
         guard first < 0xDC00, at + 2 <= limit, bytes[at] == UInt8(ascii: "\\"),
@@ -184,7 +188,9 @@ extension JSONReader {
 
     /// 1 to 20 digits without a leading zero; `nil` for anything else or beyond 64 bits.
     private func digits(from: Int, to: Int) -> UInt64? {
-        guard 1...20 ~= to - from, bytes[from] != UInt8(ascii: "0") || to - from == 1 else { return nil }
+        guard 1...20 ~= to - from, bytes[from] != UInt8(ascii: "0") || to - from == 1 else {
+            return nil
+        }
         var value: UInt64 = 0
         for index in from..<to {
             let digit = bytes[index] &- UInt8(ascii: "0")
@@ -200,7 +206,9 @@ extension JSONReader {
     @inline(__always)
     private mutating func takeWord(_ word: StaticString) -> Bool {
         let count = word.utf8CodeUnitCount
-        guard at + count <= end, memcmp(bytes + at, word.utf8Start, count) == 0 else { return false }
+        guard at + count <= end, memcmp(bytes + at, word.utf8Start, count) == 0 else {
+            return false
+        }
         at += count
         return true
     }
@@ -265,7 +273,9 @@ extension JSONReader {
         }
         if at < end, bytes[at] | 0x20 == UInt8(ascii: "e") {
             at += 1
-            if at < end, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") { at += 1 }
+            if at < end, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") {
+                at += 1
+            }
             guard skipDigits() else { throw DecodeError(.syntax) }
         }
     }

@@ -1,5 +1,6 @@
-// Reads JSON (RFC 8259) straight into message fields: strict, without a tree, without copying what it
-// only looks at, in one pass. Objects are read by showing the message to this visitor once per member.
+// Reads JSON (RFC 8259) straight into message fields: strict, without a tree, without copying what
+// it only looks at, in one pass. Objects are read by showing the message to this visitor once per
+// member.
 //
 // Invariant: `at` never passes `end`; every byte is looked at a bounded number of times.
 
@@ -20,10 +21,10 @@ package struct JSONReader: FieldReader {
     private var depth = 0
 
     // The member of the innermost object that is being matched against fields.
-    private var key: UnsafePointer<UInt8>
+    /// Where its name stands; `nil` when it was written with escapes and is in `unescapedKey`.
+    private var key: UnsafePointer<UInt8>?
     /// −1: no member is waiting for its field.
     private var keyCount = -1
-    /// Holds a key that was written with escapes.
     private var unescapedKey: [UInt8] = []
     /// Fields of the innermost object that were given, one bit per field number.
     private var seen: UInt64 = 0
@@ -33,8 +34,8 @@ package struct JSONReader: FieldReader {
     /// `text` must outlive the reader.
     init(_ text: UnsafeRawBufferPointer, entriesMax: Int, isLenient: Bool) {
         // An empty buffer may have no address; any pointer does for a length of 0.
-        bytes = text.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? UnsafePointer(bitPattern: 1)!
-        key = bytes
+        bytes = text.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            ?? UnsafePointer(bitPattern: 1)!
         end = text.count
         self.entriesMax = entriesMax
         self.isLenient = isLenient
@@ -112,7 +113,9 @@ package struct JSONReader: FieldReader {
     }
 
     /// One object; `visit` shows the message once per member, and once more at the end.
-    mutating func object(_ visit: (inout JSONReader) throws(DecodeError) -> Void) throws(DecodeError) {
+    mutating func object(
+        _ visit: (inout JSONReader) throws(DecodeError) -> Void
+    ) throws(DecodeError) {
         guard try next() == UInt8(ascii: "{") else {
             at -= 1
             throw DecodeError(depth == 0 ? .notAnObject : .wrongType)
@@ -144,7 +147,9 @@ package struct JSONReader: FieldReader {
     }
 
     @inline(__always)
-    private mutating func fill<V: WireValue>(_ value: inout V, _ name: StaticString) throws(DecodeError) {
+    private mutating func fill<V: WireValue>(
+        _ value: inout V, _ name: StaticString
+    ) throws(DecodeError) {
         do throws(DecodeError) {
             skipSpace()
             try value.read(from: &self)
@@ -155,7 +160,9 @@ package struct JSONReader: FieldReader {
 
     @inline(__always)
     private func isKey(_ name: StaticString) -> Bool {
-        memcmp(key, name.utf8Start, name.utf8CodeUnitCount) == 0
+        if let key { return memcmp(key, name.utf8Start, name.utf8CodeUnitCount) == 0 }
+        return unescapedKey.elementsEqual(
+            UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     }
 
     /// The member belongs to this field.
@@ -177,10 +184,7 @@ package struct JSONReader: FieldReader {
         let text = try scanString()
         if text.hasEscapes {
             unescapedKey = try unescaped(text)
-            // SAFETY: `unescapedKey` is not changed before the next key is read, and an array's
-            // storage stays where it is while it is not changed. Keys of inner objects are read
-            // only after this one was claimed, when `key` is not looked at any more.
-            key = unescapedKey.withUnsafeBufferPointer { $0.baseAddress ?? bytes }
+            key = nil
             keyCount = unescapedKey.count
         } else {
             if !text.isASCII { try validate(text) }
@@ -229,8 +233,10 @@ package struct JSONReader: FieldReader {
     mutating func skipSpace() {
         while at < end {
             switch bytes[at] {
-            case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n"): at += 1
-            default: return
+            case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n"):
+                at += 1
+            default:
+                return
             }
         }
     }

@@ -21,20 +21,26 @@ package struct JSONWriter: FieldWriter {
     // MARK: Fields
 
     @inline(__always)
-    package mutating func field<V: WireValue>(_ number: Int, _ name: StaticString, _ value: inout V) {
+    package mutating func field<V: WireValue>(
+        _ number: Int, _ name: StaticString, _ value: inout V
+    ) {
         if value.isDefault { return }
         member(name)
         value.write(to: &self)
     }
 
     @inline(__always)
-    package mutating func optional<V: WireValue>(_ number: Int, _ name: StaticString, _ value: inout V?) {
+    package mutating func optional<V: WireValue>(
+        _ number: Int, _ name: StaticString, _ value: inout V?
+    ) {
         guard let value else { return }
         member(name)
         value.write(to: &self)
     }
 
-    package mutating func list<V: WireValue>(_ number: Int, _ name: StaticString, _ values: inout [V]) {
+    package mutating func list<V: WireValue>(
+        _ number: Int, _ name: StaticString, _ values: inout [V]
+    ) {
         if values.isEmpty { return }
         member(name)
         out.byte(UInt8(ascii: "["))
@@ -48,7 +54,9 @@ package struct JSONWriter: FieldWriter {
     }
 
     @inline(__always)
-    package mutating func alternative<M: WireMessage>(_ number: Int, _ name: StaticString, _ message: M) {
+    package mutating func alternative<M: WireMessage>(
+        _ number: Int, _ name: StaticString, _ message: M
+    ) {
         member(name)
         message.write(to: &self)
     }
@@ -111,12 +119,15 @@ package struct JSONWriter: FieldWriter {
         out.byte(UInt8(ascii: "\""))
     }
 
-    /// Runs of bytes that stand for themselves, and between them the escapes that RFC 8259 §7 demands.
+    /// Runs of bytes that stand for themselves, and between them the escapes that RFC 8259 §7
+    /// demands.
     private mutating func escape(_ text: UnsafeBufferPointer<UInt8>) {
         var from = 0
         for at in 0..<text.count {
             let byte = text[at]
-            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
+                continue
+            }
             out.bytes(UnsafeBufferPointer(rebasing: text[from..<at]))
             from = at + 1
             switch byte {

@@ -1,5 +1,5 @@
-// Where writers put bytes before they are handed over: a buffer that grows, without the checks that an
-// array makes for every append (a frame is written in some thirty pieces).
+// Where writers put bytes before they are handed over: a buffer that grows, without the checks that
+// an array makes for every append (a frame is written in some thirty pieces).
 
 import Glibc
 

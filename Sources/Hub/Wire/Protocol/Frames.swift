@@ -1,5 +1,5 @@
-// A frame: an id and exactly one of the messages that its direction allows. One frame is decoded here
-// from its own bytes; ProtocolCodec splits messages into frames.
+// A frame: an id and exactly one of the messages that its direction allows. One frame is decoded
+// here from its own bytes; ProtocolCodec splits messages into frames.
 
 /// What a frame can hold: the commands, or the replies and pushes.
 package protocol FrameBody {

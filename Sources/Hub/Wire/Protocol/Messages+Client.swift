@@ -3,7 +3,9 @@
 package import Model
 
 extension Command: FrameBody {
-    package static func read<R: FieldReader>(_ body: inout Command?, from reader: inout R) throws(DecodeError) {
+    package static func read<R: FieldReader>(
+        _ body: inout Command?, from reader: inout R
+    ) throws(DecodeError) {
         try reader.alternative(2, "hello", &body) { (m: Hello) in .hello(m) }
         try reader.alternative(3, "refresh", &body) { (m: Refresh) in .refresh(m) }
         try reader.alternative(4, "ping", &body) { (m: Ping) in .ping(m) }
@@ -13,9 +15,13 @@ extension Command: FrameBody {
         try reader.alternative(8, "history", &body) { (m: History) in .history(m) }
         try reader.alternative(9, "typing", &body) { (m: Typing) in .typing(m) }
         try reader.alternative(10, "presence", &body) { (m: SetPresence) in .presence(m) }
-        try reader.alternative(11, "watch_presence", &body) { (m: WatchPresence) in .watchPresence(m) }
+        try reader.alternative(11, "watch_presence", &body) { (m: WatchPresence) in
+            .watchPresence(m)
+        }
         try reader.alternative(12, "list_channels", &body) { (m: ListChannels) in .listChannels(m) }
-        try reader.alternative(13, "create_channel", &body) { (m: CreateChannel) in .createChannel(m) }
+        try reader.alternative(13, "create_channel", &body) { (m: CreateChannel) in
+            .createChannel(m)
+        }
         try reader.alternative(14, "open_direct", &body) { (m: OpenDirect) in .openDirect(m) }
         try reader.alternative(15, "join", &body) { (m: Join) in .join(m) }
         try reader.alternative(16, "leave", &body) { (m: Leave) in .leave(m) }

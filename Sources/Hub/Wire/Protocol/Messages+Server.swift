@@ -1,4 +1,5 @@
-// The replies and pushes of docs/hub.v1.proto, field by field, and which number each has in a frame.
+// The replies and pushes of docs/hub.v1.proto, field by field, and which number each has in a
+// frame.
 
 package import Model
 
@@ -23,9 +24,13 @@ extension ServerBody: FrameBody {
         try reader.alternative(33, "typing", &body) { (m: TypingChanged) in .typing(m) }
         try reader.alternative(34, "presence", &body) { (m: PresenceChanged) in .presence(m) }
         try reader.alternative(35, "channel_added", &body) { (m: ChannelAdded) in .channelAdded(m) }
-        try reader.alternative(36, "channel_removed", &body) { (m: ChannelRemoved) in .channelRemoved(m) }
+        try reader.alternative(36, "channel_removed", &body) { (m: ChannelRemoved) in
+            .channelRemoved(m)
+        }
         try reader.alternative(37, "read_marker", &body) { (m: ReadMarker) in .readMarker(m) }
-        try reader.alternative(38, "person_changed", &body) { (m: PersonChanged) in .personChanged(m) }
+        try reader.alternative(38, "person_changed", &body) { (m: PersonChanged) in
+            .personChanged(m)
+        }
         try reader.alternative(39, "subscription_ended", &body) { (m: SubscriptionEnded) in
             .subscriptionEnded(m)
         }

@@ -6,8 +6,8 @@
 package struct ProtoReader: FieldReader {
     package typealias Failure = DecodeError
 
-    /// SAFETY: only read between `at` and `end`, and only during the call of `ProtocolCodec` that lends
-    /// the bytes; readers are never stored.
+    /// SAFETY: only read between `at` and `end`, and only during the call of `ProtocolCodec` that
+    /// lends the bytes; readers are never stored.
     private let bytes: UnsafePointer<UInt8>
     private(set) var at: Int
     private var end: Int
@@ -25,7 +25,8 @@ package struct ProtoReader: FieldReader {
     /// `bytes` must outlive the reader.
     init(_ bytes: UnsafeRawBufferPointer, entriesMax: Int, isLenient: Bool) {
         // An empty buffer may have no address; any pointer does for a length of 0.
-        self.bytes = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? UnsafePointer(bitPattern: 1)!
+        self.bytes = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            ?? UnsafePointer(bitPattern: 1)!
         at = 0
         end = bytes.count
         self.entriesMax = entriesMax
@@ -91,7 +92,9 @@ package struct ProtoReader: FieldReader {
     }
 
     /// The fields up to `end`; `visit` shows the message once per field, and once more at the end.
-    mutating func fields(_ visit: (inout ProtoReader) throws(DecodeError) -> Void) throws(DecodeError) {
+    mutating func fields(
+        _ visit: (inout ProtoReader) throws(DecodeError) -> Void
+    ) throws(DecodeError) {
         let outer = seen
         seen = 0
         while at < end {
@@ -124,7 +127,9 @@ package struct ProtoReader: FieldReader {
     }
 
     @inline(__always)
-    private mutating func fill<V: WireValue>(_ value: inout V, _ name: StaticString) throws(DecodeError) {
+    private mutating func fill<V: WireValue>(
+        _ value: inout V, _ name: StaticString
+    ) throws(DecodeError) {
         do throws(DecodeError) {
             try value.read(from: &self)
         } catch {
@@ -190,9 +195,9 @@ package struct ProtoReader: FieldReader {
 
     private mutating func readTag() throws(DecodeError) {
         let tag = try varint()
-        guard tag <= UInt64(UInt32.max), tag >> 3 != 0, let type = WireType(rawValue: UInt8(tag & 7)) else {
-            throw DecodeError(.badTag)
-        }
+        guard tag <= UInt64(UInt32.max), tag >> 3 != 0,
+            let type = WireType(rawValue: UInt8(tag & 7))
+        else { throw DecodeError(.badTag) }
         number = Int(tag >> 3)
         wireType = type
     }

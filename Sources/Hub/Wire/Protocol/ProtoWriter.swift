@@ -1,5 +1,5 @@
-// Writes messages as protobuf: fields in order of their numbers, defaults left out, shortest varints,
-// so that equal messages have equal bytes.
+// Writes messages as protobuf: fields in order of their numbers, defaults left out, shortest
+// varints, so that equal messages have equal bytes.
 
 package struct ProtoWriter: FieldWriter {
     package typealias Failure = Never
@@ -18,20 +18,26 @@ package struct ProtoWriter: FieldWriter {
     // MARK: Fields
 
     @inline(__always)
-    package mutating func field<V: WireValue>(_ number: Int, _ name: StaticString, _ value: inout V) {
+    package mutating func field<V: WireValue>(
+        _ number: Int, _ name: StaticString, _ value: inout V
+    ) {
         if value.isDefault { return }
         tag(number, V.wireType)
         value.write(to: &self)
     }
 
     @inline(__always)
-    package mutating func optional<V: WireValue>(_ number: Int, _ name: StaticString, _ value: inout V?) {
+    package mutating func optional<V: WireValue>(
+        _ number: Int, _ name: StaticString, _ value: inout V?
+    ) {
         guard let value else { return }
         tag(number, V.wireType)
         value.write(to: &self)
     }
 
-    package mutating func list<V: WireValue>(_ number: Int, _ name: StaticString, _ values: inout [V]) {
+    package mutating func list<V: WireValue>(
+        _ number: Int, _ name: StaticString, _ values: inout [V]
+    ) {
         for value in values {
             tag(number, V.wireType)
             value.write(to: &self)
@@ -39,7 +45,9 @@ package struct ProtoWriter: FieldWriter {
     }
 
     @inline(__always)
-    package mutating func alternative<M: WireMessage>(_ number: Int, _ name: StaticString, _ message: M) {
+    package mutating func alternative<M: WireMessage>(
+        _ number: Int, _ name: StaticString, _ message: M
+    ) {
         tag(number, .bytes)
         message.write(to: &self)
     }

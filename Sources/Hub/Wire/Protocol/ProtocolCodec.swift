@@ -1,10 +1,10 @@
 // Client protocol 1, from the bytes of a WebSocket message to frames and back, in both encodings.
-// docs/hub.v1.proto is the contract, docs/protocol.md says what it means. The codec knows nothing of
-// sessions, limits of rate or rights, and keeps no state: a message is whole when it comes here.
+// docs/hub.v1.proto is the contract, docs/protocol.md says what it means. The codec knows nothing
+// of sessions, limits of rate or rights, and keeps no state: a message is whole when it comes here.
 //
-// Hand-written instead of generated: the one description of each message serves both encodings, makes
-// the Model's own types without an intermediate copy, and reports the field and the id that an error
-// reply needs.
+// Hand-written instead of generated: the one description of each message serves both encodings,
+// makes the Model's own types without an intermediate copy, and reports the field and the id that
+// an error reply needs.
 
 import Glibc
 package import Model
@@ -39,9 +39,9 @@ package enum ProtocolCodec {
     // MARK: The hub's side
 
     /// Gives the frames of one WebSocket message to `each`, in order, with an error in the place of
-    /// every frame that cannot be accepted. Reply to an error with `error.reply` and `error.id ?? 0`;
-    /// after one that `isFatal`, nothing more comes and the connection must be closed with
-    /// `error.closeCode`. `message` is only read during the call.
+    /// every frame that cannot be accepted. Reply to an error with `error.reply`, and with the id 0
+    /// when `error.id` is `nil`; after one that `isFatal`, nothing more comes and the connection
+    /// must be closed with `error.closeCode`. `message` is only read during the call.
     package static func decodeClientFrames(
         from message: UnsafeRawBufferPointer, _ encoding: Encoding,
         each: (Result<ClientFrame, DecodeError>) -> Void
@@ -62,13 +62,14 @@ package enum ProtocolCodec {
     }
 
     package static func decodeClientFrames(
-        from message: [UInt8], _ encoding: Encoding, each: (Result<ClientFrame, DecodeError>) -> Void
+        from message: [UInt8], _ encoding: Encoding,
+        each: (Result<ClientFrame, DecodeError>) -> Void
     ) {
         message.withUnsafeBytes { decodeClientFrames(from: $0, encoding, each: each) }
     }
 
-    /// Appends one frame as it stands in a WebSocket message. `isFirst` is false for every frame but
-    /// the first of a message.
+    /// Appends one frame as it stands in a WebSocket message. `isFirst` is false for every frame
+    /// but the first of a message.
     package static func append(
         _ frame: ServerFrame, _ encoding: Encoding, to out: inout [UInt8], isFirst: Bool = true
     ) {
@@ -80,7 +81,8 @@ package enum ProtocolCodec {
     /// As `decodeClientFrames`. Frames that this version does not know are passed over, and so are
     /// entries of lists with unknown enumeration values.
     package static func decodeServerFrames(
-        from message: [UInt8], _ encoding: Encoding, each: (Result<ServerFrame, DecodeError>) -> Void
+        from message: [UInt8], _ encoding: Encoding,
+        each: (Result<ServerFrame, DecodeError>) -> Void
     ) {
         message.withUnsafeBytes { message in
             split(message, encoding, framesMax: .max) { bytes, fault in
@@ -91,7 +93,8 @@ package enum ProtocolCodec {
                 do throws(DecodeError) {
                     let frame: Frame<ServerBody> = try decode(
                         bytes, encoding, entriesMax: .max, isLenient: true)
-                    if let body = frame.body { each(.success(ServerFrame(id: frame.id, body: body))) }
+                    guard let body = frame.body else { return true }
+                    each(.success(ServerFrame(id: frame.id, body: body)))
                     return true
                 } catch {
                     each(.failure(error))
@@ -184,7 +187,8 @@ private struct FrameSplitter {
     /// The next line that is not blank: a line feed behind the last frame does no harm.
     private mutating func nextLine() -> UnsafeRawBufferPointer? {
         while let start = rest.baseAddress, !rest.isEmpty {
-            let end = memchr(start, 0x0A, rest.count).map { UnsafeRawPointer($0) - start } ?? rest.count
+            let feed = memchr(start, 0x0A, rest.count)
+            let end = feed.map { UnsafeRawPointer($0) - start } ?? rest.count
             let line = UnsafeRawBufferPointer(rebasing: rest[..<end])
             rest = UnsafeRawBufferPointer(rebasing: rest[min(end + 1, rest.count)...])
             if !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return line }

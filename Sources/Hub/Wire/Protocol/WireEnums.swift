@@ -2,7 +2,8 @@
 
 package import Model
 
-/// An enumeration whose raw values are the numbers of docs/hub.v1.proto, 0 standing for "unspecified".
+/// An enumeration whose raw values are the numbers of docs/hub.v1.proto, 0 standing for
+/// "unspecified".
 package protocol WireEnum: WireValue, RawRepresentable, CaseIterable where RawValue == UInt8 {
     var wireName: StaticString { get }
 }

@@ -1,15 +1,15 @@
-// How a message says what it looks like on the wire: one list of fields that serves four visitors, the
-// readers and the writers of both encodings. Generic code that the compiler specialises; there is no
-// reflection and no table at run time, for this is on the path of every message.
+// How a message says what it looks like on the wire: one list of fields that serves four visitors,
+// the readers and the writers of both encodings. Generic code that the compiler specialises; there
+// is no reflection and no table at run time, for this is on the path of every message.
 //
-// Message types for HTTP bodies (JSON only) conform in the same way; their field numbers only have to
-// differ from each other:
+// Message types for HTTP bodies (JSON only) conform in the same way; their field numbers only have
+// to differ from each other:
 //
 //     struct SignIn: WireMessage {
 //         var email: EmailAddress
 //         var organisation: OrganisationID?
 //         var remember: Bool
-//         static var blank: SignIn { SignIn(email: EmailAddress(""), organisation: nil, remember: false) }
+//         static var blank: SignIn { SignIn(email: .blank, organisation: nil, remember: false) }
 //         mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
 //             try visitor.field(1, "email", &email)
 //             try visitor.optional(2, "organisation", &organisation)
@@ -19,7 +19,8 @@
 //     let request = try JSONBody.decode(SignIn.self, from: body)      // throws DecodeError
 //     let body = JSONBody.encode(answer)
 //
-// What this leaves out: maps, floating point numbers and packed lists, which protocol 1 does not use.
+// What this leaves out: maps, floating point numbers and packed lists, which protocol 1 does not
+// use.
 
 /// Something a field can hold: a scalar, an identifier, an enumeration or another message.
 package protocol WireValue {
@@ -40,8 +41,8 @@ package protocol WireValue {
 
 /// A value that is made of fields.
 package protocol WireMessage: WireValue {
-    /// Shows every field to the visitor, in order of their numbers: 1...63, the numbers and the names
-    /// that docs/hub.v1.proto has. The writers only look at the values.
+    /// Shows every field to the visitor, in order of their numbers: 1...63, the numbers and the
+    /// names that docs/hub.v1.proto has. The writers only look at the values.
     mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure)
 }
 
@@ -63,8 +64,8 @@ package protocol FieldVisitor {
     ) throws(Failure)
 }
 
-/// A visitor that fills what it is shown. It is shown a message once per field of the input, and once
-/// more at the end to find what is missing.
+/// A visitor that fills what it is shown. It is shown a message once per field of the input, and
+/// once more at the end to find what is missing.
 package protocol FieldReader: FieldVisitor where Failure == DecodeError {
     /// One of the messages of which a frame holds exactly one.
     mutating func alternative<M: WireMessage, Body>(

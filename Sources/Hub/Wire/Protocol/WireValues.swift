@@ -128,7 +128,9 @@ enum UUIDText {
     static let count = 36
 
     /// Lower or upper case.
-    static func parse(_ text: UnsafeRawBufferPointer) throws(DecodeError) -> (high: UInt64, low: UInt64) {
+    static func parse(
+        _ text: UnsafeRawBufferPointer
+    ) throws(DecodeError) -> (high: UInt64, low: UInt64) {
         guard text.count == count, let start = text.baseAddress else { throw DecodeError(.badID) }
         let digits = start.assumingMemoryBound(to: UInt8.self)
         guard digits[8] == dash, digits[13] == dash, digits[18] == dash, digits[23] == dash else {

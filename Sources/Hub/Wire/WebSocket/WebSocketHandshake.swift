@@ -44,7 +44,7 @@ package enum WebSocketHandshake: Sendable {
         }
         let subprotocol = subprotocols.first(where: offered.contains)
         var headers = [
-            HTTPHeader("Upgrade", "websocket"), HTTPHeader("Connection", "Upgrade"),
+            HTTPHeader("Upgrade", "websocket"),
             HTTPHeader("Sec-WebSocket-Accept", acceptKey(keys[0])),
         ]
         if let subprotocol { headers.append(HTTPHeader("Sec-WebSocket-Protocol", subprotocol)) }

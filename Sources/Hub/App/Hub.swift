@@ -1,0 +1,214 @@
+// The composition root: makes every part, hands each what it needs, and takes them apart again. The
+// only place that knows all modules.
+
+import Crypto
+import Front
+import Glibc
+import Identity
+import Live
+import Loop
+import Model
+import Ports
+import Store
+import Vault
+import Wire
+
+/// A running hub.
+final class Hub: Sendable {
+    /// Lines for the person who started it, secrets such as the set-up link included: for stdout only.
+    let announcement: [String]
+    private let front: Front
+    private let loops: [Loop]
+    private let store: Store
+
+    private init(announcement: [String], front: Front, loops: [Loop], store: Store) {
+        self.announcement = announcement
+        self.front = front
+        self.loops = loops
+        self.store = store
+    }
+
+    /// Brings everything up in order of dependence; what cannot be used is refused with its remedy.
+    static func start(_ configuration: Configuration, descriptorsMax: Int, clocks: SystemClocks,
+                      log: Log) async throws(Refusal) -> Hub {
+        let metrics = Metrics()
+        let entropy = SystemEntropy()
+        let site = try site(configuration)
+        try makeDataDirectory(configuration)
+        let master = try masterKey(configuration)
+        let store = try await openStore(configuration, metrics: metrics, clocks: clocks, log: log)
+        let installation = try await open(store, master, entropy)
+        let vault = OrganisationVault(installation, store: store, clocks: clocks, entropy: entropy)
+
+        let fronts = makeLoops("front", configuration.frontLoopCount(cores: cores), metrics)
+        let lanes = makeLoops("actors", configuration.actorLanes, metrics)
+        let tokens = AccessTokens(
+            installation.signingKey, lifetimeMilliseconds: configuration.accessTokenLifetimeMilliseconds)
+        let registry = Registry(
+            lanes: lanes.isEmpty ? fronts : lanes,
+            surroundings: Surroundings(
+                channels: store, people: store, vault: vault, verifier: tokens, clocks: clocks,
+                entropy: entropy, log: log, metrics: LiveMetrics(metrics)),
+            configuration: configuration.live)
+        // Links and cookies need the address that the front is bound to: until then nobody is ready.
+        let api = Lock<IdentityAPI?>(nil)
+        let front = Front(
+            configuration: configuration.front(descriptorsMax: descriptorsMax),
+            services: FrontServices(
+                session: { id, lane, delivery in
+                    Session(id: id, lane: lane, delivery: delivery, registry: registry)
+                },
+                api: { request in
+                    guard let api = api.withLock({ $0 }) else { return HTTPResponse(status: 503) }
+                    return await api.respond(to: request)
+                },
+                isReady: { store.isHealthy && api.withLock { $0 != nil } },
+                clocks: clocks, entropy: entropy, metrics: metrics, log: log),
+            site: site, loops: fronts)
+
+        let bound: [FrontAddress]
+        do throws(FrontError) {
+            bound = try front.start()
+        } catch {
+            await store.close()
+            switch error {
+            case .cannotListen(let address, let reason):
+                throw Refusal(.system, "cannot listen on \(address.text): \(reason)",
+                              remedy: "stop what uses the address, or give another with --listen")
+            }
+        }
+        let url = configuration.publicURL(
+            boundTo: ListenAddress(host: bound[0].host, port: bound[0].port))
+        let accounts = Accounts(
+            store: store, tokens: tokens, hasher: PasswordHasher(), clocks: clocks, entropy: entropy,
+            settings: configuration.identity(publicURL: url), hooks: hooks(registry))
+        api.withLock { $0 = IdentityAPI(accounts, log: log) }
+        var lines: [String] = []
+        if master.isNew {
+            lines.append("made a master key in \(configuration.masterKeyPath), readable by you alone; "
+                + "keep a copy elsewhere, without it nothing stored can be read")
+        }
+        if let link = try await setUpLink(accounts) {
+            lines.append("set up the first organisation, once and within 24 hours: \(link)")
+        }
+        lines += bound.map { "listening on http://\($0.text)" }
+        return Hub(announcement: lines, front: front, loops: fronts + lanes, store: store)
+    }
+
+    /// Sends everybody away, finishes what was accepted, and lets go of everything.
+    func stop() async {
+        await front.drain()
+        await store.close()
+        for loop in loops { loop.stop() }
+    }
+
+    // MARK: Steps of the start
+
+    private static func makeLoops(_ name: String, _ count: Int, _ metrics: Metrics) -> [Loop] {
+        (0..<count).map { Loop(name: "\(name)-\($0)", metrics: metrics) }
+    }
+
+    private static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    private static func site(_ configuration: Configuration) throws(Refusal) -> StaticSite {
+        let folder = configuration.webDirectory(beside: CommandLine.arguments[0]) { path in
+            var status = stat()
+            return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        }
+        guard let folder else {
+            throw Refusal(.configuration, "the web client's files are not found",
+                          remedy: "start in the hub's folder, or name theirs with --web-dir")
+        }
+        do throws(StaticSite.Problem) {
+            return try StaticSite(folder: folder)
+        } catch {
+            throw Refusal(.configuration, error.text, remedy: "name the web client's folder with --web-dir")
+        }
+    }
+
+    private static func makeDataDirectory(_ configuration: Configuration) throws(Refusal) {
+        let path = configuration.dataDirectory
+        var status = stat()
+        if mkdir(path, 0o700) != 0, errno != EEXIST {
+            throw Refusal(.cannotCreate, "data_dir \(path): \(String(cString: strerror(errno)))",
+                          remedy: "make its parent folder, or give another with --data-dir")
+        }
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw Refusal(.cannotCreate, "data_dir \(path) is not a folder",
+                          remedy: "move the file away, or give another with --data-dir")
+        }
+        guard access(path, W_OK | X_OK) == 0 else {
+            throw Refusal(.cannotCreate, "data_dir \(path) is not writable for this user",
+                          remedy: "change its owner or mode, or give another with --data-dir")
+        }
+    }
+
+    private static func masterKey(_ configuration: Configuration) throws(Refusal) -> MasterKey {
+        let source: MasterKeySource = getenv("MASTER_KEY") != nil
+            ? .environment("MASTER_KEY")
+            : .file(configuration.masterKeyPath, create: configuration.createsMasterKey)
+        do throws(MasterKeyError) {
+            return try MasterKey.read(source)
+        } catch {
+            throw Refusal(.configuration, "no master key", remedy: "\(error)")
+        }
+    }
+
+    private static func openStore(_ configuration: Configuration, metrics: Metrics,
+                                  clocks: SystemClocks, log: Log) async throws(Refusal) -> Store {
+        let location: StoreLocation = switch try configuration.databaseLocationWithPassword() {
+        case .sqlite(let path): .sqlite(path: path)
+        case .postgresql(let url): .postgres(url: url.reveal)
+        }
+        var options = StoreOptions()
+        options.sqliteReaders = configuration.storeConnections
+        options.postgresConnections = configuration.storeConnections
+        do throws(OpenError) {
+            return try await Store.open(location, options: options, metrics: metrics, clocks: clocks, log: log)
+        } catch {
+            throw Refusal(error.exitCode, error.problem, remedy: error.remedy)
+        }
+    }
+
+    private static func open(_ store: Store, _ master: MasterKey, _ entropy: SystemEntropy)
+        async throws(Refusal) -> Installation
+    {
+        do throws(InstallationError) {
+            return try await Installation.open(store, master: master, entropy: entropy)
+        } catch {
+            await store.close()
+            let parts = "\(error)".split(separator: ";", maxSplits: 1)
+            throw Refusal(.configuration, String(parts[0]),
+                          remedy: parts.count > 1 ? String(parts[1].drop { $0 == " " }) : "see the log")
+        }
+    }
+
+    /// What identity changes, the organisation's actor hears of.
+    private static func hooks(_ registry: Registry) -> IdentityHooks {
+        IdentityHooks(
+            onLoginRevoked: { login, _, organisation in
+                _ = registry.tell(organisation, .loginRevoked(login), isControl: true)
+            },
+            onPersonJoined: { organisation, person in
+                _ = registry.tell(organisation, .personChanged(person), isControl: true)
+            })
+    }
+
+    private static func setUpLink(_ accounts: Accounts) async throws(Refusal) -> String? {
+        do throws(StoreError) {
+            return try await accounts.issueSetUpToken().map(accounts.setUpLink)
+        } catch {
+            throw Refusal(.unavailable, "the database does not answer", remedy: "start the hub again")
+        }
+    }
+}
+
+extension OpenError {
+    var exitCode: ExitCode {
+        switch reason {
+        case .location, .inUse, .damaged, .foreign, .version, .refused, .unsuitable: .configuration
+        case .unreachable: .unavailable
+        case .unwritable, .storageFull: .cannotCreate
+        }
+    }
+}

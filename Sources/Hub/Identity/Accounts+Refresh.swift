@@ -1,0 +1,153 @@
+// Refresh tokens and the sign-ins they belong to. A token works once; a second use, later than two
+// tabs could explain, means that somebody copied it, and ends the sign-in (RFC 9700 §4.14.2).
+
+import Model
+import Ports
+
+/// The refresh token was spent and its successor stands, but the rest failed.
+struct FailedAfterRotation: Error {
+    let cause: any Error
+    let refreshToken: RefreshToken
+    let refreshLifetimeMilliseconds: Int64
+}
+
+extension Accounts {
+    /// A new access token and the successor of the refresh token. The role is the one of this
+    /// moment.
+    func refresh(_ token: RefreshToken) async throws -> SignedIn {
+        let successor: RefreshToken = newToken()
+        switch try await rotate(token, to: successor) {
+        case .rotated(let login):
+            return try await keeping(successor, of: login) { try await continued(login, successor) }
+        case .raced(let login): return try await continued(login, nil)
+        case .reused, .refused: throw Self.signInAgain
+        }
+    }
+
+    private func continued(_ login: LoginRecord, _ refresh: RefreshToken?) async throws -> SignedIn
+    {
+        let (account, memberships) = try await holder(of: login)
+        guard
+            let membership = memberships.first(where: { $0.organisation.id == login.organisation })
+        else {
+            // No longer a member: the sign-in is worth nothing.
+            try await revoke(login)
+            throw Self.signInAgain
+        }
+        return signedIn(login, refresh, account, membership, memberships)
+    }
+
+    /// Changes over to another organisation: the sign-in ends, one in the other organisation
+    /// begins.
+    func switchOrganisation(
+        _ token: RefreshToken, to organisation: OrganisationID, from origin: Origin
+    )
+        async throws -> SignedIn
+    {
+        let successor: RefreshToken = newToken()
+        let login: LoginRecord
+        switch try await rotate(token, to: successor) {
+        case .rotated(let rotated): login = rotated
+        case .raced: throw Denial(.conflict, "the refresh token was just used; use its successor")
+        case .reused, .refused: throw Self.signInAgain
+        }
+        return try await keeping(successor, of: login) {
+            let (account, memberships) = try await holder(of: login)
+            let membership = try Self.choose(organisation, memberships)
+            let signedIn = try await signIn(
+                account, membership, memberships,
+                lifetimeMilliseconds: login.refreshLifetimeMilliseconds,
+                from: origin)
+            try await revoke(login)
+            return signedIn
+        }
+    }
+
+    /// When something fails after the old token was spent, the client still has to get the
+    /// successor, or its next refresh would look like theft.
+    private func keeping(
+        _ successor: RefreshToken, of login: LoginRecord,
+        _ work: () async throws -> SignedIn
+    ) async throws -> SignedIn {
+        do {
+            return try await work()
+        } catch {
+            throw FailedAfterRotation(
+                cause: error, refreshToken: successor,
+                refreshLifetimeMilliseconds: login.refreshLifetimeMilliseconds)
+        }
+    }
+
+    /// Ends the sign-in the token belongs to. A token that is no longer worth anything is no error.
+    func signOut(_ token: RefreshToken) async throws {
+        switch try await rotate(token, to: newToken()) {
+        case .rotated(let login), .raced(let login): try await revoke(login)
+        case .reused, .refused: break
+        }
+    }
+
+    // MARK: Bearers of access tokens
+
+    /// Who asks, with the role of this moment: a token may be up to 15 minutes behind.
+    func bearer(_ token: AccessToken) async throws -> Principal {
+        var principal: Principal
+        do throws(TokenError) {
+            principal = try tokens.verify(token, at: clocks.now())
+        } catch {
+            switch error {
+            case .expired: throw Denial(.tokenExpired, "the access token has expired; refresh it")
+            case .invalid: throw Denial(.unauthenticated, "not an access token of this hub")
+            }
+        }
+        let (organisation, account) = (principal.organisation, principal.account)
+        guard let login = try await store.login(organisation, principal.login),
+            login.revokedAt == nil,
+            login.account == account, let person = try await store.person(organisation, account)
+        else { throw Self.signInAgain }
+        principal.role = person.role
+        return principal
+    }
+
+    func logins(of principal: Principal) async throws(StoreError) -> [LoginRecord] {
+        try await store.logins(of: principal.account)
+    }
+
+    /// Ends one of the account's own sign-ins.
+    func revoke(_ login: LoginID, of principal: Principal) async throws {
+        let mine = try await store.logins(of: principal.account)
+        guard let record = mine.first(where: { $0.id == login }) else {
+            throw Denial(.notFound, "no such sign-in")
+        }
+        try await revoke(record)
+    }
+
+    // MARK: Parts
+
+    private static let signInAgain = Denial(.unauthenticated, "the sign-in is over; sign in again")
+
+    private func rotate(_ token: RefreshToken, to successor: RefreshToken) async throws
+        -> RefreshOutcome
+    {
+        // Ours have 43 characters; nothing else is worth a question to the store.
+        guard token.reveal.utf8.count == 43 else { return .refused }
+        let outcome = try await store.rotateRefresh(
+            old: hash(token), new: hash(successor), at: clocks.now(),
+            graceMilliseconds: settings.graceMilliseconds)
+        if case .reused(let login) = outcome { tellRevoked(login) }
+        return outcome
+    }
+
+    private func holder(of login: LoginRecord) async throws -> (AccountRecord, [Membership]) {
+        guard let account = try await store.account(login.account) else { throw Self.signInAgain }
+        return (account, try await store.memberships(of: login.account))
+    }
+
+    private func revoke(_ login: LoginRecord) async throws(StoreError) {
+        _ = try await store.revokeLogin(login.account, login.id, at: clocks.now())
+        tellRevoked(login)
+    }
+
+    private func tellRevoked(_ login: LoginRecord) {
+        hooks.onLoginRevoked(login.id, login.account, login.organisation)
+    }
+}

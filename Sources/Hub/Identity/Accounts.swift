@@ -1,0 +1,265 @@
+// People and their sign-ins: who gets tokens, and which. It decides, the store remembers; HTTP is
+// the business of `IdentityAPI`. Passwords are hashed on threads of their own, everything else runs
+// where the caller runs.
+
+import Crypto
+package import Model
+package import Ports
+
+/// What the operator sets of identity.
+package struct IdentitySettings: Sendable {
+    /// Origin of the hub as people reach it, `https://hub.example.org`; links start with it.
+    package var publicOrigin: String
+    /// Other origins whose pages belong to the hub.
+    package var moreOrigins: [String]
+    /// Refresh tokens in a body, in a cookie, in a cookie that is to be remembered; milliseconds.
+    package var refreshLifetimeMilliseconds: Int64 = 7 * 86_400_000
+    package var cookieLifetimeMilliseconds: Int64 = 86_400_000
+    package var rememberLifetimeMilliseconds: Int64 = 30 * 86_400_000
+    /// Within this time a refresh token that was spent is a race, later it is theft.
+    package var graceMilliseconds: Int64 = 10_000
+    package var setUpLifetimeMilliseconds: Int64 = 86_400_000
+
+    package init(publicOrigin: String, moreOrigins: [String] = []) {
+        self.publicOrigin = publicOrigin
+        self.moreOrigins = moreOrigins
+    }
+}
+
+/// What others do when something changes here. Called after the change is durable, on the caller's
+/// lane.
+package struct IdentityHooks: Sendable {
+    /// A sign-in is over: close its sessions.
+    package var onLoginRevoked: @Sendable (LoginID, AccountID, OrganisationID) -> Void
+    /// Somebody became a member.
+    package var onPersonJoined: @Sendable (OrganisationID, Person) -> Void
+    package init(
+        onLoginRevoked: @escaping @Sendable (LoginID, AccountID, OrganisationID) -> Void,
+        onPersonJoined: @escaping @Sendable (OrganisationID, Person) -> Void
+    ) {
+        self.onLoginRevoked = onLoginRevoked
+        self.onPersonJoined = onPersonJoined
+    }
+}
+
+/// How the client is to get its refresh token.
+enum RefreshDelivery: Sendable {
+    case body
+    case cookie(isRemembered: Bool)
+}
+
+/// Where a request comes from, as sign-ins remember it.
+struct Origin: Sendable {
+    var address: String
+    var userAgent: String
+}
+
+/// The result of every way to sign in.
+struct SignedIn: Sendable {
+    var accessToken: AccessToken
+    var expiresAt: UnixMilliseconds
+    /// `nil` for the loser of a race of two refreshes.
+    var refreshToken: RefreshToken?
+    var refreshLifetimeMilliseconds: Int64
+    var account: AccountRecord
+    var membership: Membership
+    var memberships: [Membership]
+}
+
+/// A new person as the forms give it.
+struct NewPerson: Sendable {
+    var email: EmailAddress
+    var password: Password
+    var firstName: String
+    var lastName: String
+}
+
+package final class Accounts: Sendable {
+    let store: any PeopleStore
+    let tokens: AccessTokens
+    let hasher: PasswordHasher
+    let clocks: any Clocks
+    let entropy: any Entropy
+    let settings: IdentitySettings
+    let hooks: IdentityHooks
+    let limiter: AttemptLimiter
+    private let setUpToken = Lock<(hash: [UInt8], expiresAt: UnixMilliseconds)?>(nil)
+
+    package init(
+        store: any PeopleStore, tokens: AccessTokens, hasher: PasswordHasher, clocks: any Clocks,
+        entropy: any Entropy, settings: IdentitySettings, hooks: IdentityHooks
+    ) {
+        self.store = store
+        self.tokens = tokens
+        self.hasher = hasher
+        self.clocks = clocks
+        self.entropy = entropy
+        self.settings = settings
+        self.hooks = hooks
+        limiter = AttemptLimiter(clocks: clocks)
+    }
+
+    // MARK: First start
+
+    /// The secret of the set-up link, `nil` once there is an organisation. Each call makes the one
+    /// before invalid; it is good for 24 h, until used, or until the hub stops.
+    package func issueSetUpToken() async throws(StoreError) -> OneTimeToken? {
+        guard try await store.isEmpty() else { return nil }
+        let token: OneTimeToken = newToken()
+        let expiresAt = clocks.now().adding(milliseconds: settings.setUpLifetimeMilliseconds)
+        setUpToken.withLock { $0 = (hash(token).bytes, expiresAt) }
+        return token
+    }
+
+    /// The link of which the token is the secret; it stands in the fragment, which browsers do not
+    /// send.
+    package func setUpLink(_ token: OneTimeToken) -> String {
+        "\(settings.publicOrigin)/#setup=\(token.reveal)"
+    }
+
+    /// The first organisation and its owner.
+    func setUp(
+        token: OneTimeToken, organisation: String, owner: NewPerson, _ delivery: RefreshDelivery,
+        from origin: Origin
+    ) async throws -> SignedIn {
+        let given = hash(token).bytes
+        let now = clocks.now()
+        let isRight = setUpToken.withLock { standing in
+            guard let standing, now < standing.expiresAt else { return false }
+            return constantTimeEqual(standing.hash, given)
+        }
+        guard isRight else {
+            throw Denial(.linkInvalid, "the set-up link is used, too old or not the newest")
+        }
+        let name = try Admission.name(organisation, field: "organisation")
+        let account = try await newAccount(owner, organisation: name)
+        let record = OrganisationRecord(id: entropy.id(at: now), name: name)
+        guard try await store.setUp(record, owner: account, at: now) else {
+            throw Denial(.linkInvalid, "the hub is set up already")
+        }
+        setUpToken.withLock { $0 = nil }
+        let membership = Membership(organisation: record, role: .owner)
+        return try await signIn(account, membership, [membership], delivery, from: origin)
+    }
+
+    // MARK: Signing in
+
+    func signIn(
+        email: EmailAddress, password: Password, organisation: OrganisationID?,
+        _ delivery: RefreshDelivery, from origin: Origin
+    ) async throws -> SignedIn {
+        let account = try await proven(email, password, from: origin)
+        let memberships = try await store.memberships(of: account.id)
+        let membership = try Self.choose(organisation, memberships)
+        return try await signIn(account, membership, memberships, delivery, from: origin)
+    }
+
+    /// The account whose password this is. Takes as long when there is no such account.
+    func proven(_ email: EmailAddress, _ password: Password, from origin: Origin) async throws
+        -> AccountRecord
+    {
+        // What cannot be an address or a password of anybody is not worth a hash.
+        guard let email = try? Admission.email(email), password.reveal.utf8.count <= 1_024 else {
+            throw Self.badCredentials
+        }
+        let attempt: AttemptLimiter.Attempt
+        switch limiter.begin(email, from: origin.address) {
+        case .allowed(let allowed): attempt = allowed
+        case .tooMany(let wait):
+            throw Denial(.rateLimited, "too many tries; wait a while", retryAfterMilliseconds: wait)
+        }
+        let account: AccountRecord?
+        let isRight: Bool
+        do {
+            account = try await store.account(email: email)
+            isRight = try await hasher.verify(password, account?.passwordHash)
+        } catch {
+            limiter.giveBack(attempt)
+            throw error
+        }
+        guard let account, isRight else { throw Self.badCredentials }
+        limiter.giveBack(attempt)
+        if hasher.needsRehash(account.passwordHash), let hash = try? await hasher.hash(password) {
+            try await store.setPasswordHash(account.id, hash)
+        }
+        return account
+    }
+
+    private static let badCredentials = Denial(
+        .badCredentials, "the e-mail address or the password is wrong")
+
+    /// The membership asked for, else the oldest.
+    static func choose(_ organisation: OrganisationID?, _ memberships: [Membership]) throws(Denial)
+        -> Membership
+    {
+        let chosen =
+            organisation == nil
+            ? memberships.first : memberships.first { $0.organisation.id == organisation }
+        guard let chosen else { throw Denial(.forbidden, "not a member of that organisation") }
+        return chosen
+    }
+
+    /// A new sign-in with its first tokens.
+    func signIn(
+        _ account: AccountRecord, _ membership: Membership, _ memberships: [Membership],
+        _ delivery: RefreshDelivery, from origin: Origin
+    ) async throws(StoreError) -> SignedIn {
+        let lifetime =
+            switch delivery {
+            case .body: settings.refreshLifetimeMilliseconds
+            case .cookie(let isRemembered):
+                isRemembered
+                    ? settings.rememberLifetimeMilliseconds : settings.cookieLifetimeMilliseconds
+            }
+        return try await signIn(
+            account, membership, memberships, lifetimeMilliseconds: lifetime, from: origin)
+    }
+
+    func signIn(
+        _ account: AccountRecord, _ membership: Membership, _ memberships: [Membership],
+        lifetimeMilliseconds: Int64, from origin: Origin
+    ) async throws(StoreError) -> SignedIn {
+        let now = clocks.now()
+        let refresh: RefreshToken = newToken()
+        let login = LoginRecord(
+            id: entropy.id(at: now), account: account.id, organisation: membership.organisation.id,
+            createdAt: now, lastUsedAt: now, refreshLifetimeMilliseconds: lifetimeMilliseconds,
+            address: origin.address, userAgent: origin.userAgent, revokedAt: nil)
+        try await store.createLogin(login.organisation, login, refresh: hash(refresh))
+        return signedIn(login, refresh, account, membership, memberships)
+    }
+
+    func signedIn(
+        _ login: LoginRecord, _ refresh: RefreshToken?, _ account: AccountRecord,
+        _ membership: Membership, _ memberships: [Membership]
+    ) -> SignedIn {
+        let access = tokens.issue(
+            account.id, membership.organisation.id, membership.role, login.id, at: clocks.now())
+        return SignedIn(
+            accessToken: access.token, expiresAt: access.expiresAt, refreshToken: refresh,
+            refreshLifetimeMilliseconds: login.refreshLifetimeMilliseconds, account: account,
+            membership: membership, memberships: memberships)
+    }
+
+    // MARK: Parts
+
+    /// Checks what a form says and hashes the password.
+    func newAccount(_ person: NewPerson, organisation: String) async throws -> AccountRecord {
+        let email = try Admission.email(person.email)
+        let first = try Admission.name(person.firstName, field: "first_name")
+        let last = try Admission.name(person.lastName, field: "last_name")
+        try Admission.password(person.password, email: email, beside: [first, last, organisation])
+        let hash = try await hasher.hash(person.password)
+        return AccountRecord(
+            id: entropy.id(at: clocks.now()), email: email, firstName: first, lastName: last,
+            passwordHash: hash)
+    }
+
+    /// 256 random bits as text.
+    func newToken<Tag>() -> Private<Tag> { Private(Base64.encode(entropy.bytes(32), .url)) }
+
+    /// What is kept of a token. It has 256 bits of its own, so a plain hash cannot be guessed back.
+    func hash<Tag>(_ token: Private<Tag>) -> TokenHash {
+        TokenHash(SHA256.hash(Array(token.reveal.utf8)))
+    }
+}

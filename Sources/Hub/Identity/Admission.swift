@@ -1,0 +1,142 @@
+// What may be an e-mail address, a name, a password. Pure checks that say what is wrong.
+
+import Model
+
+/// Why a request was not carried out: what the client is told.
+struct Denial: Error {
+    let reply: ErrorReply
+
+    init(
+        _ code: ErrorCode, _ message: String, retryAfterMilliseconds: UInt32 = 0,
+        details: [Detail] = []
+    ) {
+        reply = ErrorReply(
+            code, message, retryAfterMilliseconds: retryAfterMilliseconds, details: details)
+    }
+
+    init(_ reply: ErrorReply) { self.reply = reply }
+
+    static func field(_ name: String, _ problem: String) -> Denial {
+        Denial(.invalidArgument, "\(name): \(problem)", details: [Detail("field", name)])
+    }
+}
+
+enum Admission {
+    /// In lower case. Not all that RFC 5321 allows, but what people have: ASCII, no quotes, no
+    /// comments.
+    static func email(_ email: EmailAddress) throws(Denial) -> EmailAddress {
+        let text = email.reveal.lowercased()
+        let problem = Denial.field("email", "not an e-mail address")
+        let parts = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
+        guard text.utf8.count <= 254, parts.count == 2 else { throw problem }
+        let (local, domain) = (parts[0], parts[1])
+        guard (1...64).contains(local.count), local.allSatisfy(isLocalByte),
+            !local.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).contains(
+                where: \.isEmpty)
+        else { throw problem }
+        for label in domain.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
+            guard (1...63).contains(label.count), label.allSatisfy(isDomainByte),
+                label.first != UInt8(ascii: "-"), label.last != UInt8(ascii: "-")
+            else { throw problem }
+        }
+        return EmailAddress(text)
+    }
+
+    private static func isLocalByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        default: "!#$%&'*+-./=?^_`{|}~".utf8.contains(byte)
+        }
+    }
+
+    private static func isDomainByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+
+    /// 1 to 80 Unicode scalars without white space around them, without controls and without marks
+    /// that turn the direction of the text around them.
+    static func name(_ text: String, field: String) throws(Denial) -> String {
+        let scalars = text.unicodeScalars
+        let trimmed = scalars.drop(while: \.properties.isWhitespace).reversed()
+            .drop(while: \.properties.isWhitespace).reversed()
+        guard (1...80).contains(trimmed.count) else {
+            throw .field(field, "must have 1 to 80 characters")
+        }
+        for scalar in trimmed {
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse,
+                .unassigned:
+                throw .field(field, "must not have control characters")
+            default: break
+            }
+            switch scalar.value {
+            case 0x202A...0x202E, 0x2066...0x2069, 0xFEFF:
+                throw .field(field, "must not have control characters")
+            default: break
+            }
+        }
+        var name = String.UnicodeScalarView()
+        name.append(contentsOf: trimmed)
+        return String(name)
+    }
+
+    /// 8 to 256 characters, none of the commonest, nothing that is written beside it (NIST SP
+    /// 800-63B §5.1.1.2: length counts, rules of composition do not). `beside` are names and the
+    /// like.
+    static func password(_ password: Password, email: EmailAddress, beside: [String])
+        throws(Denial)
+    {
+        let text = password.reveal
+        guard text.utf8.count <= 1_024, (8...256).contains(text.unicodeScalars.count) else {
+            throw .field("password", "must have 8 to 256 characters")
+        }
+        let folded = text.lowercased()
+        let local = String(email.reveal.prefix { $0 != "@" })
+        let names = beside.map { $0.lowercased() }
+        let written =
+            [email.reveal, local] + names
+            + [names.joined(), names.joined(separator: " "), names.joined(separator: ".")]
+        if written.contains(folded) { throw .field("password", "must not be your name or address") }
+        let letters = folded.filter { !$0.isNumber && $0.isLetter }
+        if Set(text.unicodeScalars).count < 4 || CommonPasswords.all.contains(folded)
+            || (folded.count - letters.count <= 4 && CommonPasswords.stems.contains(letters))
+        {
+            throw .field("password", "is one of the commonest; choose another")
+        }
+    }
+}
+
+/// The passwords that guessers try first, of 8 characters or more, in lower case.
+enum CommonPasswords {
+    static let all: Set<String> = [
+        "12345678", "123456789", "1234567890", "0123456789", "123456789a", "12345678910",
+        "987654321",
+        "9876543210", "87654321", "11223344", "1122334455", "112233445566", "12341234", "123123123",
+        "147258369", "741852963", "159753456", "12344321", "1q2w3e4r", "1q2w3e4r5t", "1q2w3e4r5t6y",
+        "1qaz2wsx", "1qaz2wsx3edc", "q1w2e3r4", "q1w2e3r4t5", "zaq12wsx", "zaq1zaq1", "qazwsxedc",
+        "qwertyui", "qwertyuiop", "qwerty123456", "asdfghjkl", "asdfasdf", "asdf1234", "zxcvbnm1",
+        "zxcvbnm123", "abcd1234", "abc12345", "abcdefgh", "abcdefghi", "a1b2c3d4", "aa123456",
+        "qwer1234", "1234qwer", "123qweasd", "1qazxsw2", "p@ssw0rd", "p@ssword", "passw0rd",
+        "pa$$word",
+        "pa55word", "password!", "password1!", "letmein!", "changeme!", "00000000", "qwertz123",
+        "azertyuiop", "19871987", "20202020", "trustno1", "test1234", "user1234", "root1234",
+        "correct horse battery staple", "correcthorsebatterystaple",
+    ]
+
+    /// Words that remain common with up to four other characters around them: `Password123`.
+    static let stems: Set<String> = [
+        "password", "passwort", "motdepasse", "contraseña", "iloveyou", "sunshine", "princess",
+        "football", "baseball", "superman", "starwars", "computer", "whatever", "michelle",
+        "jennifer",
+        "internet", "samsung", "liverpool", "chocolate", "butterfly", "trustno", "welcome",
+        "letmein",
+        "qwerty", "qwertz", "azerty", "admin", "administrator", "changeme", "default", "dragon",
+        "monkey", "shadow", "master", "secret", "hallo", "schalke", "hello", "login", "summer",
+        "winter", "spring", "autumn", "testtest", "guest", "access", "passw", "rd",
+    ]
+}

@@ -1,0 +1,347 @@
+// The connections to PostgreSQL and the jobs that wait for them, on one loop. A connection that is idle
+// takes what waits: all appends as one transaction, or some other jobs as one transaction each, all
+// without waiting for answers in between. It connects again by itself, later each time.
+
+import Loop
+import Model
+import Ports
+
+actor PostgresPool: PollOwner {
+    private let loop: Loop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private let options: StoreOptions
+    private let metrics: StoreMetrics
+    private let clocks: any Clocks
+    private let log: Log
+
+    private var links: [Link]
+    private var appends = TicketQueue()
+    private var others = TicketQueue()
+    private var isClosing = false
+    private var closed: UnsafeContinuation<Void, Never>?
+    private var opening: UnsafeContinuation<String?, Never>?
+    private var tickArmed = false
+
+    /// What the engine may see from any thread.
+    nonisolated let intake: PostgresIntake
+
+    /// A connection, its place on the loop, and when it is next to do something.
+    private struct Link {
+        let connection: PostgresConnection
+        var socket: PollHandle?
+        var failures = 0
+        /// When to connect again, or when to give up waiting for an answer.
+        var deadline: MonotonicNanoseconds?
+        var started = MonotonicNanoseconds(0)
+    }
+
+    /// Jobs other than appends that one connection takes at once.
+    private static let othersMax = 16
+    private static let attemptsMax = 3
+    private static let tickMilliseconds: UInt32 = 100
+    private static let connectNanoseconds: UInt64 = 10_000_000_000
+
+    init(loop: Loop, target: PostgresTarget, options: StoreOptions, metrics: StoreMetrics,
+         clocks: any Clocks, log: Log)
+    {
+        self.loop = loop
+        self.options = options
+        self.metrics = metrics
+        self.clocks = clocks
+        self.log = log
+        intake = PostgresIntake(loop: loop, options: options, metrics: metrics)
+        links = (0..<options.postgresConnections).map {
+            Link(connection: PostgresConnection(number: $0, target: target))
+        }
+    }
+
+    /// Connects. Returns why the first connection could not be made, or `nil` when it stands.
+    func open() async -> String? {
+        intake.attach(self)
+        return await withUnsafeContinuation { continuation in
+            opening = continuation
+            connect(0)
+            tick()
+        }
+    }
+
+    /// Finishes what waits and what is under way, then disconnects.
+    func close() async {
+        isClosing = true
+        intake.close()
+        admit()
+        await withUnsafeContinuation { continuation in
+            closed = continuation
+            finishIfDone()
+        }
+    }
+
+    // MARK: Jobs in
+
+    /// Takes what came in since the last time; called on the loop.
+    func admit() {
+        let now = clocks.monotonic()
+        for pending in intake.take() {
+            let ticket = Ticket(pending, arrived: now)
+            if case .append = pending.job.access { appends.push(ticket) } else { others.push(ticket) }
+        }
+        dispatch()
+    }
+
+    private func dispatch() {
+        for index in links.indices where links[index].connection.isIdle {
+            let units = nextUnits()
+            if units.isEmpty { return }
+            launch(units, on: index)
+        }
+    }
+
+    /// The older of the two queues goes first, so that neither starves the other.
+    private func nextUnits() -> [[Ticket]] {
+        guard let append = appends.oldest else { return takeOthers() }
+        if let other = others.oldest, other.arrived < append.arrived { return takeOthers() }
+        var unit: [Ticket] = []
+        var bytes = 0
+        while unit.count < options.commitJobsMax, let ticket = appends.oldest,
+            unit.isEmpty || bytes + ticket.pending.job.bytes <= options.commitBytesMax
+        {
+            bytes += ticket.pending.job.bytes
+            unit.append(ticket)
+            appends.removeOldest()
+        }
+        intake.left(jobs: unit.count, bytes: bytes)
+        unit.sort { $0.order < $1.order }
+        return [unit]
+    }
+
+    private func takeOthers() -> [[Ticket]] {
+        var units: [[Ticket]] = []
+        var bytes = 0
+        while units.count < Self.othersMax, let ticket = others.oldest {
+            bytes += ticket.pending.job.bytes
+            units.append([ticket])
+            others.removeOldest()
+        }
+        intake.left(jobs: units.count, bytes: bytes)
+        return units
+    }
+
+    private func launch(_ units: [[Ticket]], on index: Int) {
+        links[index].started = clocks.monotonic()
+        links[index].deadline = after(UInt64(options.postgresAnswerMilliseconds) * 1_000_000)
+        perform(links[index].connection.fly(units), on: index)
+    }
+
+    // MARK: Connections
+
+    private func connect(_ index: Int) {
+        links[index].deadline = after(Self.connectNanoseconds)
+        perform(links[index].connection.connect(), on: index)
+    }
+
+    /// A broken descriptor is ready too: the connection finds out what is wrong with it.
+    nonisolated func pollReady(_ events: PollEvents, tag: Int, error: Int32?) {
+        assumeIsolated { $0.ready(tag) }
+    }
+
+    private func ready(_ index: Int) {
+        // libpq may close and reopen its socket while connecting.
+        if !links[index].connection.isServing { unwatch(index) }
+        perform(links[index].connection.advance(), on: index)
+    }
+
+    private func perform(_ step: PostgresConnection.Step, on index: Int) {
+        switch step {
+        case .wait:
+            watch(index)
+        case .ready(let landings):
+            links[index].failures = 0
+            links[index].deadline = nil
+            watch(index)
+            updateHealth()
+            let again = land(landings, on: index)
+            if !again.isEmpty {
+                launch(again, on: index)
+            } else {
+                resumeOpening(with: nil)
+                dispatch()
+                finishIfDone()
+            }
+        case .lost(let reason, let landings, let unknown):
+            unwatch(index)
+            links[index].connection.disconnect()
+            lose(index, reason)
+            for unit in land(landings, on: index) {
+                for ticket in unit { answer(ticket, .failure(.unavailable(reason))) }
+            }
+            for ticket in unknown {
+                answer(ticket, .failure(ticket.pending.job.isRead || ticket.isExplaining
+                    ? .unavailable(reason) : .uncertain(reason)))
+            }
+            updateHealth()
+            resumeOpening(with: reason)
+            finishIfDone()
+        }
+    }
+
+    private func lose(_ index: Int, _ reason: String) {
+        links[index].failures += 1
+        // 100 ms, doubled each time up to 3.2 s, a little apart for each connection.
+        let delay = UInt64(100 << min(links[index].failures - 1, 5) + index * 17) * 1_000_000
+        links[index].deadline = after(delay)
+        if links[index].failures == 1 {
+            log.warning("connection to postgresql lost", .number("connection", index),
+                        .word("reason", reason))
+        }
+    }
+
+    private func watch(_ index: Int) {
+        guard let interest = links[index].connection.interest else { return }
+        let socket = links[index].socket
+            ?? PollHandle(loop: loop, descriptor: interest.descriptor, owner: self, tag: index)
+        links[index].socket = socket
+        socket.watch(interest.events)
+    }
+
+    private func unwatch(_ index: Int) {
+        links[index].socket?.close()
+        links[index].socket = nil
+    }
+
+    private func updateHealth() {
+        intake.setHealthy(links.contains { $0.connection.isServing })
+    }
+
+    private func resumeOpening(with reason: String?) {
+        guard let waiting = opening else { return }
+        opening = nil
+        if reason == nil { for index in links.indices.dropFirst() { connect(index) } }
+        waiting.resume(returning: reason)
+    }
+
+    // MARK: Answers out
+
+    /// Answers what landed; returns the units that have to fly again.
+    private func land(_ landings: [Landing], on index: Int) -> [[Ticket]] {
+        var again: [[Ticket]] = []
+        for landing in landings {
+            switch landing.result {
+            case .success(let parts):
+                count(landing.tickets, since: links[index].started)
+                for (ticket, rows) in zip(landing.tickets, parts) {
+                    answer(ticket, .success(ticket.isExplaining ? .refused(rows) : .done(rows)))
+                }
+            case .failure where landing.tickets.count > 1:
+                // Nobody knows whose fault it was: each for itself.
+                again += landing.tickets.map { [$0] }
+            case .failure(let failure):
+                var ticket = landing.tickets[0]
+                ticket.attempts += 1
+                switch failure {
+                case .constraint where !ticket.isExplaining && ticket.pending.job.explain != nil:
+                    ticket.statements = ticket.pending.job.explain?() ?? []
+                    ticket.isExplaining = true
+                    if ticket.statements.isEmpty {
+                        answer(ticket, .success(.refused([])))
+                    } else {
+                        again.append([ticket])
+                    }
+                case .contention where ticket.attempts < Self.attemptsMax:
+                    again.append([ticket])
+                default:
+                    answer(ticket, .failure(failure.storeError))
+                }
+            }
+        }
+        return again
+    }
+
+    private func count(_ tickets: [Ticket], since start: MonotonicNanoseconds) {
+        if tickets[0].pending.job.isRead || tickets[0].isExplaining {
+            metrics.reads.add()
+            return
+        }
+        metrics.commits.add()
+        metrics.jobs.add(UInt64(tickets.count))
+        metrics.commitTime.record(nanoseconds: clocks.monotonic().value - start.value)
+    }
+
+    private func answer(_ ticket: Ticket, _ answer: Pending.Answer) {
+        ticket.pending.continuation.resume(returning: answer)
+    }
+
+    private func finishIfDone() {
+        guard isClosing, let waiting = closed, appends.isEmpty, others.isEmpty,
+            !links.contains(where: { $0.connection.isFlying })
+        else { return }
+        closed = nil
+        for index in links.indices {
+            unwatch(index)
+            links[index].connection.disconnect()
+            links[index].deadline = nil
+        }
+        updateHealth()
+        waiting.resume()
+    }
+
+    // MARK: Time
+
+    private func after(_ nanoseconds: UInt64) -> MonotonicNanoseconds {
+        MonotonicNanoseconds(clocks.monotonic().value + nanoseconds)
+    }
+
+    /// Looks at all deadlines ten times a second: none of them needs to be exact.
+    private func tick() {
+        if isClosing, closed == nil, appends.isEmpty, others.isEmpty { return }
+        let now = clocks.monotonic()
+        for index in links.indices {
+            guard let deadline = links[index].deadline, deadline < now else { continue }
+            if links[index].connection.isDown {
+                if opening == nil { connect(index) }
+            } else {
+                perform(links[index].connection.abandon("no answer in time"), on: index)
+            }
+        }
+        let patience = UInt64(options.postgresWaitMilliseconds) * 1_000_000
+        expire(&appends, now, patience)
+        expire(&others, now, patience)
+        finishIfDone()
+        loop.submit(afterMilliseconds: Self.tickMilliseconds) { [weak self] in
+            self?.assumeIsolated { $0.tick() }
+        }
+    }
+
+    /// Jobs that found no connection for too long.
+    private func expire(_ queue: inout TicketQueue, _ now: MonotonicNanoseconds, _ patience: UInt64) {
+        while let ticket = queue.oldest, ticket.arrived.value + patience < now.value {
+            queue.removeOldest()
+            intake.left(jobs: 1, bytes: ticket.pending.job.bytes)
+            answer(ticket, .failure(.unavailable("no connection to postgresql")))
+        }
+    }
+}
+
+extension Ticket {
+    fileprivate var order: (UInt64, UInt64) {
+        if case .append(let order) = pending.job.access { order } else { (0, 0) }
+    }
+}
+
+/// First in, first out; removing is cheap.
+struct TicketQueue {
+    private var tickets: [Ticket] = []
+    private var start = 0
+
+    var isEmpty: Bool { start == tickets.count }
+    var oldest: Ticket? { isEmpty ? nil : tickets[start] }
+    mutating func push(_ ticket: Ticket) { tickets.append(ticket) }
+    mutating func removeOldest() {
+        start += 1
+        // Each is moved at most once for each time it was pushed.
+        if start * 2 >= tickets.count {
+            tickets.removeFirst(start)
+            start = 0
+        }
+    }
+}

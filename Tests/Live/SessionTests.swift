@@ -1,0 +1,182 @@
+// What one connection may do, and what becomes of it: tokens, bounds, presence.
+
+import Live
+import Model
+import Ports
+import Testing
+
+@Suite struct SessionTests {
+    @Test func theFirstCommandIsHello() {
+        let world = world()
+        let client = Client(world)
+        #expect(error(client.ask(.ping(Ping()))) == .unauthenticated)
+        #expect(error(client.ask(.hello(Hello(token: AccessToken("nonsense"))))) == .unauthenticated)
+        #expect(client.closeCode == .badAuthentication)
+    }
+
+    @Test func anExpiredTokenIsSentToRefresh() {
+        let world = world()
+        let client = Client(world)
+        let old = PlainVerifier.token(alice, acme, expires: UnixMilliseconds(5))
+        #expect(error(client.ask(.hello(Hello(token: old)))) == .tokenExpired)
+        #expect(client.closeCode == .tokenExpired)
+    }
+
+    @Test func commandsBehindHelloWaitForTheWelcome() {
+        let world = world()
+        let client = Client(world)
+        client.send(.hello(Hello(token: PlainVerifier.token(alice, acme))))
+        let list = client.send(.listPeople(ListPeople()))
+        world.settle()
+        guard case .peopleList(let people) = client.reply(to: list) else {
+            Issue.record("the held command was carried out")
+            return
+        }
+        #expect(people.people.count == 3)
+        guard case .welcome = client.frames.first?.body else {
+            Issue.record("the welcome comes first")
+            return
+        }
+    }
+
+    @Test(arguments: [
+        (AccountID(high: 1, low: 77), Role.member, CloseCode.revoked), (alice, .owner, .roleChanged),
+    ])
+    func membershipIsCheckedAsItIsNow(account: AccountID, role: Role, code: CloseCode) {
+        let world = world()
+        let client = Client(world)
+        client.ask(.hello(Hello(token: PlainVerifier.token(account, acme, role))))
+        #expect(client.closeCode == code)
+    }
+
+    @Test func aRevokedSignInCannotOpenASession() {
+        let world = world()
+        world.store.revoked = [LoginID(high: 7, low: alice.low)]
+        let client = Client(world)
+        client.ask(.hello(Hello(token: PlainVerifier.token(alice, acme))))
+        #expect(client.closeCode == .revoked)
+        #expect(world.metrics.sessions.current == 0)
+    }
+
+    @Test func revokingASignInClosesItsSessionsAndNoOthers() {
+        let world = world()
+        let mine = Client(world, as: alice)
+        let other = Client(world, as: bob)
+        _ = world.registry.tell(acme, .loginRevoked(LoginID(high: 7, low: alice.low)), isControl: true)
+        world.settle()
+        #expect(mine.closeCode == .revoked)
+        #expect(other.closeCode == nil)
+        #expect(world.metrics.sessions.current == 1)
+    }
+
+    @Test func aTokenThatRunsOutEndsTheSessionUnlessItIsRefreshed() {
+        let world = world()
+        func open() -> Client {
+            let client = Client(world)
+            let end = world.now.adding(milliseconds: 60_000)
+            client.ask(.hello(Hello(token: PlainVerifier.token(alice, acme, expires: end))))
+            return client
+        }
+        let lazy = open()
+        let busy = open()
+        world.advance(50_000)
+        let newer = PlainVerifier.token(alice, acme, expires: world.now.adding(milliseconds: 60_000))
+        guard case .refreshed = busy.ask(.refresh(Refresh(token: newer))) else {
+            Issue.record("refreshed in band")
+            return
+        }
+        #expect(error(busy.ask(.refresh(Refresh(token: PlainVerifier.token(bob, acme))))) == .unauthenticated)
+        #expect(error(busy.ask(.refresh(Refresh(token: PlainVerifier.token(eve, rival))))) == .unauthenticated)
+        world.advance(20_000)
+        #expect(lazy.closeCode == .tokenExpired)
+        #expect(busy.closeCode == nil)
+        world.advance(60_000)
+        #expect(busy.closeCode == .tokenExpired)
+    }
+
+    @Test func unansweredCommandsAreBoundedAndIDsUnique() {
+        let world = world { $0.limits.commandsInFlightMax = 3 }
+        let client = Client(world, as: alice)
+        world.store.holdsAppends = true
+        for number in 1...3 {
+            client.send(.post(Post(channel: general, key: "\(number)", text: "x")), id: 100 + UInt32(number))
+        }
+        client.send(.ping(Ping()), id: 101)
+        let over = client.send(.ping(Ping()), id: 200)
+        world.settle()
+        #expect(error(client.reply(to: over)) == .tooManyInFlight)
+        #expect(client.frames.contains { $0.id == 0 && error($0.body) == .duplicateID })
+        world.store.releaseAppends()
+        world.settle()
+        #expect(posted(client.reply(to: 101)) != nil)
+        #expect(client.ask(.ping(Ping())) != nil)
+    }
+
+    @Test func subscriptionsAreBounded() {
+        let world = world { $0.limits.subscriptionsMax = 1 }
+        let client = Client(world, as: alice)
+        #expect(error(client.ask(subscribe(ChannelID(high: 9, low: 9)))) == .notFound)
+        #expect(subscribed(client.ask(subscribe())) != nil, "a refused one does not count")
+        #expect(subscribed(client.ask(subscribe())) != nil, "the same again is no second")
+        #expect(error(client.ask(subscribe(secret))) == .subscriptionLimit)
+        #expect(client.ask(.unsubscribe(Unsubscribe(channel: general))) == .done(Done()))
+        #expect(subscribed(client.ask(subscribe(secret))) != nil)
+    }
+
+    @Test func aConnectionThatGoesLeavesNothingBehind() {
+        let world = world()
+        let client = Client(world, as: alice)
+        _ = client.ask(subscribe())
+        _ = client.ask(.watchPresence(WatchPresence(active: true)))
+        client.drop()
+        let broadcasts = world.front[0].broadcasts
+        _ = Client(world, as: bob).post("x")
+        #expect(world.front[0].broadcasts == broadcasts, "nobody is left to be told")
+        #expect(world.metrics.sessions.current == 1)
+    }
+
+    @Test func aConnectionThatGoesBeforeItsWelcomeLeavesNothingBehind() {
+        let world = world()
+        let client = Client(world)
+        client.send(.hello(Hello(token: PlainVerifier.token(alice, acme))))
+        client.lane.drop(client.session.id)
+        world.settle()
+        #expect(world.metrics.sessions.current == 0)
+    }
+
+    @Test func presenceIsToldToWatchersOnly() {
+        let world = world()
+        let watcher = Client(world, as: alice)
+        let idle = Client(world, as: bob)
+        world.advance(1_000)
+        guard case .presenceList(let list) = watcher.ask(.watchPresence(WatchPresence(active: true))) else {
+            Issue.record("answered by the list")
+            return
+        }
+        #expect(Set(list.present.map(\.account)) == [alice, bob])
+        let third = Client(world, as: eve)
+        world.advance(1_000)
+        _ = third.ask(.presence(SetPresence(state: .away)))
+        world.advance(1_000)
+        third.drop()
+        world.advance(10_000)
+        let told = watcher.frames.flatMap { frame -> [Presence] in
+            if case .presence(let it) = frame.body { it.changes } else { [] }
+        }
+        #expect(told.map(\.state) == [.online, .away, .offline])
+        #expect(!idle.frames.contains { if case .presence = $0.body { true } else { false } })
+    }
+
+    @Test func typingReachesTheOthersAndNotOneself() {
+        let world = world()
+        let typist = Client(world, as: alice)
+        let reader = Client(world, as: bob, front: 1)
+        for client in [typist, reader] { _ = client.ask(subscribe()) }
+        _ = typist.ask(.typing(Typing(channel: general, active: true)))
+        func typings(_ client: Client) -> Int {
+            client.frames.filter { if case .typing = $0.body { true } else { false } }.count
+        }
+        #expect(typings(reader) == 1)
+        #expect(typings(typist) == 0)
+    }
+}

@@ -1,0 +1,41 @@
+// What the bench needs from Linux and Swift cannot import: variadic calls, unions and feature-test
+// macros. Thin wrappers only; all logic is in Swift.
+#ifndef CBENCH_H
+#define CBENCH_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct bench_event {
+    uint64_t token;
+    uint32_t events;
+};
+
+enum {
+    BENCH_READABLE = 1,
+    BENCH_WRITABLE = 4,
+    BENCH_FAILED = 8,
+    BENCH_HUNG_UP = 16,
+};
+
+/// Makes an epoll instance. Returns its descriptor, or -errno.
+int bench_epoll_make(void);
+
+/// Waits up to `timeout_ns` (negative: for ever) and fills `out`; `capacity` at most 512.
+/// Returns the number of events, or -errno.
+int bench_epoll_wait(int poll, struct bench_event *out, int capacity, int64_t timeout_ns);
+
+/// Adds (`change` false) or changes (`change` true) what is watched. Returns 0 or -errno.
+int bench_epoll_set(int poll, int descriptor, uint64_t token, uint32_t events, int change);
+
+/// Raises the limit of open descriptors to at least `needed`, if that is allowed. Returns the limit.
+uint64_t bench_raise_descriptors(uint64_t needed);
+
+/// Sets O_NONBLOCK. Returns 0 or -errno.
+int bench_set_nonblocking(int descriptor);
+
+/// Starts a program with both outputs appended to the descriptor `output`, no other descriptor
+/// inherited, and SIGKILL sent to it when this process dies. Returns its process id, or -errno.
+pid_t bench_spawn(const char *path, char *const arguments[], char *const environment[], int output);
+
+#endif

@@ -1,0 +1,426 @@
+// `kill -9` under load, again and again: the hub is killed at random moments, its clients come back by
+// themselves, and at the end the log must hold exactly what was acknowledged, and every subscriber
+// must have seen exactly the log. The books are CrashLedger's.
+
+internal import Glibc
+
+package final class CrashRun: WebSocketDelegate {
+    /// One client: a publisher, or a subscriber of all channels.
+    private struct Client {
+        enum Role { case publisher(Int), subscriber(Int) }
+        let role: Role
+        var failures = 0
+        /// When to connect again; `nil` while connected or connecting.
+        var retryAt: UInt64?
+        var isReady = false
+        var subscriptionsOpen = 0
+        /// Publishers: counters sent on this connection and not answered, by command id.
+        var sent: [UInt32: Int] = [:]
+        var nextID: UInt32 = 2
+        /// Publishers: unanswered posts, oldest first; all are sent again after a reconnect.
+        var unanswered: [Int] = []
+        var nextPostAt: UInt64 = 0
+        /// Publishers: refused posts and when to send them again.
+        var delayed: [(at: UInt64, counter: Int)] = []
+    }
+
+    package struct Round: Codable, Sendable {
+        /// How long the load had been steady when the hub was killed.
+        package var killedAfter: UInt64 = 0
+        package var unanswered = 0
+        /// Process start to the first acknowledged post.
+        package var ready: UInt64 = 0
+        /// Process start to the moment when every client was back.
+        package var everybodyBack: UInt64 = 0
+
+        enum CodingKeys: String, CodingKey {
+            case unanswered
+            case killedAfter = "killed_after_ns"
+            case ready = "ready_ns"
+            case everybodyBack = "everybody_back_ns"
+        }
+    }
+
+    private static let subscribeID: UInt32 = 2
+    private static let backoffFirst: UInt64 = 50_000_000
+    private static let backoffMaximum: UInt64 = 2_000_000_000
+
+    private let configuration: CrashConfiguration
+    private let hub: HubProcess
+    private let loop: EventLoop
+    private let endpoint: Endpoint
+    private let address: SocketAddress
+    private let signIn: SignIn
+    private var signedIn: SignedIn
+    private var random: SeededGenerator
+    private var channels: [String] = []
+    private var channelIndex: [String: Int] = [:]
+    private var ledger: CrashLedger
+    private var clients: [Client] = []
+    private var connections: [WebSocketConnection] = []
+    private var isPosting = true
+    private var frame = Inbound()
+    private var encoded: [UInt8] = []
+    private var text: [UInt8] = []
+    private var startedAt: UInt64 = 0
+    private var firstAcknowledgedAt: UInt64?
+    private var acknowledgedThisRound: [Bool] = []
+    private var fault: BenchError?
+    private var refusals: [String: Int] = [:]
+    private let progress: (String) -> Void
+
+    /// Starts the hub, makes an account and the channels.
+    package init(_ configuration: CrashConfiguration, access: Credentials?,
+                 progress: @escaping (String) -> Void) throws {
+        try configuration.validate()
+        self.configuration = configuration
+        self.progress = progress
+        random = SeededGenerator(seed: configuration.seed)
+        let port = try FreePort.find()
+        var arguments = [configuration.hub, "--data-dir", configuration.dataDirectory + "/hub",
+                         "--listen", "127.0.0.1:\(port)"]
+        if let store = configuration.store { arguments += ["--store", store] }
+        hub = try HubProcess(arguments: arguments + configuration.hubArguments,
+                             logPath: configuration.dataDirectory + "/hub.log")
+        endpoint = try Endpoint("ws://127.0.0.1:\(port)/ws")
+        address = try endpoint.resolve()
+        loop = try EventLoop()
+        signIn = SignIn(endpoint, tls: nil)
+        try hub.start()
+        signedIn = try Self.firstSignIn(hub, endpoint, signIn, access)
+        let control = try ControlClient(endpoint, tls: nil, encoding: configuration.encoding,
+                                        token: signedIn.accessToken)
+        let run = UInt32.random(in: 1...UInt32.max)
+        var starts: [Position] = []
+        for index in 0..<configuration.channels {
+            let name = "crash-\(String(run, radix: 16))-\(index)"
+            let channel = try control.openChannel(named: name, topic: "Crash run of hub-bench")
+            channels.append(channel.id)
+            channelIndex[channel.id] = index
+            starts.append(channel.head)
+        }
+        ledger = CrashLedger(run: run, publishers: configuration.publishers,
+                             subscribers: configuration.subscribers, starts: starts)
+    }
+
+    private static func firstSignIn(_ hub: HubProcess, _ endpoint: Endpoint, _ signIn: SignIn,
+                                    _ access: Credentials?) throws -> SignedIn {
+        let deadline = MonotonicClock.now() + 30_000_000_000
+        while true {
+            try hub.check()
+            var credentials = access
+            if credentials == nil, let token = hub.setupToken() {
+                credentials = .setUp(token: token, email: "crash@example.org",
+                                     password: "crash-\(UInt64.random(in: 0...UInt64.max))")
+            }
+            if let credentials {
+                do { return try signIn.signIn(credentials) } catch {
+                    guard MonotonicClock.now() < deadline,
+                          "\(error)".contains("cannot connect") else { throw error }
+                }
+            }
+            guard MonotonicClock.now() < deadline else {
+                throw BenchError("the hub printed no set-up link within 30 s: is its store already "
+                    + "set up? Then give --email and a password. Its last words: \(hub.lastWords())")
+            }
+            usleep(10_000)
+        }
+    }
+
+    package func run() throws -> CrashOutcome {
+        try DescriptorLimit.raise(for: configuration.publishers + configuration.subscribers)
+        startedAt = MonotonicClock.now()
+        begin()
+        try steady()
+        var rounds: [Round] = []
+        for number in 1...configuration.rounds {
+            try renewTokenIfNeeded()
+            let round = try killOnce()
+            rounds.append(round)
+            progress("round \(number)/\(configuration.rounds): killed after "
+                + "\(Figure.time(round.killedAfter)) of load with \(round.unanswered) posts "
+                + "unanswered; first post after \(Figure.time(round.ready)), everybody back after "
+                + "\(Figure.time(round.everybodyBack))")
+        }
+        try quiesce()
+        let logs = try readLogs()
+        ledger.audit(logs)
+        let stopped = hub.stop(seconds: 20)
+        return CrashOutcome(configuration: configuration, rounds: rounds, ledger: ledger,
+                            logEntries: logs.reduce(0) { $0 + $1.entries.count },
+                            refusals: refusals, stoppedCleanly: stopped, logPath: hub.logPath)
+    }
+
+    // MARK: Rounds
+
+    private func begin() {
+        let now = MonotonicClock.now()
+        for index in 0..<configuration.publishers {
+            clients.append(Client(role: .publisher(index), retryAt: now, nextPostAt: now))
+        }
+        for index in 0..<configuration.subscribers {
+            clients.append(Client(role: .subscriber(index), retryAt: now))
+        }
+        connections = clients.map { _ in WebSocketConnection(on: loop, delegate: self) }
+        acknowledgedThisRound = Array(repeating: false, count: configuration.publishers)
+    }
+
+    /// Until every client is back and every publisher has had an answer.
+    private func steady() throws {
+        try turn(seconds: 60, for: "all clients to come back") {
+            clients.allSatisfy(\.isReady) && acknowledgedThisRound.allSatisfy { $0 }
+        }
+    }
+
+    private func killOnce() throws -> Round {
+        var round = Round()
+        let wait = UInt64.random(in: 50_000_000...1_500_000_000, using: &random)
+        let begun = MonotonicClock.now()
+        try turn(seconds: 10, for: "the moment to kill") { MonotonicClock.now() >= begun + wait }
+        hub.kill()
+        round.killedAfter = MonotonicClock.now() - begun
+        round.unanswered = ledger.unanswered
+        // What the hub had sent before its death is still in the sockets and counts.
+        try turn(seconds: 10, for: "connections to end") { !clients.contains(where: \.isReady) }
+        for publisher in acknowledgedThisRound.indices { acknowledgedThisRound[publisher] = false }
+        firstAcknowledgedAt = nil
+        startedAt = MonotonicClock.now()
+        try hub.start()
+        try steady()
+        round.ready = (firstAcknowledgedAt ?? MonotonicClock.now()) - startedAt
+        round.everybodyBack = MonotonicClock.now() - startedAt
+        return round
+    }
+
+    private func quiesce() throws {
+        isPosting = false
+        try turn(seconds: 30, for: "the last answers", orGiveUp: true) { ledger.unanswered == 0 }
+        let heads = ledger.posts.joined().reduce(into: [Int: UInt64]()) { heads, post in
+            heads[post.channel] = max(heads[post.channel] ?? 0, post.position?.sequence ?? 0)
+        }
+        try turn(seconds: 30, for: "the last events", orGiveUp: true) {
+            ledger.views.allSatisfy { views in
+                views.indices.allSatisfy { views[$0].position.sequence >= heads[$0] ?? 0 }
+            }
+        }
+        // Anything that should not come needs a moment to come.
+        let settled = MonotonicClock.now() + 300_000_000
+        try turn(seconds: 1, for: "quiet") { MonotonicClock.now() >= settled }
+    }
+
+    private func readLogs() throws -> [(epoch: UInt64, entries: [LogEntry])] {
+        let control = try ControlClient(endpoint, tls: nil, encoding: configuration.encoding,
+                                        token: signedIn.accessToken)
+        let limit = UInt32(clamping: max(control.welcome?.frame.historyEventsMax ?? 0, 50))
+        return try channels.indices.map { index in
+            var entries: [LogEntry] = []
+            var after = ledger.starts[index].sequence
+            while true {
+                let page = try control.call(
+                    .history(channel: channels[index], after: after, limit: limit))
+                for event in page.frame.events {
+                    entries.append(LogEntry(
+                        sequence: event.sequence, id: page.string(event.id),
+                        key: page.string(event.key),
+                        text: event.kind == .message ? page.data(event.text) : nil))
+                }
+                guard page.frame.hasMore, let last = page.frame.events.last else {
+                    return (page.frame.epoch, entries)
+                }
+                after = last.sequence
+            }
+        }
+    }
+
+    private func renewTokenIfNeeded() throws {
+        guard let end = signedIn.expiresAtMilliseconds, let refresh = signedIn.refreshToken,
+              MonotonicClock.unixMilliseconds() + 300_000 > end else { return }
+        signedIn = try signIn.refresh(refresh)
+        for (index, client) in clients.enumerated() where client.isReady {
+            send(.refresh(token: signedIn.accessToken), id: clients[index].nextID, on: index)
+            clients[index].nextID += 1
+        }
+    }
+
+    /// Serves everybody until `condition` holds.
+    private func turn(seconds: UInt64, for what: String, orGiveUp: Bool = false,
+                      until condition: () -> Bool) throws {
+        let deadline = MonotonicClock.now() + seconds * 1_000_000_000
+        while !condition() {
+            let now = MonotonicClock.now()
+            guard now < deadline else {
+                if orGiveUp { return }
+                throw BenchError("waited \(seconds) s for \(what); the hub's last words: "
+                    + hub.lastWords())
+            }
+            let wake = try serveClients(now)
+            try loop.turn(until: min(deadline, wake))
+            if let fault { throw fault }
+            try hub.check()
+        }
+    }
+
+    /// Reconnects and posts what is due; returns when something is due next, 20 ms ahead at most.
+    private func serveClients(_ now: UInt64) throws -> UInt64 {
+        var wake = now + 20_000_000
+        let interval = UInt64(1e9 * Double(configuration.publishers) / configuration.rate)
+        for index in clients.indices {
+            if let retryAt = clients[index].retryAt {
+                guard retryAt <= now, hub.process > 0 else {
+                    wake = min(wake, max(retryAt, now + 1_000_000))
+                    continue
+                }
+                clients[index].retryAt = nil
+                try connections[index].open(endpoint, at: address,
+                                            subprotocol: configuration.encoding.subprotocol)
+            } else if case .publisher(let publisher) = clients[index].role,
+                      clients[index].isReady {
+                wake = min(wake, servePublisher(index, publisher, now, every: interval))
+            }
+        }
+        return wake
+    }
+
+    // MARK: Posting
+
+    private func servePublisher(_ index: Int, _ publisher: Int, _ now: UInt64,
+                                every interval: UInt64) -> UInt64 {
+        while let first = clients[index].delayed.first, first.at <= now {
+            clients[index].delayed.removeFirst()
+            sendPost(index, publisher, first.counter)
+        }
+        // With a full window an answer comes first, and wakes the loop.
+        guard isPosting, clients[index].unanswered.count < configuration.window else { return .max }
+        if clients[index].nextPostAt <= now {
+            postNext(index, publisher)
+            // Time that was lost is not made up for: the load stays what it is.
+            clients[index].nextPostAt = max(clients[index].nextPostAt + interval, now)
+        }
+        return clients[index].nextPostAt
+    }
+
+    private func postNext(_ index: Int, _ publisher: Int) {
+        let channel = ledger.posts[publisher].count % channels.count
+        let counter = ledger.posted(by: publisher, to: channel)
+        clients[index].unanswered.append(counter)
+        sendPost(index, publisher, counter)
+    }
+
+    private func sendPost(_ index: Int, _ publisher: Int, _ counter: Int) {
+        // A retry must be the same message, so the payload carries no time.
+        Payload(run: ledger.run, publisher: publisher, counter: UInt64(counter), dueNanoseconds: 0)
+            .write(bytes: configuration.payloadBytes, to: &text)
+        let id = clients[index].nextID
+        clients[index].nextID += 1
+        clients[index].sent[id] = counter
+        let channel = channels[ledger.posts[publisher][counter].channel]
+        send(.post(channel: channel, key: ledger.key(publisher, counter), text: text), id: id,
+             on: index)
+    }
+
+    private func send(_ command: Command, id: UInt32, on index: Int) {
+        encoded.removeAll(keepingCapacity: true)
+        command.append(id: id, configuration.encoding, to: &encoded)
+        encoded.withUnsafeBytes { connections[index].send(configuration.encoding.messageKind, $0) }
+    }
+
+    // MARK: Connections
+
+    package func connectionOpened(_ connection: WebSocketConnection) {
+        send(.hello(token: signedIn.accessToken, agent: "hub-bench"), id: 1, on: connection.slot)
+    }
+
+    package func connectionEnded(_ connection: WebSocketConnection, _ end: ConnectionEnd) {
+        let index = connection.slot
+        if let code = end.code, code >= 4500 {
+            fault = BenchError("the hub closed a connection for good: \(end.text)")
+        }
+        clients[index].isReady = false
+        clients[index].sent = [:]
+        clients[index].delayed = []
+        clients[index].nextID = 2
+        clients[index].subscriptionsOpen = 0
+        clients[index].failures += 1
+        // Full jitter: a random time up to a limit that doubles. The first publisher comes back at
+        // once, again and again, so that the time to be ready is the hub's and not the jitter's.
+        let doublings = UInt64(min(clients[index].failures - 1, 10))
+        let limit = index == 0 ? 2_000_000
+            : min(Self.backoffFirst << doublings, Self.backoffMaximum)
+        clients[index].retryAt = MonotonicClock.now()
+            + (index == 0 ? limit : UInt64.random(in: 0...limit, using: &random))
+    }
+
+    private func becameReady(_ index: Int) {
+        clients[index].isReady = true
+        clients[index].failures = 0
+    }
+
+    package func connection(_ connection: WebSocketConnection, received kind: MessageKind,
+                            _ bytes: UnsafeRawBufferPointer) {
+        do {
+            try Decoder.decode(bytes, configuration.encoding, into: &frame) { frame in
+                take(frame, bytes, connection.slot)
+            }
+        } catch {
+            fault = BenchError("the hub sent what cannot be read: \(error)")
+        }
+    }
+
+    private func take(_ frame: borrowing Inbound, _ bytes: UnsafeRawBufferPointer, _ index: Int) {
+        switch (frame.kind, clients[index].role) {
+        case (.welcome, .publisher(let publisher)):
+            becameReady(index)
+            for counter in clients[index].unanswered { sendPost(index, publisher, counter) }
+        case (.welcome, .subscriber(let subscriber)):
+            for channel in channels.indices {
+                let after = ledger.views[subscriber][channel].position
+                send(.subscribe(channel: channels[channel], after: after),
+                     id: Self.subscribeID + UInt32(channel), on: index)
+            }
+            clients[index].nextID = Self.subscribeID + UInt32(channels.count)
+        case (.subscribed, .subscriber(let subscriber)):
+            guard let channel = channelIndex[frame.string(frame.channel, in: bytes)] else { return }
+            ledger.resumed(subscriber, channel, from: frame.position, hasGap: frame.gapTo > 0)
+            clients[index].subscriptionsOpen += 1
+            if clients[index].subscriptionsOpen == channels.count { becameReady(index) }
+        case (.events, .subscriber(let subscriber)):
+            guard let channel = channelIndex[frame.string(frame.channel, in: bytes)] else { return }
+            for event in frame.events {
+                frame.withBytes(of: event.id, in: bytes) { id in
+                    ledger.seen(by: subscriber, in: channel, epoch: frame.epoch,
+                                sequence: event.sequence, id: id)
+                }
+            }
+        case (.posted, .publisher(let publisher)):
+            guard let counter = clients[index].sent.removeValue(forKey: frame.id) else { return }
+            if let place = clients[index].unanswered.firstIndex(of: counter) {
+                clients[index].unanswered.remove(at: place)
+            }
+            ledger.acknowledged(publisher, counter, at: frame.position,
+                                eventID: frame.string(frame.eventID, in: bytes),
+                                isDuplicate: frame.isDuplicate)
+            acknowledgedThisRound[publisher] = true
+            if firstAcknowledgedAt == nil { firstAcknowledgedAt = MonotonicClock.now() }
+        case (.error, let role): refused(frame, bytes, index, role)
+        case (.subscriptionEnded, _):
+            fault = BenchError("the hub ended a subscription: \(frame.string(frame.slug, in: bytes))")
+        default: break
+        }
+    }
+
+    private func refused(_ frame: borrowing Inbound, _ bytes: UnsafeRawBufferPointer, _ index: Int,
+                         _ role: Client.Role) {
+        let slug = frame.string(frame.slug, in: bytes)
+        refusals[slug, default: 0] += 1
+        guard frame.isRetryable else {
+            fault = BenchError("the hub answered \(slug): \(frame.string(frame.message, in: bytes))")
+            return
+        }
+        if case .publisher(let publisher) = role,
+           let counter = clients[index].sent.removeValue(forKey: frame.id) {
+            ledger.delayed(publisher, counter)
+            let wait = max(frame.retryAfterMilliseconds, 20) * 1_000_000
+            clients[index].delayed.append((MonotonicClock.now() + wait, counter))
+        }
+    }
+}

@@ -1,0 +1,213 @@
+// `hub-bench fanout`: options, one measurement, its reports.
+
+import ArgumentParser
+import Glibc
+import Harness
+
+extension Encoding: ExpressibleByArgument {}
+extension FanoutConfiguration.Target: ExpressibleByArgument {}
+
+struct Fanout: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "One channel, many subscribers: every message must reach all of them.",
+        discussion: """
+            Publishers post durable messages to one channel on a constant schedule that does not \
+            wait for answers, and latency counts from the moment each message was due, so a slow \
+            server cannot hide. Every payload carries its run, publisher, counter, due time and \
+            checksum; every subscriber is checked for loss, duplicates, order and damage.
+
+            EXAMPLES
+              # a hub that was just started and has printed its set-up link
+              hub-bench fanout --url ws://127.0.0.1:8080 \\
+                --setup-link 'http://127.0.0.1:8080/#setup=TOKEN' --email me@example.org
+
+              # 1,000 subscribers for a minute, with the server's costs and a report
+              hub-bench fanout --url ws://127.0.0.1:8080 --email me@example.org \\
+                --password-file secret --subscribers 1000 --rate 20 --duration 60 \\
+                --server-pid $(pgrep -x hub) --out report
+
+              # in a pipeline: fail above 50 ms at p99 or 8 s of CPU per million deliveries
+              hub-bench fanout ... --quiet --json - --fail-if 'p99>50ms' \\
+                --fail-if 'cpu_per_million>8s' > run.json
+
+              # as fast as it goes, and the same load on any WebSocket relay for comparison
+              hub-bench fanout ... --publishers 4 --in-flight 16
+              hub-bench fanout --target raw --url ws://127.0.0.1:9101/sub \\
+                --publish-url ws://127.0.0.1:9101/pub --publishers 4 --in-flight 16
+
+            Secrets are also read from the variables HUB_BENCH_PASSWORD and HUB_BENCH_TOKEN, which \
+            other users of the machine cannot see.
+            """)
+
+    @Option(help: "Where the hub is: ws://HOST:PORT or wss://HOST:PORT, with /ws unless you say otherwise.")
+    var url: String
+
+    @Option(help: "hub, or raw: any server that relays WebSocket messages of one URL to another.")
+    var target = FanoutConfiguration.Target.hub
+
+    @Option(help: "With --target raw: where publishers connect, if not to --url.")
+    var publishUrl: String?
+
+    @Option(help: ArgumentHelp("json or proto; raw peers get text or binary messages."))
+    var encoding = Encoding.json
+
+    @Option(name: [.short, .long], help: "Connections that receive, 1 to 60000.")
+    var subscribers = 200
+
+    @Option(name: [.short, .long], help: "Connections that post, in turn, 1 to 10000.")
+    var publishers = 1
+
+    @Option(name: [.short, .long], help: "Messages per second over all publishers. (default: 20)")
+    var rate: Double?
+
+    @Option(help: "Instead of --rate: always so many messages of each publisher under way.")
+    var inFlight: Int?
+
+    @Option(help: "Bytes of each message's text, 47 or more.")
+    var size = 128
+
+    @Option(name: [.short, .long], help: "Seconds to measure.")
+    var duration = 10.0
+
+    @Option(help: "Seconds of load before, checked but not measured.")
+    var warmup = 2.0
+
+    @Option(help: "Seconds to wait at the end for what is still under way.")
+    var drain = 10.0
+
+    @Option(help: "Name of the channel; made and joined if need be.")
+    var channel = "bench"
+
+    @Option(help: "Connections that may be opening at the same time.")
+    var connecting = 64
+
+    @OptionGroup(title: "Signing in")
+    var account: AccountOptions
+
+    @Option(help: "Process id of the server on this machine, to measure its CPU and memory.")
+    var serverPid: Int32?
+
+    @Option(help: "Commit of the server, for the report.")
+    var commit: String?
+
+    @Option(name: .customLong("fail-if"), parsing: .singleValue,
+            help: ArgumentHelp("Exit with 3 if this holds, as in 'p99>50ms'; repeatable.", discussion: """
+                Latencies: p50, p99.9, min, max, mean since due until delivered; with ack., first., \
+                last. or lag. before them for other stages; units ns, us, ms, s. Others: loss, \
+                duplicates, reordered, unacknowledged, reach, cpu_per_million (s), \
+                rss_per_connection (B, KB, MB), rate, deliveries, connects, generator_cpu (%).
+                """))
+    var failIf: [String] = []
+
+    @Option(help: "Folder for report.html, report.json, timeline.csv and latency.hgrm.")
+    var out: String?
+
+    @Option(help: "Where to write the JSON document; - is standard output.")
+    var json: String?
+
+    @Flag(help: "No progress, no summary.")
+    var quiet = false
+
+    mutating func validate() throws {
+        if rate != nil, inFlight != nil {
+            throw ValidationError("--rate and --in-flight exclude each other")
+        }
+        do {
+            let configuration = makeConfiguration()
+            try configuration.validate()
+            for threshold in try thresholds()
+            where threshold.metric.needsServerProcess && serverPid == nil {
+                throw BenchError("'\(threshold)' needs --server-pid")
+            }
+            if target == .hub {
+                if publishUrl != nil { throw BenchError("--publish-url is for --target raw") }
+                try account.validate(required: true)
+            }
+            let endpoint = try Endpoint(url)
+            if !endpoint.isSecure, account.insecure || account.ca != nil {
+                throw BenchError("--insecure and --ca are for wss:// URLs")
+            }
+        } catch let error as BenchError {
+            throw ValidationError(error.description)
+        }
+    }
+
+    private func thresholds() throws -> [Threshold] {
+        try failIf.map { text in
+            do { return try Threshold(text) } catch { throw ValidationError("--fail-if \(error)") }
+        }
+    }
+
+    private func makeConfiguration() -> FanoutConfiguration {
+        var configuration = FanoutConfiguration(url: url)
+        configuration.target = target
+        configuration.publishURL = publishUrl
+        configuration.encoding = encoding
+        configuration.subscribers = subscribers
+        configuration.publishers = publishers
+        configuration.load = inFlight.map { .inFlight($0) } ?? .rate(rate ?? 20)
+        configuration.payloadBytes = size
+        configuration.warmupSeconds = warmup
+        configuration.durationSeconds = duration
+        configuration.drainSeconds = drain
+        configuration.channel = channel
+        configuration.connecting = connecting
+        configuration.verifiesPeer = !account.insecure
+        configuration.authorities = account.ca
+        configuration.serverProcess = serverPid
+        configuration.thresholds = failIf
+        return configuration
+    }
+
+    mutating func run() throws {
+        signal(SIGPIPE, SIG_IGN)
+        let environment = Environment.current(commit: commit)
+        let limits = try thresholds()
+        let outcome: FanoutOutcome
+        do {
+            let access = FanoutAccess(target == .hub ? try account.credentials(for: url) : nil)
+            let isQuiet = quiet
+            let run = try FanoutRun(makeConfiguration(), access: access) { second in
+                if !isQuiet { Terminal.progress(FanoutSummary.progress(second)) }
+            }
+            outcome = try run.measure()
+        } catch let error as BenchError {
+            Terminal.endProgress()
+            Terminal.errorText("hub-bench: \(error)\n")
+            throw Outcome.impossible
+        }
+        try report(outcome, limits, environment)
+    }
+
+    private func report(_ outcome: FanoutOutcome, _ limits: [Threshold],
+                        _ environment: Environment) throws {
+        let violations = outcome.violations(of: limits)
+        if !quiet {
+            Terminal.endProgress()
+            let summary = FanoutSummary.text(outcome, violations: violations)
+            if json == "-" { Terminal.errorText(summary) } else { Terminal.output(summary) }
+        }
+        let document = FanoutDocument(outcome, environment: environment, violations: violations)
+        do {
+            if json == "-" {
+                Terminal.write(try document.json(), to: 1)
+            } else if let json {
+                try ReportFolder.write(file: json, try document.json())
+            }
+            if let out {
+                try ReportFolder.write(FanoutFiles.all(outcome, document), to: out)
+                if !quiet { Terminal.errorText("\n  report: \(out)/report.html\n") }
+            }
+        } catch let error as BenchError {
+            Terminal.errorText("hub-bench: \(error)\n")
+            throw Outcome.impossible
+        }
+        if !outcome.isCorrect { throw Outcome.incorrect }
+        if !violations.isEmpty {
+            if quiet {
+                for violation in violations { Terminal.errorText("hub-bench: \(violation)\n") }
+            }
+            throw Outcome.overThreshold
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// Where messages are written: grows with its text, keeps a draft per channel, says who types.
+
+import { asHubError } from '../../sdk/index.js';
+import { announce, fill, h } from '../dom.js';
+import { errorText } from '../format.js';
+import { icon } from '../icons.js';
+import { keep, recall } from '../storage.js';
+import { isDirect } from './names.js';
+
+/** The count is shown when this much of the limit is used. */
+const countFrom = 0.8;
+
+/**
+ * @param {import('./chat.js').Chat} chat
+ * @param {import('../../sdk/types.js').ChannelSummary} channel
+ * @param {{onSent: () => void}} options
+ */
+export function makeComposer(chat, channel, { onSent }) {
+  const draftName = `hub.draft.${chat.self()}.${channel.id}`;
+  const problem = h('p', { class: 'composer-problem', role: 'alert' });
+  const count = h('span', { class: 'composer-count' });
+  const input = h('textarea', {
+    class: 'composer-input', rows: 1, dir: 'auto', enterkeyhint: 'send', maxlength: 20_000,
+    onkeydown: keyed, oninput: changed,
+  });
+  const button = h('button', {
+    type: 'submit', class: 'send', 'aria-label': 'Send', title: 'Send', disabled: true,
+  }, icon('send'));
+  const element = h('form', {
+    class: 'composer',
+    onsubmit: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      send();
+    },
+  }, problem, h('div', { class: 'composer-box' }, input, count, button));
+
+  /** @param {KeyboardEvent} event */
+  function keyed(event) {
+    // Enter also ends the composition of an input method; 229 is how older browsers say so.
+    const isComposing = event.isComposing || event.keyCode === 229;
+    if (event.key !== 'Enter' || event.shiftKey || isComposing) return;
+    event.preventDefault();
+    send();
+  }
+
+  function changed() {
+    fill(problem);
+    keep(draftName, input.value === '' ? null : input.value);
+    chat.workspace.typing.own(channel.id, input.value.trim() !== '');
+    measure();
+  }
+
+  function measure() {
+    input.style.height = 'auto';
+    input.style.height = `${input.scrollHeight}px`;
+    // Without this a rounding error shows a scroll bar beside a single line.
+    input.style.overflowY = input.scrollHeight > input.clientHeight + 1 ? 'auto' : 'hidden';
+    const bytes = new TextEncoder().encode(input.value.trim()).length;
+    const limit = chat.client.textBytesMax;
+    const left = limit - bytes;
+    button.disabled = bytes === 0;
+    count.classList.toggle('over', left < 0);
+    fill(count, bytes > limit * countFrom ? String(left) : '');
+  }
+
+  function send() {
+    const text = input.value.trim();
+    if (text === '') return;
+    try {
+      chat.client.post(channel.id, text);
+    } catch (error) {
+      const failure = asHubError(error);
+      fill(problem, failure.slug !== 'too_large' ? errorText(failure)
+        : 'This message is too long. Shorten it, or send it in parts.');
+      return;
+    }
+    input.value = '';
+    keep(draftName, null);
+    chat.workspace.typing.own(channel.id, false);
+    fill(problem);
+    measure();
+    if (chat.client.state.name !== 'ready') {
+      announce('Kept, will be sent when the connection is back.');
+    }
+    onSent();
+    input.focus();
+  }
+
+  input.value = recall(draftName) ?? '';
+  const frame = requestAnimationFrame(measure);
+  window.addEventListener('resize', measure);
+  return {
+    element,
+    /** @param {string} name */
+    rename: (name) => {
+      const text = isDirect(channel) ? `Message ${name}` : `Message #${name}`;
+      input.placeholder = text;
+      input.setAttribute('aria-label', text);
+    },
+    focus: () => input.focus({ preventScroll: true }),
+    close: () => {
+      cancelAnimationFrame(frame);
+      window.removeEventListener('resize', measure);
+      chat.workspace.typing.own(channel.id, false);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+// How channels are called and ordered.
+
+import { fullName } from '../format.js';
+
+/** @typedef {import('../../sdk/types.js').ChannelSummary} ChannelSummary */
+/** @typedef {import('./chat.js').Chat} Chat */
+
+/** @param {ChannelSummary} channel @returns {boolean} */
+export const isDirect = ({ kind }) => kind === 'DIRECT';
+
+/**
+ * The other side of a direct conversation, or oneself in the one with oneself.
+ * @param {Chat} chat
+ * @param {ChannelSummary} channel
+ * @returns {string}
+ */
+export function counterpart(chat, { parties }) {
+  return parties.find((account) => account !== chat.self()) ?? chat.self();
+}
+
+/** @param {Chat} chat @param {string} account @returns {string} */
+export function personName(chat, account) {
+  return fullName(chat.workspace.people.get(account));
+}
+
+/** @param {Chat} chat @param {ChannelSummary} channel @returns {string} */
+export function channelName(chat, channel) {
+  if (!isDirect(channel)) return channel.name;
+  const other = counterpart(chat, channel);
+  return other === chat.self() ? `${personName(chat, other)} (you)` : personName(chat, other);
+}
+
+/**
+ * The joined channels as the sidebar shows them: channels by name, then direct conversations.
+ * @param {Chat} chat
+ * @returns {ChannelSummary[]}
+ */
+export function sortedChannels(chat) {
+  const order = (/** @type {ChannelSummary} */ channel) => (isDirect(channel) ? 1 : 0);
+  return [...chat.workspace.channels.values()].filter(({ joined }) => joined).sort((a, b) =>
+    order(a) - order(b) || channelName(chat, a).localeCompare(channelName(chat, b)));
+}
+
+/** @type {Record<import('../../sdk/types.js').PresenceState, string>} */
+const presenceTexts = {
+  ONLINE: 'online', AWAY: 'away', OFFLINE: 'offline', PRESENCE_STATE_UNSPECIFIED: 'offline',
+};
+
+/** @param {Chat} chat @param {string} account @returns {{state: string, text: string}} */
+export function presenceOf(chat, account) {
+  const text = presenceTexts[chat.workspace.presence(account)] ?? 'offline';
+  return { state: text, text };
+}

@@ -1,0 +1,155 @@
+// What the message list shows, row by row: days, the new-messages line, messages in groups, who
+// joined or left, and messages on their way.
+
+import { h } from '../dom.js';
+import { dayKey, dayText, errorText, momentText, timeText } from '../format.js';
+import { icon } from '../icons.js';
+import { messageNodes } from '../text.js';
+import { avatar } from './avatar.js';
+import { personName } from './names.js';
+
+/** @typedef {import('./chat.js').Chat} Chat */
+/** @typedef {import('../dom.js').Row} Row */
+/** @typedef {import('../../sdk/types.js').Event} Event */
+/** @typedef {import('../../sdk/outbox.js').OutboxEntry} OutboxEntry */
+
+/** Messages of one person closer than this stand under one name. */
+const groupMs = 5 * 60_000;
+
+/**
+ * @param {Chat} chat
+ * @param {import('../../sdk/log.js').ChannelLog} log
+ * @param {number} newFrom the line goes above the first message of others from here on; 0: none
+ * @returns {Row[]}
+ */
+export function logRows(chat, log, newFrom) {
+  /** @type {Row[]} */
+  const rows = [];
+  const now = Date.now();
+  let day = '';
+  let isMarked = false;
+  /** @type {{sender: string, atMs: number} | null} */
+  let group = null;
+  /** @param {number} atMs */
+  const startDay = (atMs) => {
+    if (dayKey(atMs) === day) return;
+    day = dayKey(atMs);
+    group = null;
+    rows.push(dividerRow(`day ${day}`, dayText(atMs, now), 'day'));
+  };
+  /** @param {string} sender @param {number} atMs @returns {boolean} */
+  const begins = (sender, atMs) => {
+    const isNew = group === null || group.sender !== sender || atMs - group.atMs > groupMs;
+    group = { sender, atMs };
+    return isNew;
+  };
+  for (const event of log.events) {
+    startDay(event.at_ms);
+    const isNews = event.kind === 'MESSAGE' && event.sender !== chat.self();
+    if (isNews && newFrom > 0 && event.sequence >= newFrom && !isMarked) {
+      isMarked = true;
+      rows.push(dividerRow('new', 'New', 'new'));
+      group = null;
+    }
+    if (event.kind === 'MESSAGE') {
+      rows.push(messageRow(chat, event, begins(event.sender, event.at_ms)));
+    } else {
+      group = null;
+      rows.push(membershipRow(chat, event));
+    }
+  }
+  if (log.isAtEnd) {
+    for (const entry of log.outgoing) {
+      startDay(entry.createdAtMs);
+      rows.push(outgoingRow(chat, entry, begins(chat.self(), entry.createdAtMs)));
+    }
+  }
+  return rows;
+}
+
+/** @param {string} key @param {string} text @param {string} kind @returns {Row} */
+function dividerRow(key, text, kind) {
+  return {
+    key, version: text,
+    make: () => h('li', { class: `divider ${kind}`, role: 'separator', 'aria-label': text },
+      h('span', {}, text)),
+  };
+}
+
+/** @param {Chat} chat @param {Event} event @param {boolean} isFirst @returns {Row} */
+function messageRow(chat, event, isFirst) {
+  const name = personName(chat, event.sender);
+  return {
+    // By the idempotency key, so that a sent message turns into its event in place.
+    key: `m ${event.sender} ${event.key || event.sequence}`,
+    version: `${event.sequence} ${isFirst} ${name}`,
+    make: () => h('li', {
+      class: `message${isFirst ? ' first' : ''}`, 'data-sequence': event.sequence,
+      'data-sender': event.sender,
+    }, ...messageContent(chat, event.sender, name, event.at_ms, isFirst, event.text)),
+  };
+}
+
+/**
+ * @param {Chat} chat
+ * @param {string} sender
+ * @param {string} name
+ * @param {number} atMs
+ * @param {boolean} isFirst
+ * @param {string} text
+ */
+function messageContent(chat, sender, name, atMs, isFirst, text) {
+  const time = h('time', { datetime: new Date(atMs).toISOString(), title: momentText(atMs) },
+    timeText(atMs));
+  const body = h('div', { class: 'text', dir: 'auto' }, ...messageNodes(text));
+  if (!isFirst) {
+    return [h('span', { class: 'visually-hidden' }, `${name}: `),
+      h('div', { class: 'gutter' }, time), h('div', { class: 'body' }, body)];
+  }
+  return [h('div', { class: 'gutter' }, avatar(chat, sender, 'medium')),
+    h('div', { class: 'body' },
+      h('div', { class: 'message-head' }, h('strong', { class: 'name', dir: 'auto' }, name), time),
+      body)];
+}
+
+/** @param {Chat} chat @param {Event} event @returns {Row} */
+function membershipRow(chat, event) {
+  const subject = event.subject ?? event.sender;
+  const who = personName(chat, subject);
+  const isSelf = subject === event.sender;
+  const by = personName(chat, event.sender);
+  const text = event.kind === 'JOINED' ? (isSelf ? `${who} joined` : `${by} added ${who}`)
+    : event.kind === 'LEFT' ? (isSelf ? `${who} left` : `${by} removed ${who}`)
+      : 'Something happened that this version cannot show';
+  return {
+    key: `e ${event.sequence}`, version: text,
+    make: () => h('li', { class: 'membership', 'data-event': event.sequence }, text,
+      h('time', { title: momentText(event.at_ms) }, timeText(event.at_ms))),
+  };
+}
+
+/** @param {Chat} chat @param {OutboxEntry} entry @param {boolean} isFirst @returns {Row} */
+function outgoingRow(chat, entry, isFirst) {
+  const { outbox } = chat.client;
+  const name = personName(chat, chat.self());
+  const { state } = entry;
+  return {
+    key: `m ${chat.self()} ${entry.key}`,
+    version: `${state} ${isFirst} ${name} ${entry.error?.slug ?? ''}`,
+    make: () => h('li', { class: `message outgoing ${state}${isFirst ? ' first' : ''}` },
+      ...messageContent(chat, chat.self(), name, entry.createdAtMs, isFirst, entry.text),
+      h('div', { class: 'delivery' },
+        state === 'failed' ? [
+          icon('alert'),
+          h('span', {}, 'Not sent. ', entry.error ? errorText(entry.error) : ''),
+          h('button', {
+            type: 'button', class: 'link-button', onclick: () => outbox.retry(entry.key),
+          }, 'Try again'),
+          h('button', {
+            type: 'button', class: 'link-button', onclick: () => outbox.discard(entry.key),
+          }, 'Discard'),
+        ] : [icon(state === 'sent' ? 'check' : 'clock'),
+          h('span', { class: 'visually-hidden' },
+            state === 'sent' ? 'Sent' : 'Waiting to be sent')])),
+  };
+}

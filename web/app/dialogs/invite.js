@@ -1,0 +1,85 @@
+// Making an invitation link.
+
+import { h } from '../dom.js';
+import { dateText } from '../format.js';
+import { makeForm } from '../form.js';
+import { icon } from '../icons.js';
+import { openDialog } from './dialog.js';
+
+/** @typedef {import('../../sdk/types.js').Role} Role */
+
+/** @param {import('../chat/chat.js').Chat} chat */
+export function openInvite(chat) {
+  const isOwner = chat.account.signedIn?.role === 'OWNER';
+  const role = select('Role', [
+    ['MEMBER', 'Member'], ['ADMIN', 'Administrator'],
+    .../** @type {Array<[string, string]>} */ (isOwner ? [['OWNER', 'Owner']] : []),
+  ]);
+  const uses = select('Can be used', [
+    ['1', 'Once'], ['5', '5 times'], ['25', '25 times'], ['100', '100 times'],
+  ]);
+  const hours = select('Valid for', [
+    ['24', 'One day'], ['168', 'One week'], ['720', '30 days'],
+  ], '168');
+  const result = h('div', { class: 'invite-result' });
+  const form = makeForm({
+    fields: () => [],
+    content: [h('div', { class: 'trio' }, role.element, uses.element, hours.element)],
+    action: 'Make a link',
+    submit: async () => {
+      const invitation = await chat.account.invite({
+        role: /** @type {Role} */ (role.value()), uses: Number(uses.value()),
+        expires_in_hours: Number(hours.value()),
+      });
+      result.replaceChildren(...linkContent(invitation.link, Number(invitation.expires_at_ms)));
+      result.querySelector('input')?.select();
+    },
+  });
+  openDialog({
+    title: 'Invite people',
+    content: [h('p', { class: 'lead' },
+      'Whoever opens the link can join. Send it only to those whom you want here.'), form, result],
+  });
+}
+
+/** @param {string} link @param {number} untilMs @returns {HTMLElement[]} */
+function linkContent(link, untilMs) {
+  /** @type {HTMLInputElement} */
+  const input = h('input', {
+    class: 'input', readonly: true, value: link, 'aria-label': 'Invitation link',
+    onfocus: () => input.select(),
+  });
+  const button = h('button', {
+    type: 'button', class: 'button',
+    onclick: async () => {
+      const isCopied = await copy(input);
+      button.replaceChildren(icon(isCopied ? 'check' : 'copy'),
+        isCopied ? 'Copied' : 'Press Ctrl+C');
+    },
+  }, icon('copy'), 'Copy');
+  return [h('div', { class: 'copy-row' }, input, button),
+    h('p', { class: 'field-hint', role: 'status' },
+      `The link is ready. Valid until ${dateText(untilMs)}.`)];
+}
+
+/** @param {HTMLInputElement} input @returns {Promise<boolean>} */
+async function copy(input) {
+  input.select();
+  try {
+    await navigator.clipboard.writeText(input.value);
+    return true;
+  } catch {
+    // Plain-HTTP origins have no clipboard; the older way still works there.
+    return document.execCommand('copy');
+  }
+}
+
+/** @param {string} label @param {Array<[string, string]>} options @param {string} [chosen] */
+function select(label, options, chosen) {
+  const input = h('select', { class: 'input' }, ...options.map(([value, text]) =>
+    h('option', { value, selected: value === chosen }, text)));
+  return {
+    element: h('label', { class: 'field' }, h('span', { class: 'label' }, label), input),
+    value: () => input.value,
+  };
+}

@@ -1,0 +1,53 @@
+// Accepting an invitation: a new account, or one that exists with its own password.
+
+import { checkBox, makeForm, textField } from '../form.js';
+import { h } from '../dom.js';
+import { card } from './card.js';
+import { personFields } from './set-up.js';
+
+/**
+ * @param {import('../../sdk/account.js').HubAccount} account
+ * @param {{token: string, facts: import('../../sdk/account.js').InvitationFacts, onDone: () =>
+ *   void}} options
+ * @returns {HTMLElement}
+ */
+export function showInvitation(account, { token, facts, onDone }) {
+  const { first, last, email, password } = personFields();
+  const ownPassword = textField({
+    name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password',
+    maxlength: 256,
+  });
+  const remember = checkBox({ label: 'Keep me signed in on this device', checked: true });
+  const names = h('div', { class: 'pair' }, first.element, last.element);
+  let isNew = true;
+  const toggle = h('button', {
+    type: 'button', class: 'link-button',
+    onclick: () => {
+      isNew = !isNew;
+      names.hidden = !isNew;
+      password.element.hidden = !isNew;
+      ownPassword.element.hidden = isNew;
+      toggle.textContent = isNew ? 'I already have an account on this hub' : 'I am new here';
+      email.focus();
+    },
+  }, 'I already have an account on this hub');
+  ownPassword.element.hidden = true;
+  return card({
+    title: `Join ${facts.organisation.name}`,
+    lead: facts.role === 'MEMBER' ? 'You are invited as a member.'
+      : `You are invited as ${facts.role === 'OWNER' ? 'an owner' : 'an administrator'}.`,
+    content: [makeForm({
+      fields: () => (isNew ? [first, last, email, password] : [email, ownPassword]),
+      content: [names, email.element, password.element, ownPassword.element, remember.element],
+      action: 'Join',
+      submit: async () => {
+        await account.acceptInvitation({
+          token, email: email.value(), password: (isNew ? password : ownPassword).value(),
+          first_name: isNew ? first.value() : '', last_name: isNew ? last.value() : '',
+          remember: remember.isChecked(),
+        });
+        onDone();
+      },
+    }), h('p', { class: 'aside' }, toggle)],
+  });
+}

@@ -1,0 +1,184 @@
+// The hub's HTTP API for browsers: signing in, refreshing, invitations, logins. The refresh token
+// is an HTTP-only cookie that scripts never see; access tokens live in memory only.
+
+import { HubError } from './codes.js';
+
+/** @typedef {import('./types.js').Role} Role */
+/** @typedef {{id: string, name: string}} Organisation */
+/**
+ * @typedef {object} SignedIn
+ * @property {string} access_token
+ * @property {string} expires_at_ms
+ * @property {{id: string, email: string, first_name: string, last_name: string}} account
+ * @property {Organisation} organisation
+ * @property {Role} role
+ * @property {Array<Organisation & {role: Role}>} organisations
+ */
+/**
+ * @typedef {object} Login
+ * @property {string} id
+ * @property {string} created_at_ms
+ * @property {string} last_used_at_ms
+ * @property {string} address
+ * @property {string} user_agent
+ * @property {boolean} current
+ */
+/** @typedef {{id: string, link: string, token: string, expires_at_ms: string}} Invitation */
+/** @typedef {{organisation: Organisation, role: Role, expires_at_ms: string}} InvitationFacts */
+/**
+ * @typedef {{email: string, password: string, first_name: string, last_name: string, remember:
+ *   boolean}} NewAccount
+ */
+
+const requestTimeoutMs = 20_000;
+
+export class HubAccount {
+  /**
+   * What the last answer said.
+   * @type {SignedIn | null}
+   */
+  signedIn = null;
+
+  /**
+   * @param {string} [base] origin of the hub; empty: the page's own
+   * @param {import('./environment.js').Environment['fetch']} [fetchLike]
+   */
+  constructor(base = '', fetchLike = (url, init) => fetch(url, init)) {
+    this.base = base;
+    this.fetch = fetchLike;
+  }
+
+  /**
+   * For HubClient: a new access token at each call.
+   * @type {() => Promise<import('./tokens.js').Token>}
+   */
+  getToken = async () => {
+    const before = this.signedIn?.organisation.id;
+    let answer = await this.refresh();
+    if (before && answer.organisation.id !== before) answer = await this.switchTo(before);
+    return { token: answer.access_token, expiresAtMs: Number(answer.expires_at_ms) };
+  };
+
+  /** @param {NewAccount & {token: string, organisation: string}} facts */
+  setUp(facts) {
+    return this.#enter('setup', facts);
+  }
+
+  /** @param {{email: string, password: string, remember: boolean}} facts */
+  signIn(facts) {
+    return this.#enter('sign-in', facts);
+  }
+
+  /** @param {NewAccount & {token: string}} facts */
+  acceptInvitation(facts) {
+    return this.#enter('invitations/accept', facts);
+  }
+
+  /**
+   * One tab at a time, since each use of the cookie replaces it.
+   * @returns {Promise<SignedIn>}
+   */
+  refresh() {
+    const run = () => this.#enter('refresh', {});
+    const locks = typeof navigator === 'undefined' ? undefined : navigator.locks;
+    return locks ? locks.request('hub refresh', run) : run();
+  }
+
+  /** @param {string} organisation id */
+  switchTo(organisation) {
+    return this.#enter('switch', { organisation });
+  }
+
+  async signOut() {
+    await this.#request('POST', 'sign-out', { cookie: true });
+    this.signedIn = null;
+  }
+
+  /** @param {string} token @returns {Promise<InvitationFacts>} */
+  lookUpInvitation(token) {
+    return this.#request('POST', 'invitations/look-up', { token });
+  }
+
+  /**
+   * @param {{role: Role, uses: number, expires_in_hours: number}} facts
+   * @returns {Promise<Invitation>}
+   */
+  invite(facts) {
+    return this.#authorised('POST', 'invitations', facts);
+  }
+
+  /** @returns {Promise<Login[]>} */
+  async logins() {
+    return (await this.#authorised('GET', 'logins')).logins;
+  }
+
+  /** @param {string} id */
+  revokeLogin(id) {
+    return this.#authorised('DELETE', `logins/${encodeURIComponent(id)}`);
+  }
+
+  /** @param {string} path @param {object} facts @returns {Promise<SignedIn>} */
+  async #enter(path, facts) {
+    this.signedIn = await this.#request('POST', path, { ...facts, cookie: true });
+    return /** @type {SignedIn} */ (this.signedIn);
+  }
+
+  /**
+   * With the access token, renewed first where it has ended.
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @returns {Promise<any>}
+   */
+  async #authorised(method, path, body) {
+    if (Number(this.signedIn?.expires_at_ms ?? 0) < Date.now() + 10_000) await this.getToken();
+    return this.#request(method, path, body, this.signedIn?.access_token);
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {object} [body]
+   * @param {string} [token]
+   * @returns {Promise<any>}
+   */
+  async #request(method, path, body, token) {
+    /** @type {Record<string, string>} */
+    const headers = {};
+    if (body) headers['Content-Type'] = 'application/json';
+    if (token) headers['Authorization'] = `Bearer ${token}`;
+    /** @type {Response} */
+    let response;
+    /** @type {any} */
+    let answer = null;
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), requestTimeoutMs);
+    try {
+      response = await this.fetch(`${this.base}/api/v1/${path}`, {
+        method, headers, body: body && JSON.stringify(body), credentials: 'same-origin',
+        cache: 'no-store', signal: abort.signal,
+      });
+      const text = await response.text();
+      if (text !== '') answer = JSON.parse(text);
+    } catch {
+      const message = 'the hub cannot be reached';
+      throw new HubError({ slug: 'network', message, retryable: true });
+    } finally {
+      clearTimeout(timer);
+    }
+    if (response.ok) return answer;
+    throw httpError(response, answer?.error);
+  }
+}
+
+/** @param {Response} response @param {any} error @returns {HubError} */
+function httpError(response, error) {
+  const retryAfterMs = Number(response.headers.get('Retry-After') ?? 0) * 1_000 || 0;
+  if (error && typeof error.slug === 'string') {
+    return new HubError({ ...error, retryAfterMs: error.retry_after_ms || retryAfterMs });
+  }
+  return new HubError({
+    slug: 'network', message: `HTTP ${response.status}`, retryAfterMs,
+    retryable: response.status >= 500,
+  });
+}

@@ -1,0 +1,300 @@
+// The hub's client: keeps one connection alive for as long as it is wanted, and everything that
+// hangs on it: token, subscriptions, outbox, presence. Applications use this class; see
+// README.md.
+
+import { asHubError, closeAction, closeSlugs, HubError } from './codes.js';
+import { fullJitterMs } from './backoff.js';
+import { Connection } from './connection.js';
+import { Emitter } from './emitter.js';
+import { browserEnvironment } from './environment.js';
+import { Outbox } from './outbox.js';
+import { memoryStore, openOutboxStore } from './outbox-store.js';
+import { Subscription } from './subscription.js';
+import { Tokens } from './tokens.js';
+
+/** @typedef {import('./types.js').Commands} Commands */
+/** @typedef {import('./types.js').Replies} Replies */
+/** @typedef {import('./types.js').Pushes} Pushes */
+/**
+ * idle → connecting → ready → waiting → connecting …; stopped is final.
+ * @typedef {{name: 'idle'}
+ *   | {name: 'connecting', attempt: number}
+ *   | {name: 'ready', welcome: import('./types.js').Welcome}
+ *   | {name: 'waiting', attempt: number, retryAtMs: number, slug: string}
+ *   | {name: 'stopped', code: number, slug: string}} ClientState
+ */
+/** @typedef {{state: ClientState, push: {name: string, body: any}}} ClientEvents */
+
+/** A connection that stood this long counts as good: the next loss starts with a short wait. */
+const stableMs = 5_000;
+/** Spread of reconnections that need no backoff. */
+const resumeSpreadMs = 1_000;
+const agent = 'hub-web/1';
+
+/** @extends {Emitter<ClientEvents>} */
+export class HubClient extends Emitter {
+  /** @type {ClientState} */
+  state = { name: 'idle' };
+  /** @type {Connection | null} */
+  #connection = null;
+  /** @type {Map<string, Subscription>} */
+  #subscriptions = new Map();
+  #attempt = 0;
+  /** Counts connection attempts, so that what belongs to an older one is ignored. */
+  #generation = 0;
+  #readyAtMs = 0;
+  /** @type {any} */
+  #timer = null;
+  /** @type {() => void} */
+  #unlisten = () => {};
+
+  /**
+   * @param {object} options
+   * @param {string} options.url ws: or wss: address of the hub
+   * @param {() => Promise<import('./tokens.js').Token>} options.getToken a new access token at
+   *   each call
+   * @param {string} [options.outbox] name under which unsent messages survive a reload, one per
+   *   account
+   *   and organisation; absent: they are kept in memory
+   * @param {import('./environment.js').Environment} [options.environment] for tests
+   */
+  constructor({ url, getToken, outbox, environment = browserEnvironment() }) {
+    super();
+    this.url = url;
+    this.environment = environment;
+    this.tokens = new Tokens({
+      environment, getToken,
+      onRenewed: async (token) => {
+        if (this.state.name === 'ready') await this.request('refresh', { token });
+      },
+    });
+    this.outbox = new Outbox({
+      environment,
+      store: outbox ? openOutboxStore(outbox, environment.uniqueKey())
+        : Promise.resolve(memoryStore()),
+      post: ({ channel, key, text }) => this.request('post', { channel, key, text }),
+    });
+  }
+
+  /** Connects, and stays connected until stop(). */
+  start() {
+    if (this.state.name !== 'idle') return;
+    this.#unlisten = this.environment.listen((signal) => this.#signalled(signal));
+    void this.#connect();
+  }
+
+  /**
+   * Ends everything; the client cannot be started again.
+   * @param {{forget?: boolean}} [options] forget: erase unsent messages, as when signing out
+   */
+  async stop(options) {
+    this.#halt({ code: 1000, slug: 'stopped' });
+    await this.outbox.close({ forget: options?.forget ?? false });
+  }
+
+  /** Skips the present wait. */
+  retryNow() {
+    if (this.state.name !== 'waiting') return;
+    this.environment.cancel(this.#timer);
+    void this.#connect();
+  }
+
+  /**
+   * Sends one command; only while ready. It is not repeated when the connection is lost.
+   * @template {keyof Commands} K
+   * @param {K} name
+   * @param {Commands[K]} body
+   * @param {import('./connection.js').RequestOptions<Replies[K]>} [options]
+   * @returns {Promise<Replies[K]>} rejects with a HubError
+   */
+  request(name, body, options) {
+    if (this.state.name === 'ready' && this.#connection) {
+      return this.#connection.request(name, body, options);
+    }
+    const slug = this.state.name === 'stopped' ? 'stopped' : 'connection_lost';
+    return Promise.reject(new HubError({ slug, retryable: slug === 'connection_lost' }));
+  }
+
+  /**
+   * Sends a message as soon as possible, once, in the order of writing.
+   * @param {string} channel
+   * @param {string} text
+   * @returns {import('./outbox.js').OutboxEntry} follow it by the outbox's `change`
+   * @throws {HubError} too_large, with the details `limit` and `have` in bytes; invalid_argument
+   */
+  post(channel, text) {
+    const have = new TextEncoder().encode(text).length;
+    const limit = this.textBytesMax;
+    if (have === 0) throw new HubError({ code: 102, slug: 'invalid_argument', message: 'no text' });
+    if (have > limit) {
+      const details = [{ name: 'limit', value: `${limit}` }, { name: 'have', value: `${have}` }];
+      throw new HubError({ code: 103, slug: 'too_large', details });
+    }
+    return this.outbox.add(channel, text);
+  }
+
+  /** Largest text of a message in bytes of UTF-8, as the last welcome said. */
+  textBytesMax = 16_384;
+
+  /**
+   * The channel's live events; one subscription per channel.
+   * @param {string} channel
+   * @param {import('./types.js').Position | null} [after] null: from now on
+   * @returns {Subscription}
+   */
+  subscribe(channel, after = null) {
+    const existing = this.#subscriptions.get(channel);
+    if (existing) return existing;
+    const subscription = new Subscription(this, channel, after);
+    this.#subscriptions.set(channel, subscription);
+    if (this.state.name === 'ready') subscription.begin();
+    return subscription;
+  }
+
+  /**
+   * For Subscription: it has ended.
+   * @param {Subscription} subscription
+   */
+  forget(subscription) {
+    if (this.#subscriptions.get(subscription.channel) === subscription) {
+      this.#subscriptions.delete(subscription.channel);
+    }
+  }
+
+  async #connect() {
+    const generation = ++this.#generation;
+    const isCurrent = () => generation === this.#generation;
+    this.#become({ name: 'connecting', attempt: this.#attempt });
+    /** @type {string} */
+    let token;
+    try {
+      token = await this.tokens.usable();
+    } catch (error) {
+      if (isCurrent()) this.#tokenRefused(asHubError(error));
+      return;
+    }
+    if (!isCurrent()) return;
+    /** @type {Connection} */
+    const connection = new Connection({
+      environment: this.environment,
+      url: this.url,
+      onOpen: () => this.#hello(connection, token),
+      onPush: (name, body) => void (isCurrent() && this.#pushed(name, body)),
+      onEnded: (ended) => void (isCurrent() && this.#ended(ended)),
+    });
+    this.#connection = connection;
+  }
+
+  /** @param {Connection} connection @param {string} token */
+  #hello(connection, token) {
+    connection.request('hello', { token, capabilities: [], agent }, {
+      onReply: (welcome) => {
+        connection.established(welcome);
+        this.textBytesMax = welcome.limits.text_bytes_max || this.textBytesMax;
+        this.#readyAtMs = this.environment.now();
+        this.tokens.synchronise(welcome.server_time_ms);
+        this.#become({ name: 'ready', welcome });
+        for (const subscription of [...this.#subscriptions.values()]) subscription.begin();
+        this.outbox.resume();
+      },
+    }).catch((error) => {
+      if (asHubError(error).slug === 'connection_lost') return;
+      connection.end(helloRefusal(asHubError(error)));
+    });
+  }
+
+  /** @param {HubError} error */
+  #tokenRefused(error) {
+    if (error.retryable) this.#wait('backoff', error.retryAfterMs, error.slug);
+    else this.#halt({ code: error.code, slug: error.slug });
+  }
+
+  /** @param {import('./connection.js').Ended} ended */
+  #ended({ code, retryAfterMs }) {
+    const wasReady = this.state.name === 'ready';
+    if (wasReady && this.environment.now() - this.#readyAtMs >= stableMs) this.#attempt = 0;
+    this.#connection = null;
+    this.outbox.suspend();
+    for (const subscription of this.#subscriptions.values()) subscription.suspend();
+    const action = closeAction(code);
+    const slug = closeSlugs[code] ?? 'connection_lost';
+    if (action === 'stop') {
+      this.#halt({ code, slug });
+      return;
+    }
+    if (action === 'refresh') this.tokens.discard();
+    this.#wait(action, retryAfterMs, slug);
+  }
+
+  /**
+   * @param {import('./codes.js').CloseAction} action
+   * @param {number} atLeastMs
+   * @param {string} slug
+   */
+  #wait(action, atLeastMs, slug) {
+    const { now, random } = this.environment;
+    // "At once" holds for the first time; a hub that keeps sending us away is left alone for
+    // longer.
+    const spreadMs = action !== 'backoff' && this.#attempt === 0
+      ? Math.floor(random() * (action === 'resume' ? resumeSpreadMs : 100))
+      : fullJitterMs(this.#attempt, random);
+    const waitMs = atLeastMs + spreadMs;
+    const attempt = ++this.#attempt;
+    this.#generation += 1;
+    this.#become({ name: 'waiting', attempt, retryAtMs: now() + waitMs, slug });
+    this.#timer = this.environment.after(() => void this.#connect(), waitMs);
+  }
+
+  /** @param {{code: number, slug: string}} why */
+  #halt({ code, slug }) {
+    if (this.state.name === 'stopped') return;
+    this.#generation += 1;
+    this.#unlisten();
+    this.environment.cancel(this.#timer);
+    this.tokens.stop();
+    this.outbox.suspend();
+    this.#become({ name: 'stopped', code, slug });
+    this.#connection?.end(1000);
+    this.#connection = null;
+  }
+
+  /** @param {import('./environment.js').Signal} signal */
+  #signalled(signal) {
+    if (this.state.name === 'ready') {
+      this.#connection?.probe();
+      // Another tab may have been closed since, and left something to be sent.
+      this.outbox.resume();
+    } else if (signal !== 'offline') {
+      this.retryNow();
+    }
+  }
+
+  /** @param {string} name @param {any} body */
+  #pushed(name, body) {
+    if (name === 'events') {
+      this.#subscriptions.get(body.channel)?.received(body.epoch, body.events);
+    } else if (name === 'subscription_ended') {
+      this.#subscriptions.get(body.channel)?.endedByHub(body);
+    } else {
+      this.emit('push', { name, body });
+    }
+  }
+
+  /** @param {ClientState} state */
+  #become(state) {
+    this.state = state;
+    this.emit('state', state);
+  }
+}
+
+/**
+ * The close code that an error to the hello amounts to.
+ * @param {HubError} error
+ * @returns {number}
+ */
+function helloRefusal(error) {
+  if (error.slug === 'token_expired') return 4200;
+  if (error.slug === 'unauthenticated' || error.slug === 'forbidden') return 4500;
+  if (error.slug === 'key_unavailable') return 4502;
+  return error.retryable ? 4100 : 4503;
+}

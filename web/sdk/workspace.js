@@ -1,0 +1,275 @@
+// What a chat shows of an organisation, kept current: channels with unread counts, people,
+// presence, typing. It subscribes to every joined channel, so that counts and open views agree.
+
+import { Emitter } from './emitter.js';
+import { Typing } from './typing.js';
+import { Unread } from './unread.js';
+
+/** @typedef {import('./types.js').ChannelSummary} ChannelSummary */
+/** @typedef {import('./types.js').Person} Person */
+/** @typedef {import('./types.js').PresenceState} PresenceState */
+/** @typedef {import('./types.js').Event} Event */
+/**
+ * @typedef {object} WorkspaceEvents
+ * @property {null} loaded the lists are complete (again)
+ * @property {ChannelSummary | null} channels one changed, or several
+ * @property {string} removed a channel that is no longer ours to see
+ * @property {null} people
+ * @property {null} presence
+ * @property {string} typing channel
+ * @property {{channel: ChannelSummary, event: Event}} message a live message of somebody else
+ */
+
+/** @extends {Emitter<WorkspaceEvents>} */
+export class Workspace extends Emitter {
+  /** @type {Map<string, ChannelSummary>} */
+  channels = new Map();
+  /** @type {Map<string, Person>} */
+  people = new Map();
+  isLoaded = false;
+  account = '';
+  /** @type {Map<string, PresenceState>} */
+  #presence = new Map();
+  /** @type {PresenceState} */
+  #own = 'ONLINE';
+  #lookingUpPeople = false;
+
+  /** @param {import('./client.js').HubClient} client */
+  constructor(client) {
+    super();
+    this.client = client;
+    this.typing = new Typing(client, (channel) => this.emit('typing', channel));
+    this.unreadMessages = new Unread(client, (channel) => this.emit('channels', channel));
+    client.on('state', (state) => {
+      if (state.name === 'ready') this.#ready(state.welcome);
+      else this.#unready();
+    });
+    client.on('push', ({ name, body }) => this.#pushed(name, body));
+  }
+
+  /** @param {string} account @returns {PresenceState} */
+  presence(account) {
+    return this.#presence.get(account) ?? 'OFFLINE';
+  }
+
+  /**
+   * Messages of others above the read marker; where there are very many, events.
+   * @param {ChannelSummary} channel
+   * @returns {number}
+   */
+  unread(channel) {
+    return this.unreadMessages.count(channel);
+  }
+
+  /**
+   * This session's presence; told again after each reconnection.
+   * @param {'ONLINE' | 'AWAY'} state
+   */
+  setPresence(state) {
+    if (this.#own === state) return;
+    this.#own = state;
+    this.client.request('presence', { state }).catch(() => {});
+  }
+
+  /**
+   * Everything up to here has been seen.
+   * @param {string} id
+   * @param {number} sequence
+   */
+  markRead(id, sequence) {
+    const channel = this.channels.get(id);
+    if (channel) this.unreadMessages.mark(channel, sequence);
+  }
+
+  /** @param {string} id @returns {Promise<ChannelSummary>} */
+  async join(id) {
+    const channel = this.#take((await this.client.request('join', { channel: id })).channel);
+    // Who joins did not miss what was said before.
+    this.unreadMessages.mark(channel, channel.head.sequence);
+    return channel;
+  }
+
+  /**
+   * @param {{name: string, topic: string, kind: 'OPEN' | 'CLOSED'}} channel
+   * @returns {Promise<ChannelSummary>}
+   */
+  async create(channel) {
+    return this.#take((await this.client.request('create_channel', channel)).channel);
+  }
+
+  /** @param {string} account @returns {Promise<ChannelSummary>} */
+  async openDirect(account) {
+    return this.#take((await this.client.request('open_direct', { account })).channel);
+  }
+
+  /** @param {string} id */
+  async leave(id) {
+    await this.client.request('leave', { channel: id });
+    const channel = this.channels.get(id);
+    if (channel?.kind === 'OPEN') this.#take({ ...channel, joined: false });
+    else this.#remove(id);
+  }
+
+  /** @param {import('./types.js').Welcome} welcome */
+  #ready({ account }) {
+    this.account = account;
+    const { client } = this;
+    const ignore = () => {};
+    client.request('watch_presence', { active: true }, {
+      onReply: ({ present }) => {
+        this.#presence = new Map(present.map(({ account: id, state }) => [id, state]));
+        this.emit('presence', null);
+      },
+    }).catch(ignore);
+    if (this.#own !== 'ONLINE') client.request('presence', { state: this.#own }).catch(ignore);
+    const people = this.#loadPeople();
+    const channels = client.request('list_channels', {}, {
+      onReply: (reply) => this.#listed(reply.channels),
+    });
+    Promise.all([people, channels]).then(() => {
+      this.isLoaded = true;
+      this.emit('loaded', null);
+      this.unreadMessages.say();
+    }, ignore);
+  }
+
+  #unready() {
+    this.#presence.clear();
+    this.typing.clear();
+    this.emit('presence', null);
+  }
+
+  #loadPeople() {
+    return this.client.request('list_people', {}, {
+      onReply: (reply) => {
+        this.people = new Map(reply.people.map((person) => [person.account, person]));
+        this.emit('people', null);
+      },
+    });
+  }
+
+  /** @param {ChannelSummary[]} list */
+  #listed(list) {
+    const ids = new Set(list.map(({ id }) => id));
+    for (const id of [...this.channels.keys()]) {
+      if (!ids.has(id)) this.#remove(id);
+    }
+    for (const summary of list) this.#take(summary);
+    this.emit('channels', null);
+  }
+
+  /**
+   * Takes the hub's word for a channel.
+   * @param {ChannelSummary} summary
+   * @returns {ChannelSummary}
+   */
+  #take(summary) {
+    const known = this.channels.get(summary.id);
+    const isSameLog = known?.head.epoch === summary.head.epoch;
+    const read = isSameLog ? Math.max(summary.read, known.read) : summary.read;
+    const isAhead = isSameLog && known.head.sequence > summary.head.sequence;
+    const head = isAhead ? known.head : summary.head;
+    const channel = Object.assign(known ?? {}, { ...summary, read, head });
+    this.channels.set(channel.id, channel);
+    if (channel.joined) {
+      this.#follow(channel);
+      void this.unreadMessages.lookUp(channel, this.account);
+    } else if (this.#followed.has(channel.id)) {
+      this.client.subscribe(channel.id).unsubscribe();
+    }
+    this.emit('channels', channel);
+    return channel;
+  }
+
+  /** @param {string} id */
+  #remove(id) {
+    if (!this.channels.delete(id)) return;
+    this.unreadMessages.forget(id);
+    this.client.subscribe(id).unsubscribe();
+    this.emit('removed', id);
+  }
+
+  /**
+   * Counts what arrives in a joined channel from its present head on.
+   * @param {ChannelSummary} channel
+   */
+  #follow(channel) {
+    if (this.#followed.has(channel.id)) return;
+    this.#followed.add(channel.id);
+    const subscription = this.client.subscribe(channel.id, channel.head);
+    subscription.on('events', (events) => {
+      for (const event of events) this.#arrived(channel, subscription.position?.epoch ?? '', event);
+      this.emit('channels', channel);
+    });
+    subscription.on('reset', (position) => {
+      channel.head = position;
+      channel.read = Math.min(channel.read, position.sequence);
+      this.unreadMessages.forget(channel.id);
+      void this.unreadMessages.lookUp(channel, this.account);
+      this.emit('channels', channel);
+    });
+    subscription.on('state', (state) => {
+      if (state === 'ended') this.#followed.delete(channel.id);
+    });
+  }
+  /** @type {Set<string>} */
+  #followed = new Set();
+
+  /** @param {ChannelSummary} channel @param {string} epoch @param {Event} event */
+  #arrived(channel, epoch, event) {
+    channel.head = { epoch, sequence: event.sequence };
+    const isOwn = event.sender === this.account;
+    const isMessage = event.kind === 'MESSAGE';
+    if (isMessage) this.typing.changed(channel.id, event.sender, false);
+    if (!this.people.has(event.sender)) this.#lookUpPeople();
+    this.unreadMessages.arrived(channel.id, event, this.account);
+    // Who writes has read.
+    if (isMessage && isOwn) this.markRead(channel.id, event.sequence);
+    if (isMessage && !isOwn) this.emit('message', { channel, event });
+  }
+
+  /** Somebody new speaks before the hub announced them. */
+  #lookUpPeople() {
+    if (this.#lookingUpPeople) return;
+    this.#lookingUpPeople = true;
+    const done = () => void (this.#lookingUpPeople = false);
+    this.#loadPeople().then(done, done);
+  }
+
+  /** @param {string} name @param {any} body */
+  #pushed(name, body) {
+    switch (name) {
+      case 'presence':
+        for (const { account, state } of body.changes) {
+          if (state === 'OFFLINE') this.#presence.delete(account);
+          else this.#presence.set(account, state);
+        }
+        this.emit('presence', null);
+        break;
+      case 'typing':
+        if (body.account !== this.account) {
+          this.typing.changed(body.channel, body.account, body.active);
+        }
+        break;
+      case 'channel_added':
+        this.#take(body.channel);
+        break;
+      case 'channel_removed':
+        this.#remove(body.channel);
+        break;
+      case 'read_marker': {
+        const channel = this.channels.get(body.channel);
+        if (!channel || body.sequence <= channel.read) break;
+        channel.read = body.sequence;
+        this.emit('channels', channel);
+        break;
+      }
+      case 'person_changed':
+        if (body.removed) this.people.delete(body.person.account);
+        else this.people.set(body.person.account, body.person);
+        this.emit('people', null);
+        break;
+      default: // A push newer than this client.
+    }
+  }
+}

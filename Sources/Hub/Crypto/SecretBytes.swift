@@ -1,6 +1,6 @@
 // Key bytes that leave no copy behind: in memory that is locked against swapping where the system
-// allows it, overwritten when the owner goes. What this cannot do is hide from somebody who reads the
-// memory of the living process.
+// allows it, overwritten when the owner goes. What this cannot do is hide from somebody who reads
+// the memory of the living process.
 
 import COpenSSL
 
@@ -61,7 +61,8 @@ package struct SecretBytes: ~Copyable, @unchecked Sendable {
 
 /// The process's locked heap for secrets; libcrypto keeps private keys in it too.
 package enum SecretMemory {
-    /// 1 MiB of slots of at least 32 bytes: some 20,000 keys, within the usual `RLIMIT_MEMLOCK` of 8 MiB.
+    /// 1 MiB of slots of at least 32 bytes: some 20,000 keys, within the usual `RLIMIT_MEMLOCK` of
+    /// 8 MiB.
     private static let outcome: Int32 = CRYPTO_secure_malloc_init(1 << 20, 32)
 
     /// Sets the heap up, once. Worth calling early, so that libcrypto's own keys are in it.

@@ -264,7 +264,10 @@ export class HubClient extends Emitter {
 
   /** @param {import('./environment.js').Signal} signal */
   #signalled(signal) {
-    if (this.state.name === 'ready') {
+    if (signal === 'leave') {
+      // A frozen page would look present for ever; it connects again when it is shown.
+      this.#connection?.end(1000);
+    } else if (this.state.name === 'ready') {
       this.#connection?.probe();
       // Another tab may have been closed since, and left something to be sent.
       this.outbox.resume();

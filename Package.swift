@@ -72,6 +72,7 @@ let package = Package(
         tests("Identity", ["Identity", "Store", "Crypto", "Wire", "Ports", "Model"]),
         tests("Tidy", []),
         tests("Loop", ["Loop", "Ports"]),
+        tests("Front", ["Front", "Wire", "Loop", "Live", "Ports", "Model"]),
         tests("HTTPWire", ["Wire"]),
         tests("WebSocketWire", ["Wire", "Model"]),
     ]

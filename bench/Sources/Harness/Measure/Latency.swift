@@ -36,6 +36,14 @@ package struct Latency {
         isEmpty ? 0 : min(histogram.valueAtPercentile(percentile), maximum)
     }
 
+    /// Points of the percentile curve, ever denser towards the tail.
+    package var distribution: [(percentile: Double, value: UInt64)] {
+        histogram.percentiles(ticksPerHalfDistance: 8).map {
+            (min($0.percentileLevelIteratedTo, 100 - 100 / Double(max(count, 1))),
+             min($0.value, maximum))
+        }
+    }
+
     package var summary: LatencySummary? {
         guard !isEmpty else { return nil }
         return LatencySummary(

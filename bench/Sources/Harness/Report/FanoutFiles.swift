@@ -11,7 +11,11 @@ package enum FanoutFiles {
             ("report.json", try document.json()),
             ("timeline.csv", Array(csv(outcome.recorder.seconds).utf8)),
         ]
-        if let delivery = outcome.recorder.stages[.delivery] {
+        let delivery = outcome.recorder.stages[.delivery] ?? Latency()
+        let page = HTMLReport.page(document, distribution: delivery.distribution,
+                                   stages: FanoutSummary.stages(outcome.recorder))
+        files.insert(("report.html", Array(page.utf8)), at: 0)
+        if !delivery.isEmpty {
             files.append(("latency.hgrm", Array(hgrm(delivery).utf8)))
         }
         return files

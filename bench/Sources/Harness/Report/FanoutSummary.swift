@@ -45,12 +45,7 @@ package enum FanoutSummary {
         var out = "  " + pad("latency since due", 22)
         for name in ["p50", "p90", "p99", "p99.9", "p99.99", "max"] { out += padLeft(name, 11) }
         out += "\n"
-        let names: [(Stage, String)] = [
-            (.ack, "acknowledged"), (.first, "first subscriber"), (.delivery, "every delivery"),
-            (.last, "last subscriber"), (.lag, "sent (generator lag)"),
-        ]
-        for (stage, name) in names {
-            guard let summary = recorder.stages[stage]?.summary else { continue }
+        for (name, summary) in stages(recorder) {
             out += "  " + pad(name, 22)
             for value in [summary.p50, summary.p90, summary.p99, summary.p999, summary.p9999,
                           summary.max] {
@@ -59,6 +54,17 @@ package enum FanoutSummary {
             out += "\n"
         }
         return out
+    }
+
+    /// The stages that were measured, in the order in which a message passes them.
+    static func stages(_ recorder: FanoutRecorder) -> [(name: String, summary: LatencySummary)] {
+        let names: [(Stage, String)] = [
+            (.lag, "sent (generator lag)"), (.ack, "acknowledged"), (.first, "first subscriber"),
+            (.delivery, "every delivery"), (.last, "last subscriber"),
+        ]
+        return names.compactMap { stage, name in
+            recorder.stages[stage]?.summary.map { (name, $0) }
+        }
     }
 
     private static func rows(_ outcome: FanoutOutcome) -> String {

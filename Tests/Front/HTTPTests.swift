@@ -11,13 +11,13 @@ struct HTTPTests {
     @Test func answersSeveralRequestsOfAConnection() async throws {
         try await withWorld { world in
             let peer = try world.peer()
-            #expect(try peer.ask("GET", "/healthz").text == "ok\n")
-            #expect(try peer.ask("HEAD", "/healthz").headers["content-length"] == "3")
-            #expect(try peer.ask("GET", "/readyz").status == 200)
+            #expect(try await peer.ask("GET", "/healthz").text == "ok\n")
+            #expect(try await peer.ask("HEAD", "/healthz").headers["content-length"] == "3")
+            #expect(try await peer.ask("GET", "/readyz").status == 200)
             world.isReady.withLock { $0 = false }
-            #expect(try peer.ask("GET", "/readyz").status == 503)
-            #expect(try peer.ask("GET", "/", ["Connection: close"]).headers["connection"] == "close")
-            #expect(try peer.isClosedByHub())
+            #expect(try await peer.ask("GET", "/readyz").status == 503)
+            #expect(try await peer.ask("GET", "/", ["Connection: close"]).headers["connection"] == "close")
+            #expect(try await peer.isClosedByHub())
         }
     }
 
@@ -25,10 +25,10 @@ struct HTTPTests {
         try await withWorld { world in
             let peer = try world.peer()
             let one = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /icon.svg HTTP/1.1\r\nHost: a\r\n\r\n"
-            try peer.write(String(repeating: one, count: 500))
+            try await peer.write(String(repeating: one, count: 500))
             for _ in 0..<500 {
-                #expect(try peer.answer().text == "ok\n")
-                #expect(try peer.answer().text == "<svg/>")
+                #expect(try await peer.answer().text == "ok\n")
+                #expect(try await peer.answer().text == "<svg/>")
             }
         }
     }
@@ -37,8 +37,8 @@ struct HTTPTests {
         try await withWorld({ $0.outboxBytesMax = 64 << 10 }) { world in
             let peer = try world.peer(receiveBytes: 4_096)
             let count = 40
-            try peer.write(String(repeating: "GET /large.txt HTTP/1.1\r\nHost: a\r\n\r\n", count: count))
-            for _ in 0..<count { #expect(try peer.answer().body.count == 1_600_000) }
+            try await peer.write(String(repeating: "GET /large.txt HTTP/1.1\r\nHost: a\r\n\r\n", count: count))
+            for _ in 0..<count { #expect(try await peer.answer().body.count == 1_600_000) }
             #expect(world.gauge("hub_outbox_bytes") == 0)
         }
     }
@@ -46,10 +46,10 @@ struct HTTPTests {
     @Test func answersAPeerThatSendsNoMore() async throws {
         try await withWorld { world in
             let peer = try world.peer(receiveBytes: 4_096)
-            try peer.write("GET /large.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await peer.write("GET /large.txt HTTP/1.1\r\nHost: a\r\n\r\n")
             peer.finishWriting()
-            #expect(try peer.answer().body.count == 1_600_000)
-            #expect(try peer.isClosedByHub())
+            #expect(try await peer.answer().body.count == 1_600_000)
+            #expect(try await peer.isClosedByHub())
         }
     }
 
@@ -70,7 +70,7 @@ struct HTTPTests {
     func servesFiles(_ method: String, _ path: String, _ status: Int, type: String?,
                      caching: String?) async throws {
         try await withWorld { world in
-            let answer = try world.peer().ask(method, path)
+            let answer = try await world.peer().ask(method, path)
             #expect(answer.status == status)
             #expect(answer.headers["content-type"] == type)
             #expect(answer.headers["cache-control"] == caching)
@@ -80,7 +80,7 @@ struct HTTPTests {
     @Test(arguments: ["/", "/app.js", "/nothing", "/healthz", "/metrics", "/api/v1/x", "/ws", "/%"])
     func forbidsWhatPagesNeedNot(_ path: String) async throws {
         try await withWorld { world in
-            let headers = try world.peer().ask("GET", path).headers
+            let headers = try await world.peer().ask("GET", path).headers
             let policy = try #require(headers["content-security-policy"])
             #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; style-src 'self'; "))
             #expect(policy.contains("frame-ancestors 'none'; base-uri 'none'"))
@@ -94,7 +94,7 @@ struct HTTPTests {
 
     @Test func pagesMayConnectToTheHostTheyCameFrom() async throws {
         try await withWorld { world in
-            let answer = try world.peer().ask("GET", "/")
+            let answer = try await world.peer().ask("GET", "/")
             #expect(answer.headers["content-security-policy"]?
                 .contains("connect-src 'self' ws://hub.test wss://hub.test;") == true)
         }
@@ -103,23 +103,23 @@ struct HTTPTests {
     @Test func sendsAFileOnlyWhenItChanged() async throws {
         try await withWorld { world in
             let peer = try world.peer()
-            let etag = try #require(try peer.ask("GET", "/app.js").headers["etag"])
+            let etag = try #require(try await peer.ask("GET", "/app.js").headers["etag"])
             for known in [etag, "W/\(etag)", "\"x\", \(etag)", "*"] {
-                #expect(try peer.ask("GET", "/app.js", ["If-None-Match: \(known)"]).status == 304)
+                #expect(try await peer.ask("GET", "/app.js", ["If-None-Match: \(known)"]).status == 304)
             }
-            #expect(try peer.ask("GET", "/app.js", ["If-None-Match: \"x\""]).status == 200)
-            #expect(try peer.ask("GET", "/icon.svg").headers["etag"] != etag)
+            #expect(try await peer.ask("GET", "/app.js", ["If-None-Match: \"x\""]).status == 200)
+            #expect(try await peer.ask("GET", "/icon.svg").headers["etag"] != etag)
         }
     }
 
     @Test func showsMetricsToThoseWhoMaySeeThem() async throws {
         try await withWorld { world in
-            let answer = try world.peer().ask("GET", "/metrics")
+            let answer = try await world.peer().ask("GET", "/metrics")
             #expect(answer.text.contains("# TYPE hub_connections gauge\nhub_connections 1\n"))
             #expect(answer.text.contains("hub_loop_tick_seconds_bucket{loop=\"front-0\",le=\"+Inf\"}"))
         }
         try await withWorld({ $0.allowsMetrics = { _ in false } }) { world in
-            let answer = try world.peer().ask("GET", "/metrics")
+            let answer = try await world.peer().ask("GET", "/metrics")
             #expect(answer.status == 403)
         }
     }
@@ -137,9 +137,9 @@ struct HTTPTests {
         try await withWorld(api: api) { world in
             let peer = try world.peer()
             for index in 0..<50 {
-                try peer.write("POST /api/\(index) HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+                try await peer.write("POST /api/\(index) HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
             }
-            for index in 0..<50 { #expect(try peer.answer().text == "/api/\(index)hi") }
+            for index in 0..<50 { #expect(try await peer.answer().text == "/api/\(index)hi") }
             #expect(working.withLock { $0.most } == 1)
         }
     }
@@ -154,13 +154,13 @@ struct HTTPTests {
             for _ in 0..<20 {
                 let peer = try world.peer()
                 peer.resetAtEnd()
-                try peer.write("GET /api/slow HTTP/1.1\r\nHost: a\r\n\r\n")
+                try await peer.write("GET /api/slow HTTP/1.1\r\nHost: a\r\n\r\n")
                 await eventually { waiting.withLock { $0.count } == 1 }
                 withExtendedLifetime(peer) {}
                 waiting.withLock { $0.removeLast() }.resume()
             }
             await eventually { world.gauge("hub_connections") == 0 }
-            #expect(try world.peer().ask("GET", "/healthz").status == 200)
+            #expect(try await world.peer().ask("GET", "/healthz").status == 200)
         }
     }
 
@@ -176,36 +176,36 @@ struct HTTPTests {
     func refusesWhatIsNoRequest(_ text: String, _ status: Int) async throws {
         try await withWorld { world in
             let peer = try world.peer()
-            try peer.write(text)
-            #expect(try peer.answer().status == status)
-            #expect(try peer.isClosedByHub())
+            try await peer.write(text)
+            #expect(try await peer.answer().status == status)
+            #expect(try await peer.isClosedByHub())
         }
     }
 
     @Test func endsARequestThatTakesTooLong() async throws {
         try await withWorld({ $0.httpHeaderMilliseconds = 100 }) { world in
             let peer = try world.peer()
-            #expect(try peer.ask("GET", "/healthz").status == 200)
+            #expect(try await peer.ask("GET", "/healthz").status == 200)
             // The second one begins in the same piece as the end of the first.
-            try peer.write("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /he")
-            #expect(try peer.answer().status == 200)
-            #expect(try peer.answer().status == 408)
-            #expect(try peer.isClosedByHub())
+            try await peer.write("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /he")
+            #expect(try await peer.answer().status == 200)
+            #expect(try await peer.answer().status == 408)
+            #expect(try await peer.isClosedByHub())
         }
     }
 
     @Test func endsAnIdleConnection() async throws {
         try await withWorld({ $0.httpIdleMilliseconds = 50 }) { world in
             let peer = try world.peer()
-            #expect(try peer.ask("GET", "/healthz").status == 200)
-            #expect(try peer.isClosedByHub())
+            #expect(try await peer.ask("GET", "/healthz").status == 200)
+            #expect(try await peer.isClosedByHub())
         }
     }
 
     @Test func dropsAPeerThatTakesNothing() async throws {
         try await withWorld({ $0.stallMilliseconds = 100 }) { world in
             let peer = try world.peer(receiveBytes: 4_096)
-            try peer.write(String(repeating: "GET /large.txt HTTP/1.1\r\nHost: a\r\n\r\n", count: 16))
+            try await peer.write(String(repeating: "GET /large.txt HTTP/1.1\r\nHost: a\r\n\r\n", count: 16))
             await eventually { world.counter("hub_http_requests_total", "status=\"2xx\"") > 0 }
             await eventually { world.gauge("hub_connections") == 0 }
             withExtendedLifetime(peer) {}
@@ -215,24 +215,24 @@ struct HTTPTests {
     @Test func refusesConnectionsOverTheLimit() async throws {
         try await withWorld({ $0.connectionsMax = 2 }) { world in
             let first = try world.peer()
-            #expect(try first.ask("GET", "/healthz").status == 200)
+            #expect(try await first.ask("GET", "/healthz").status == 200)
             let second = try world.peer()
-            #expect(try second.ask("GET", "/healthz").status == 200)
+            #expect(try await second.ask("GET", "/healthz").status == 200)
             let third = try world.peer()
-            #expect(try third.answer().status == 503)
-            #expect(try third.isClosedByHub())
+            #expect(try await third.answer().status == 503)
+            #expect(try await third.isClosedByHub())
             #expect(world.counter("hub_connections_refused_total", "reason=\"full\"") == 1)
-            #expect(try first.ask("GET", "/healthz").status == 200)
+            #expect(try await first.ask("GET", "/healthz").status == 200)
         }
     }
 
     @Test func discardsWhatComesBehindTheLastRequest() async throws {
         try await withWorld { world in
             let peer = try world.peer()
-            try peer.write("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            try await peer.write("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
                 + String(repeating: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", count: 100))
-            #expect(try peer.answer().text == "ok\n")
-            #expect(try peer.isClosedByHub())
+            #expect(try await peer.answer().text == "ok\n")
+            #expect(try await peer.isClosedByHub())
         }
     }
 }
@@ -261,7 +261,7 @@ struct ListeningTests {
 
     @Test func listensOnIPv6() async throws {
         let world = try World(isV6: true)
-        #expect(try Peer(port: world.port, host: "::1").ask("GET", "/healthz").status == 200)
+        #expect(try await Peer(port: world.port, host: "::1").ask("GET", "/healthz").status == 200)
         await world.end()
     }
 

@@ -1,7 +1,10 @@
-// The other end of a connection: a blocking socket with a time limit, and as much HTTP and WebSocket on
-// it as the tests need, malformed on request. It shares no parser with the hub.
+// The other end of a connection: a socket with a time limit, and as much HTTP and WebSocket on it as the
+// tests need, malformed on request. It shares no parser with the hub. It never blocks for long: the
+// threads of the pool belong to all tests.
 
 import Glibc
+import Model
+import Ports
 
 struct PeerClosed: Error {}
 struct PeerTimedOut: Error {}
@@ -15,8 +18,6 @@ final class Peer {
     init(port: UInt16, host: String = "127.0.0.1", receiveBytes: Int32? = nil) throws {
         let isV6 = host.contains(":")
         descriptor = socket(isV6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         if var receiveBytes {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBytes, 4)
         }
@@ -56,41 +57,55 @@ final class Peer {
 
     func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    func write(_ bytes: [UInt8]) throws {
+    func write(_ bytes: [UInt8]) async throws {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
-                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
-            guard count > 0 else { throw PeerClosed() }
-            sent += count
+            if count < 0, errno == EAGAIN {
+                try await wait(for: Int16(POLLOUT))
+            } else {
+                guard count > 0 else { throw PeerClosed() }
+                sent += count
+            }
         }
     }
-    func write(_ text: String) throws { try write(Array(text.utf8)) }
+    func write(_ text: String) async throws { try await write(Array(text.utf8)) }
+
+    /// Lets others run until the socket is ready.
+    private func wait(for events: Int16) async throws {
+        let end = TestClocks().monotonic().value + 20_000_000_000
+        var entry = pollfd(fd: descriptor, events: events, revents: 0)
+        while poll(&entry, 1, 1) == 0 {
+            if TestClocks().monotonic().value > end { throw PeerTimedOut() }
+            await Task.yield()
+        }
+    }
 
     // MARK: Reading
 
     private var available: Int { buffer.count - start }
 
-    private func fill() throws {
+    private func fill() async throws {
         if start > 1 << 20 {
             buffer.removeFirst(start)
             start = 0
         }
+        try await wait(for: Int16(POLLIN))
         var chunk = [UInt8](repeating: 0, count: 65_536)
         let count = recv(descriptor, &chunk, chunk.count, 0)
-        if count < 0, errno == EAGAIN { throw PeerTimedOut() }
         guard count > 0 else { throw PeerClosed() }
         buffer += chunk[..<count]
     }
 
-    func read(_ count: Int) throws -> [UInt8] {
-        while available < count { try fill() }
+    func read(_ count: Int) async throws -> [UInt8] {
+        while available < count { try await fill() }
         defer { start += count }
         return Array(buffer[start..<start + count])
     }
 
-    private func readLine() throws -> String {
+    private func readLine() async throws -> String {
         var end = start
         while true {
             while end + 1 < buffer.count {
@@ -102,24 +117,15 @@ final class Peer {
                 end += 1
             }
             let offset = end - start
-            try fill()
+            try await fill()
             end = start + offset
         }
     }
 
-    /// Reads until the hub has closed; the bytes.
-    func readToEnd() throws -> [UInt8] {
-        while true {
-            do { try fill() } catch is PeerClosed { break }
-        }
-        defer { start = buffer.count }
-        return Array(buffer[start...])
-    }
-
     /// Whether the hub has closed the connection; waits for that or for a byte.
-    func isClosedByHub() throws -> Bool {
+    func isClosedByHub() async throws -> Bool {
         do {
-            _ = try read(1)
+            _ = try await read(1)
             return false
         } catch is PeerClosed {
             return true
@@ -135,11 +141,11 @@ final class Peer {
         var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    func answer(isHead: Bool = false) throws -> Answer {
-        let status = try readLine()
+    func answer(isHead: Bool = false) async throws -> Answer {
+        let status = try await readLine()
         var headers: [String: String] = [:]
         while true {
-            let line = try readLine()
+            let line = try await readLine()
             if line.isEmpty { break }
             let colon = line.firstIndex(of: ":")!
             headers[line[..<colon].lowercased()] =
@@ -148,16 +154,16 @@ final class Peer {
         let code = Int(status.dropFirst(9).prefix(3)) ?? 0
         let length = isHead || code == 101 || code == 304 || code == 204
             ? 0 : Int(headers["content-length"] ?? "0") ?? 0
-        return Answer(status: code, headers: headers, body: try read(length))
+        return Answer(status: code, headers: headers, body: try await read(length))
     }
 
-    func ask(_ method: String, _ path: String, _ headers: [String] = [], body: String = "") throws
+    func ask(_ method: String, _ path: String, _ headers: [String] = [], body: String = "") async throws
         -> Answer
     {
         var lines = ["\(method) \(path) HTTP/1.1", "Host: hub.test"] + headers
         if !body.isEmpty { lines.append("Content-Length: \(body.utf8.count)") }
-        try write(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
-        return try answer(isHead: method == "HEAD")
+        try await write(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
+        return try await answer(isHead: method == "HEAD")
     }
 
     // MARK: WebSocket
@@ -186,20 +192,20 @@ final class Peer {
         return bytes + mask + payload.enumerated().map { $1 ^ mask[$0 & 3] }
     }
 
-    func sendText(_ text: String) throws { try write(Self.frame(0x81, Array(text.utf8))) }
+    func sendText(_ text: String) async throws { try await write(Self.frame(0x81, Array(text.utf8))) }
 
     /// The next frame, which is never fragmented: opcode and payload.
-    func frame() throws -> (opcode: UInt8, payload: [UInt8]) {
-        let head = try read(2)
+    func frame() async throws -> (opcode: UInt8, payload: [UInt8]) {
+        let head = try await read(2)
         var length = Int(head[1])
-        if length >= 126 { length = try read(length == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) } }
-        return (head[0] & 15, try read(length))
+        if length >= 126 { length = try await read(length == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) } }
+        return (head[0] & 15, try await read(length))
     }
 
-    /// Reads on until a close frame; its code. Then reads to the end of the connection.
-    func closeCode() throws -> Int {
+    /// Reads on until a close frame; its code.
+    func closeCode() async throws -> Int {
         while true {
-            let (opcode, payload) = try frame()
+            let (opcode, payload) = try await frame()
             if opcode == 8 { return payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : 1005 }
         }
     }

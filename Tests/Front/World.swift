@@ -100,17 +100,23 @@ final class World: Sendable {
 
     // MARK: Peers
 
+    func webSockets(_ count: Int, receiveBytes: Int32? = nil) async throws -> [(peer: Peer, session: Attached)] {
+        var made: [(peer: Peer, session: Attached)] = []
+        for _ in 0..<count { made.append(try await webSocket(receiveBytes: receiveBytes)) }
+        return made
+    }
+
     func peer(receiveBytes: Int32? = nil) throws -> Peer {
         try Peer(port: port, receiveBytes: receiveBytes)
     }
 
     /// A peer that speaks WebSocket, and its session.
-    func webSocket(_ subprotocol: String = "hub.v1.json", receiveBytes: Int32? = nil) throws
-        -> (peer: Peer, session: Attached)
+    func webSocket(_ subprotocol: String = "hub.v1.json", receiveBytes: Int32? = nil)
+        async throws -> (peer: Peer, session: Attached)
     {
         let peer = try peer(receiveBytes: receiveBytes)
-        try peer.write(Peer.upgrade(subprotocol: subprotocol))
-        #expect(try peer.answer().status == 101)
+        try await peer.write(Peer.upgrade(subprotocol: subprotocol))
+        #expect(try await peer.answer().status == 101)
         return (peer, sessions.withLock { $0.removeLast() })
     }
 
@@ -156,6 +162,7 @@ func eventually(_ condition: () -> Bool, sourceLocation: SourceLocation = #_sour
             Issue.record("it did not come true", sourceLocation: sourceLocation)
             return
         }
+        poll(nil, 0, 1)
         await Task.yield()
     }
 }

@@ -1,7 +1,6 @@
 // The HTTP API as docs/http-api.md describes it, on a real database.
 
 import Crypto
-import Foundation
 import Identity
 import Model
 import Ports
@@ -18,15 +17,15 @@ import Wire
         #expect(owner.text("account", "first_name") == "Ada")
         #expect(owner.text("expires_at_ms") == "1800000900000")
         #expect(owner.refresh.utf8.count == 43)
-        let organisations = try #require(owner.json["organisations"] as? [[String: Any]])
-        #expect(organisations.map { $0["role"] as? String } == ["OWNER"])
+        let organisations = try #require(owner.json["organisations"]?.list)
+        #expect(organisations.map { $0["role"]?.text } == ["OWNER"])
         #expect(owner.header("Cache-Control") == "no-store")
         #expect(owner.header("Set-Cookie") == nil)
         #expect(try await hub.accounts.issueSetUpToken() == nil)
         await hub.close()
     }
 
-    private func form(_ token: String, _ more: [String: Any] = [:]) -> [String: Any] {
+    private func form(_ token: String, _ more: Form = [:]) -> Form {
         [
             "token": token, "organisation": "Acme", "email": "ada@example.org", "password": "ada long phrase",
             "first_name": "Ada", "last_name": "L",
@@ -105,9 +104,9 @@ import Wire
             #expect(answer.status == 429)
             #expect(answer.slug == "rate_limited")
             #expect(answer.header("Retry-After") == "360")
-            let error = try #require(answer.json["error"] as? [String: Any])
-            #expect(error["retry_after_ms"] as? Int == 360_000)
-            #expect(error["retryable"] as? Bool == true)
+            let error = try #require(answer.json["error"])
+            #expect(error["retry_after_ms"]?.int == 360_000)
+            #expect(error["retryable"]?.bool == true)
         }
         #expect(await hub.signIn().status == 429, "the right password waits too")
         hub.clock.advance(milliseconds: 360_000)
@@ -326,7 +325,7 @@ import Wire
             ["role": "MEMBER", "uses": 0], ["role": "MEMBER", "uses": 1_001], ["role": "MEMBER", "uses": -1],
             ["role": "MEMBER", "expires_in_hours": 0], ["role": "MEMBER", "expires_in_hours": 721],
             ["role": "MEMBER", "uses": 1.5], ["role": "ROOT"], ["role": ""], ["role": "member"], [:],
-        ] as [[String: any Sendable]]) func boundsAreKept(_ form: [String: any Sendable]) async throws
+        ] as [Form]) func boundsAreKept(_ form: Form) async throws
     {
         let (hub, owner) = try await Hub.withOwner()
         #expect(await hub.post("invitations", form, bearer: owner.access).slug == "invalid_argument")
@@ -395,13 +394,13 @@ import Wire
         let second = await hub.signIn(from: "2001:db8::7")
         let list = await hub.get("logins", bearer: second.access)
         #expect(list.status == 200)
-        let logins = try #require(list.json["logins"] as? [[String: Any]])
+        let logins = try #require(list.json["logins"]?.list)
         #expect(logins.count == 2)
-        let current = try #require(logins.first { $0["current"] as? Bool == true })
-        #expect(current["address"] as? String == "2001:db8::7")
-        #expect(current["user_agent"] as? String == "Test/1")
-        #expect(current["created_at_ms"] as? String == "1800000001000")
-        let other = try #require(logins.first { $0["current"] as? Bool != true }?["id"] as? String)
+        let current = try #require(logins.first { $0["current"]?.bool == true })
+        #expect(current["address"]?.text == "2001:db8::7")
+        #expect(current["user_agent"]?.text == "Test/1")
+        #expect(current["created_at_ms"]?.text == "1800000001000")
+        let other = try #require(logins.first { $0["current"]?.bool != true }?["id"]?.text)
         #expect(await hub.get("logins/\(other)", method: .delete, bearer: second.access).status == 204)
         #expect(hub.witness.revoked.withLock { $0.map(\.description) } == [other])
         #expect(await hub.get("logins/\(other)", method: .delete, bearer: second.access).status == 404)
@@ -413,8 +412,8 @@ import Wire
     @Test func anothersSignInIsNotThere() async throws {
         let (hub, owner) = try await Hub.withOwner()
         let bob = await hub.accept(try await hub.invite(owner.access))
-        let list = try #require(await hub.get("logins", bearer: owner.access).json["logins"] as? [[String: Any]])
-        let id = try #require(list.first?["id"] as? String)
+        let list = try #require(await hub.get("logins", bearer: owner.access).json["logins"]?.list)
+        let id = try #require(list.first?["id"]?.text)
         for foreign in [id, "01900000-0000-7000-8000-000000000000", "x", ""] {
             let answer = await hub.get("logins/\(foreign)", method: .delete, bearer: bob.access)
             #expect(answer.slug == "not_found")

@@ -2,7 +2,7 @@
 // the front does: one request, one answer.
 
 import Crypto
-import Foundation
+import Glibc
 import Identity
 import Model
 import Ports
@@ -28,17 +28,13 @@ final class Witness: Sendable {
 struct Answer: Sendable {
     var response: HTTPResponse
     var status: Int { response.status }
-    var json: [String: Any] {
-        (try? JSONSerialization.jsonObject(with: Data(response.body))) as? [String: Any] ?? [:]
-    }
-    var slug: String? { (json["error"] as? [String: Any])?["slug"] as? String }
+    var json: JSON { JSON(response.body) ?? .null }
+    var slug: String? { json["error"]?["slug"]?.text }
     func header(_ name: String) -> String? {
         response.headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
     func text(_ path: String...) -> String? {
-        var value: Any? = json
-        for name in path { value = (value as? [String: Any])?[name] }
-        return value as? String
+        path.reduce(json) { $0?[$1] }?.text
     }
     var access: String { text("access_token") ?? "" }
     var refresh: String { text("refresh_token") ?? "" }
@@ -46,10 +42,25 @@ struct Answer: Sendable {
     var cookie: String? { header("Set-Cookie").map { String($0.prefix { $0 != ";" }) } }
 }
 
+/// A folder for one database.
+struct TemporaryFolder: Sendable {
+    let path: String
+    init() throws {
+        var template = Array("/tmp/hub-identity-XXXXXX".utf8CString)
+        path = try template.withUnsafeMutableBufferPointer { buffer in
+            String(cString: try #require(mkdtemp(buffer.baseAddress!)))
+        }
+    }
+    func remove() {
+        for name in ["hub.db", "hub.db-wal", "hub.db-shm"] { unlink("\(path)/\(name)") }
+        rmdir(path)
+    }
+}
+
 let ownOrigin = "https://hub.example.org"
 
 final class Hub: Sendable {
-    let folder: URL
+    private let folder: TemporaryFolder
     let store: Store
     let clock = HandClock()
     let witness = Witness()
@@ -59,12 +70,9 @@ final class Hub: Sendable {
     let signingKey: Ed25519SigningKey
 
     init(origin: String = ownOrigin, hasher: PasswordHasher? = nil) async throws {
-        folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("hub-identity-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        folder = try TemporaryFolder()
         store = try await Store.open(
-            .sqlite(path: folder.appendingPathComponent("hub.db").path), metrics: Metrics(), clocks: clock,
-            log: .silent)
+            .sqlite(path: folder.path + "/hub.db"), metrics: Metrics(), clocks: clock, log: .silent)
         signingKey = Ed25519SigningKey(seed: SecretBytes.random(count: 32))
         tokens = AccessTokens(signingKey)
         let witness = witness
@@ -93,20 +101,20 @@ final class Hub: Sendable {
 
     func close() async {
         await store.close()
-        try? FileManager.default.removeItem(at: folder)
+        folder.remove()
     }
 
     func send(_ request: HTTPRequest) async -> Answer { Answer(response: await api.respond(to: request)) }
 
     func post(
-        _ path: String, _ json: [String: Any], bearer: String? = nil, cookie: String? = nil,
+        _ path: String, _ json: Form, bearer: String? = nil, cookie: String? = nil,
         origin: String? = nil, from peer: String = "192.0.2.1"
     ) async -> Answer {
         var headers = [HTTPHeader("content-type", "application/json"), HTTPHeader("user-agent", "Test/1")]
         if let bearer { headers.append(HTTPHeader("authorization", "Bearer \(bearer)")) }
         if let cookie { headers.append(HTTPHeader("cookie", cookie)) }
         if let origin { headers.append(HTTPHeader("origin", origin)) }
-        let body = Array(try! JSONSerialization.data(withJSONObject: json))
+        let body = Array(JSON.object(json.mapValues(\.json)).written.utf8)
         return await send(
             HTTPRequest(
                 method: .post, path: "/api/v1/" + path, headers: headers, body: body, peerAddress: peer))
@@ -120,13 +128,13 @@ final class Hub: Sendable {
 
     func signIn(
         _ email: String = "ada@example.org", _ password: String = "ada long phrase",
-        more: [String: Any] = [:], from peer: String = "192.0.2.1"
+        more: Form = [:], from peer: String = "192.0.2.1"
     ) async -> Answer {
         await post("sign-in", ["email": email, "password": password].merging(more) { $1 }, from: peer)
     }
 
     /// The token of a new invitation.
-    func invite(_ owner: String, _ more: [String: Any] = ["role": "MEMBER"]) async throws -> String {
+    func invite(_ owner: String, _ more: Form = ["role": "MEMBER"]) async throws -> String {
         let made = await post("invitations", more, bearer: owner)
         return try #require(made.text("token"), "\(made.json)")
     }

@@ -77,7 +77,7 @@ import Vault
 }
 
 /// A folder that goes with the test.
-final class Folder {
+final class Folder: Sendable {
     let path: String
     init() {
         let template = Array("/tmp/hub-vault-XXXXXX".utf8CString)
@@ -189,7 +189,7 @@ final class Folder {
 }
 
 extension Folder {
-    nonisolated(unsafe) static let shared = Folder()
+    static let shared = Folder()
 }
 
 @Suite struct InstallationTests {

@@ -190,13 +190,13 @@ extension FrontLoop {
             if node.next < 0 {
                 let bytes = pending.frames[Int(node.frame)].bytes
                 sent = Socket.send(slot.pointee.descriptor, bytes.baseAddress!, bytes.count)
-                if sent == bytes.count, slot.pointee.phase == .open { return sent }
-                written(number, first, sent)
+                if sent != bytes.count { written(number, first, sent) }
             } else {
                 sent = flushSeveral(number, first)
             }
         }
-        flushed(number)
+        // Nearly always there is no more to do.
+        if slot.pointee.phase != .open || slot.pointee.isBlocked { flushed(number) }
         return max(0, sent)
     }
 

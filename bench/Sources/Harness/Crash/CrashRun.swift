@@ -178,6 +178,10 @@ package final class CrashRun: WebSocketDelegate {
         let wait = UInt64.random(in: 50_000_000...1_500_000_000, using: &random)
         let begun = MonotonicClock.now()
         try turn(seconds: 10, for: "the moment to kill") { MonotonicClock.now() >= begun + wait }
+        // A kill between two posts would prove little: wait for one to be under way, then for a
+        // moment that may fall before, into or behind its commit.
+        try turn(seconds: 1, for: "a post", orGiveUp: true) { ledger.unanswered > 0 }
+        usleep(UInt32.random(in: 0...4_000, using: &random))
         hub.kill()
         round.killedAfter = MonotonicClock.now() - begun
         round.unanswered = ledger.unanswered

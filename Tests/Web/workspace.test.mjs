@@ -57,6 +57,23 @@ test('lists that fail for a passing reason are asked for again; others are repor
   }
 });
 
+test('who joins has not missed what was said before', async () => {
+  const world = new World();
+  const { workspace } = await loaded(world, [summary('c', 40, { joined: false, read: '0' })]);
+  const channel = workspace.channels.get('c');
+  assert.equal(workspace.unread(channel), 0, 'nothing is unread where one is no member');
+  const joined = workspace.join('c');
+  await world.reply('join', { channel: { channel: summary('c', 41, { read: '0' }) } });
+  assert.equal(workspace.unread(await joined), 0);
+  await world.reply('subscribe', subscribed(41, 41));
+  await world.push(eventsPush(42, 42));
+  assert.equal(workspace.unread(channel), 1);
+  workspace.leave('c');
+  await world.reply('leave', { done: {} });
+  assert.equal(workspace.unread(channel), 0);
+  assert.ok(world.socket.has('unsubscribe'));
+});
+
 test('pages are no longer than the hub gives', async () => {
   const world = new World();
   const client = await world.client();

@@ -86,10 +86,7 @@ export class Workspace extends Emitter {
 
   /** @param {string} id @returns {Promise<ChannelSummary>} */
   async join(id) {
-    const channel = this.#take((await this.client.request('join', { channel: id })).channel);
-    // Who joins did not miss what was said before.
-    this.unreadMessages.mark(channel, channel.head.sequence);
-    return channel;
+    return this.#enter((await this.client.request('join', { channel: id })).channel);
   }
 
   /**
@@ -97,7 +94,18 @@ export class Workspace extends Emitter {
    * @returns {Promise<ChannelSummary>}
    */
   async create(channel) {
-    return this.#take((await this.client.request('create_channel', channel)).channel);
+    return this.#enter((await this.client.request('create_channel', channel)).channel);
+  }
+
+  /**
+   * Who comes in did not miss what was said before.
+   * @param {ChannelSummary} summary
+   * @returns {ChannelSummary}
+   */
+  #enter(summary) {
+    const channel = this.#take(summary);
+    this.unreadMessages.mark(channel, channel.head.sequence);
+    return channel;
   }
 
   /** @param {string} account @returns {Promise<ChannelSummary>} */

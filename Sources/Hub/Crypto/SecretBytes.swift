@@ -3,6 +3,7 @@
 // the memory of the living process.
 
 import COpenSSL
+import Glibc
 
 /// The owner of the bytes of one key. It cannot be copied, printed or compared by accident.
 package struct SecretBytes: ~Copyable, @unchecked Sendable {
@@ -70,6 +71,15 @@ package enum SecretMemory {
 
     /// Whether the heap exists and is locked; if not, keys may reach swap, which start-up logs.
     package static var isLocked: Bool { outcome == 1 }
+
+    /// From here on a crash writes no core with keys in it, and no other process of the same user can
+    /// attach to this one to read them. Debuggers and crash reporters cannot either. `false`: the
+    /// system refused.
+    package static func forbidDumps() -> Bool {
+        var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+        return setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0
+            && hub_forbid_dumps() == 0
+    }
 
     /// Bytes in use, for a gauge and for tests that nothing is left behind.
     package static var bytesInUse: Int { Int(CRYPTO_secure_used()) }

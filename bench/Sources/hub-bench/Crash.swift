@@ -52,10 +52,12 @@ struct Crash: ParsableCommand {
     @Option(help: "json or proto.")
     var encoding = Encoding.json
 
-    @Option(help: "Decides when the kills come and how clients wait. (default: a random one, printed)")
+    @Option(help: "Decides when the kills come. (default: a random one, printed)")
     var seed: UInt64?
 
-    @Option(help: "Folder for the hub's data and log. (default: a temporary one, removed when all went well)")
+    @Option(help: ArgumentHelp("Folder for the hub's data and log.", discussion: """
+        By default a temporary one, which is removed when all went well.
+        """))
     var dataDir: String?
 
     @OptionGroup(title: "Signing in (only when the store is already set up)")
@@ -124,7 +126,8 @@ struct Crash: ParsableCommand {
             throw Outcome.impossible
         }
         if !quiet {
-            if json == "-" { Terminal.errorText(outcome.text) } else { Terminal.output(outcome.text) }
+            let text = outcome.text
+            if json == "-" { Terminal.errorText(text) } else { Terminal.output(text) }
         }
         guard outcome.isCorrect else {
             Terminal.errorText("  data and log for the inquiry: \(directory)\n")

@@ -39,7 +39,7 @@ struct Fanout: ParsableCommand {
             other users of the machine cannot see.
             """)
 
-    @Option(help: "Where the hub is: ws://HOST:PORT or wss://HOST:PORT, with /ws unless you say otherwise.")
+    @Option(help: "Where the hub is: ws://HOST:PORT or wss://HOST:PORT (path /ws by default).")
     var url: String
 
     @Option(help: "hub, or raw: any server that relays WebSocket messages of one URL to another.")
@@ -91,12 +91,15 @@ struct Fanout: ParsableCommand {
     var commit: String?
 
     @Option(name: .customLong("fail-if"), parsing: .singleValue,
-            help: ArgumentHelp("Exit with 3 if this holds, as in 'p99>50ms'; repeatable.", discussion: """
-                Latencies: p50, p99.9, min, max, mean since due until delivered; with ack., first., \
-                last. or lag. before them for other stages; units ns, us, ms, s. Others: loss, \
-                duplicates, reordered, unacknowledged, reach, cpu_per_million (s), \
-                rss_per_connection (B, KB, MB), rate, deliveries, connects, generator_cpu (%).
-                """))
+            help: ArgumentHelp(
+                "Exit with 3 if this holds, as in 'p99>50ms'; repeatable.",
+                discussion: """
+                    Latencies: p50, p99.9, min, max, mean since due until delivered; with ack., \
+                    first., last. or lag. before them for other stages; units ns, us, ms, s. \
+                    Others: loss, duplicates, reordered, unacknowledged, reach, cpu_per_million \
+                    (s), rss_per_connection (B, KB, MB), rate, deliveries, connects, \
+                    generator_cpu (%).
+                    """))
     var failIf: [String] = []
 
     @Option(help: "Folder for report.html, report.json, timeline.csv and latency.hgrm.")

@@ -9,7 +9,8 @@ struct HubBench: ParsableCommand {
         commandName: "hub-bench",
         abstract: "Measures a hub and checks that it keeps its promises.",
         discussion: """
-            Every run checks correctness first: figures of a server that loses messages mean nothing.
+            Every run checks correctness first: figures of a server that loses messages mean \
+            nothing.
 
             Exit codes: 0 correct and within every threshold; 1 the run could not take place; 2 a
             promise was broken (loss, duplicates, order, reach, damage, unanswered posts); 3 a

@@ -81,7 +81,10 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
       location.hash = '';
     },
     showSidebar: () => toggleSidebar(true),
-    signOut: () => void client.stop({ forget: true }).then(() => onSignedOut({ isChosen: true, code: 0 })),
+    signOut: () => {
+      const done = () => onSignedOut({ isChosen: true, code: 0 });
+      void client.stop({ forget: true }).then(done);
+    },
     switched: () => onSwitched(),
   };
 

@@ -23,7 +23,7 @@ export function makeMessages(chat, channel, log) {
   let newFrom = workspace.unread(channel) > 0 ? channel.read + 1 : 0;
   /** At the newest message, and to be kept there. */
   let isPinned = true;
-  /** The newest page has been asked for: go there when it comes, whatever is scrolled until then. */
+  /** The newest page is asked for: go there when it comes, whatever is scrolled until then. */
   let isJumping = false;
   let isFirstDraw = true;
 
@@ -111,7 +111,8 @@ export function makeMessages(chat, channel, log) {
     return [h('div', { class: 'beginning' }, h('h2', {}, `This is where #${channel.name} begins`),
       h('p', {}, channel.topic || (channel.kind === 'OPEN'
         ? 'Everybody in the organisation can find and join it.'
-        : 'Only its members know that it exists.'), isEmpty && ' Write the first message.'))];
+        : 'Only its members know that it exists.')),
+      isEmpty && h('p', {}, 'Write the first message.'))];
   }
 
   function scrolled() {

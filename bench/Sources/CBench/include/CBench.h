@@ -28,7 +28,7 @@ int bench_epoll_wait(int poll, struct bench_event *out, int capacity, int64_t ti
 /// Adds (`change` false) or changes (`change` true) what is watched. Returns 0 or -errno.
 int bench_epoll_set(int poll, int descriptor, uint64_t token, uint32_t events, int change);
 
-/// Raises the limit of open descriptors to at least `needed`, if that is allowed. Returns the limit.
+/// Raises the limit of open descriptors to `needed`, as far as that is allowed. Returns the limit.
 uint64_t bench_raise_descriptors(uint64_t needed);
 
 /// Sets O_NONBLOCK. Returns 0 or -errno.

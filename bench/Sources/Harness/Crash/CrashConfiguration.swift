@@ -4,7 +4,8 @@ package struct CrashConfiguration: Encodable, Sendable {
     package var hub: String
     /// Passed to the hub as they are.
     package var hubArguments: [String] = []
-    /// Passed as `--store`; `nil`: the hub's default. Kept out of the report: it may hold a password.
+    /// Passed as `--store`; `nil`: the hub's default. Kept out of the report: it may hold a
+    /// password.
     package var store: String?
     package var dataDirectory: String
     package var rounds = 20

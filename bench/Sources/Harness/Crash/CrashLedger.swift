@@ -128,7 +128,8 @@ package struct CrashLedger {
         if isDuplicate { duplicateAcknowledgements += 1 }
         if let before = posts[publisher][counter].position {
             if before != position || posts[publisher][counter].eventID != eventID {
-                violation(\.moved, "\(key(publisher, counter)) was acknowledged at \(before.sequence) "
+                violation(\.moved,
+                    "\(key(publisher, counter)) was acknowledged at \(before.sequence) "
                     + "and then at \(position.sequence)")
             }
             return
@@ -154,13 +155,15 @@ package struct CrashLedger {
                                id: UnsafeRawBufferPointer) {
         let position = views[subscriber][channel].position
         if epoch != position.epoch {
-            return violation(\.epochs, "subscriber \(subscriber): epoch \(epoch), not \(position.epoch)")
+            return violation(\.epochs,
+                "subscriber \(subscriber): epoch \(epoch), not \(position.epoch)")
         }
         if sequence <= position.sequence {
             return violation(\.repeated, "subscriber \(subscriber) got \(sequence) again")
         }
         if sequence > position.sequence + 1 {
-            violation(\.skipped, "subscriber \(subscriber): \(sequence) follows \(position.sequence)")
+            violation(\.skipped,
+                "subscriber \(subscriber): \(sequence) follows \(position.sequence)")
         }
         views[subscriber][channel].position.sequence = sequence
         views[subscriber][channel].events += 1
@@ -168,7 +171,8 @@ package struct CrashLedger {
             views[subscriber][channel].digest, sequence, id)
     }
 
-    static func digest(_ state: UInt64, _ sequence: UInt64, _ id: UnsafeRawBufferPointer) -> UInt64 {
+    static func digest(_ state: UInt64, _ sequence: UInt64,
+                       _ id: UnsafeRawBufferPointer) -> UInt64 {
         var state = (state ^ sequence) &* 0x100_0000_01B3
         for byte in id { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
         return state
@@ -196,13 +200,15 @@ package struct CrashLedger {
                                    _ places: inout [String: Position],
                                    _ ids: inout [String: String]) {
         if epoch != starts[channel].epoch {
-            violation(\.epochs, "channel \(channel) is in epoch \(epoch), not \(starts[channel].epoch)")
+            violation(\.epochs,
+                "channel \(channel) is in epoch \(epoch), not \(starts[channel].epoch)")
         }
         var next = starts[channel].sequence + 1
         var latest: [Int: Int] = [:]
         for entry in entries {
             if entry.sequence != next {
-                violation(\.logGaps, "channel \(channel): \(entry.sequence) stands where \(next) should")
+                violation(\.logGaps,
+                    "channel \(channel): \(entry.sequence) stands where \(next) should")
             }
             next = entry.sequence + 1
             guard let text = entry.text else { continue }
@@ -213,11 +219,13 @@ package struct CrashLedger {
                   entry.key == key(payload.publisher, Int(payload.counter)),
                   posts[payload.publisher][Int(payload.counter)].channel == channel
             else {
-                violation(\.damaged, "channel \(channel): \(entry.sequence) is not as it was posted")
+                violation(\.damaged,
+                    "channel \(channel): \(entry.sequence) is not as it was posted")
                 continue
             }
             if places[entry.key] != nil {
-                violation(\.duplicated, "\(entry.key) stands at \(places[entry.key]!.sequence) and at "
+                violation(\.duplicated,
+                    "\(entry.key) stands at \(places[entry.key]!.sequence) and at "
                     + "\(entry.sequence)")
                 continue
             }
@@ -226,7 +234,8 @@ package struct CrashLedger {
             let counter = Int(payload.counter)
             let wasDelayed = posts[payload.publisher][counter].wasDelayed
             if let before = latest[payload.publisher], before > counter, !wasDelayed {
-                violation(\.disordered, "\(entry.key) stands behind post \(before) of its publisher")
+                violation(\.disordered,
+                    "\(entry.key) stands behind post \(before) of its publisher")
             }
             latest[payload.publisher] = max(latest[payload.publisher] ?? 0, counter)
         }
@@ -241,7 +250,8 @@ package struct CrashLedger {
         for subscriber in views.indices {
             let view = views[subscriber][channel]
             if view.digest != digest || view.events != entries.count {
-                violation(\.divergent, "subscriber \(subscriber) saw \(view.events) events of channel "
+                violation(\.divergent,
+                    "subscriber \(subscriber) saw \(view.events) events of channel "
                     + "\(channel), whose log has \(entries.count)")
             }
         }
@@ -255,7 +265,8 @@ package struct CrashLedger {
             return violation(\.unanswered, "\(key) was never acknowledged")
         }
         guard let place = places[key] else {
-            return violation(\.lost, "\(key), acknowledged at \(acknowledged.sequence), is not there")
+            return violation(\.lost,
+                "\(key), acknowledged at \(acknowledged.sequence), is not there")
         }
         if place != acknowledged || ids[key] != post.eventID {
             violation(\.moved, "\(key), acknowledged at \(acknowledged.sequence), "

@@ -34,9 +34,10 @@ package struct CrashOutcome {
         let unanswered = rounds.reduce(0) { $0 + $1.unanswered }
         var out = "\n"
         if isCorrect {
-            out += "CORRECT  \(rounds.count) kills under load: \(Figure.count(Double(acknowledged))) "
-                + "acknowledged posts stand in the log once, where they were acknowledged; "
-                + "\(configuration.subscribers) subscribers saw the log, whole and in order\n"
+            out += "CORRECT  \(rounds.count) kills under load: "
+                + "\(Figure.count(Double(acknowledged))) acknowledged posts stand in the log "
+                + "once, where they were acknowledged; \(configuration.subscribers) subscribers saw "
+                + "the log, whole and in order\n"
         } else {
             let broken = violations.named.filter { $0.count > 0 }
                 .map { "\($0.count) \($0.name)" }
@@ -46,8 +47,8 @@ package struct CrashOutcome {
         out += "\n  posts                 \(Figure.count(Double(posts))) by "
             + "\(configuration.publishers) publishers to \(configuration.channels) channels, "
             + "\(unanswered) unanswered at the kills and sent again\n"
-        out += "  answered twice        \(duplicateAcknowledgements) retries were told that the post "
-            + "was there already\n"
+        out += "  answered twice        \(duplicateAcknowledgements) retries were told that the "
+            + "post was there already\n"
         out += line("first post after", \.ready) + line("everybody back after", \.everybodyBack)
         if !stoppedCleanly { out += "  ! the hub did not stop within 20 s of SIGTERM\n" }
         for (slug, count) in refusals.sorted(by: { $0.key < $1.key }) {

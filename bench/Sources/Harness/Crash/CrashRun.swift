@@ -1,6 +1,6 @@
-// `kill -9` under load, again and again: the hub is killed at random moments, its clients come back by
-// themselves, and at the end the log must hold exactly what was acknowledged, and every subscriber
-// must have seen exactly the log. The books are CrashLedger's.
+// `kill -9` under load, again and again: the hub is killed at random moments, its clients come back
+// by themselves, and at the end the log must hold exactly what was acknowledged, and every
+// subscriber must have seen exactly the log. The books are CrashLedger's.
 
 internal import Glibc
 
@@ -120,8 +120,9 @@ package final class CrashRun: WebSocketDelegate {
                 }
             }
             guard MonotonicClock.now() < deadline else {
-                throw BenchError("the hub printed no set-up link within 30 s: is its store already "
-                    + "set up? Then give --email and a password. Its last words: \(hub.lastWords())")
+                throw BenchError("the hub printed no set-up link within 30 s: is its store "
+                    + "already set up? Then give --email and a password. Its last words: "
+                    + hub.lastWords())
             }
             usleep(10_000)
         }
@@ -403,7 +404,8 @@ package final class CrashRun: WebSocketDelegate {
             if firstAcknowledgedAt == nil { firstAcknowledgedAt = MonotonicClock.now() }
         case (.error, let role): refused(frame, bytes, index, role)
         case (.subscriptionEnded, _):
-            fault = BenchError("the hub ended a subscription: \(frame.string(frame.slug, in: bytes))")
+            fault = BenchError("the hub ended a subscription: "
+                + frame.string(frame.slug, in: bytes))
         default: break
         }
     }
@@ -413,7 +415,8 @@ package final class CrashRun: WebSocketDelegate {
         let slug = frame.string(frame.slug, in: bytes)
         refusals[slug, default: 0] += 1
         guard frame.isRetryable else {
-            fault = BenchError("the hub answered \(slug): \(frame.string(frame.message, in: bytes))")
+            fault = BenchError("the hub answered \(slug): "
+                + frame.string(frame.message, in: bytes))
             return
         }
         if case .publisher(let publisher) = role,

@@ -83,7 +83,9 @@ package final class HubProcess {
     package func setupToken() -> String? {
         let text = SystemFile.read(logPath) ?? ""
         guard let start = text.range(of: "#setup=") else { return nil }
-        let token = text[start.upperBound...].prefix { $0.isASCII && !$0.isWhitespace && $0 != "\"" }
+        let token = text[start.upperBound...].prefix {
+            $0.isASCII && !$0.isWhitespace && $0 != "\""
+        }
         return token.isEmpty ? nil : String(token)
     }
 }

@@ -73,7 +73,8 @@ package struct FanoutConfiguration: Codable, Sendable {
             let total = rate * (warmupSeconds + durationSeconds)
             try require(total <= 20_000_000, "that are \(Int(total)) messages: at most 20000000 in "
                 + "one run; lower --rate or --duration")
-            try require(total >= 1, "not one message falls into the run: raise --rate or --duration")
+            try require(total >= 1,
+                        "not one message falls into the run: raise --rate or --duration")
         case .inFlight(let count):
             try require((1...4_096).contains(count), "--in-flight is 1 to 4096")
         }

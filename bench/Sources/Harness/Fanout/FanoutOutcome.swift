@@ -34,7 +34,9 @@ package struct FanoutOutcome {
 
     /// Server processor seconds per million deliveries.
     package var processorPerMillion: Double? {
-        guard let used = recorder.serverProcessor, recorder.measuredDeliveries > 0 else { return nil }
+        guard let used = recorder.serverProcessor, recorder.measuredDeliveries > 0 else {
+            return nil
+        }
         return Double(used) / 1e9 / (Double(recorder.measuredDeliveries) / 1e6)
     }
 

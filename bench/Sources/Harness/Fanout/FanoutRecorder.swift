@@ -1,5 +1,5 @@
-// What a run measured, second by second and over all: latencies of each stage, rates, processor time
-// and memory. Fed by FanoutRun, read by the reports.
+// What a run measured, second by second and over all: latencies of each stage, rates, processor
+// time and memory. Fed by FanoutRun, read by the reports.
 
 package struct FanoutRecorder {
     /// One line of the time series.

@@ -120,12 +120,23 @@ package final class FanoutRun: WebSocketDelegate {
         checker.finish()
         recorder.finish(checker, measuredFrom: measureStart, to: loadEnd)
         var warnings: [String] = []
-        if let failure = keeper?.failure { warnings.append("the token was not renewed: \(failure)") }
+        if let failure = keeper?.failure {
+            warnings.append("the token was not renewed: \(failure)")
+        }
         for (slug, count) in refusals.sorted(by: { $0.key < $1.key }) {
-            warnings.append("\(count) posts were refused: \(slug)")
+            warnings.append("\(count) posts were refused: \(slug)" + Self.remedy(slug))
         }
         return FanoutOutcome(configuration: configuration, checker: checker, recorder: recorder,
                              measuredNanoseconds: loadEnd - measureStart, warnings: warnings)
+    }
+
+    private static func remedy(_ slug: String) -> String {
+        switch slug {
+        case "rate_limited", "too_many_in_flight":
+            " (a limit of one connection: use more --publishers, or raise the hub's "
+                + "commands_per_second or commands_in_flight_max)"
+        default: ""
+        }
     }
 
     private func memorySample() -> (resident: UInt64?, kernel: UInt64?) {

@@ -1,5 +1,6 @@
-// Decides whether every subscriber got every message once, in order and undamaged. Fed with what was
-// sent, acknowledged and delivered; knows nothing of connections, so that tests can feed it faults.
+// Decides whether every subscriber got every message once, in order and undamaged. Fed with what
+// was sent, acknowledged and delivered; knows nothing of connections, so that tests can feed it
+// faults.
 
 package struct FanoutChecker {
     /// Counts of what must not happen; 0 everywhere in a good run.
@@ -194,8 +195,7 @@ package struct FanoutChecker {
             }
             highest = max(highest, message.sequence)
         }
-        for tracker in perChannel {
-            guard let tracker else { continue }
+        for case let tracker? in perChannel where hasPositions {
             faults.sequenceGaps += tracker.missing(before: highest + 1)
         }
     }

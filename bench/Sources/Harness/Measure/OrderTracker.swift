@@ -1,5 +1,6 @@
-// Watches one counter as one subscriber sees it and says what is lost, double or out of order. Exact
-// without remembering what was seen: it keeps only the next expected number and the holes before it.
+// Watches one counter as one subscriber sees it and says what is lost, double or out of order.
+// Exact without remembering what was seen: it keeps only the next expected number and the holes
+// before it.
 
 package struct OrderTracker: Sendable {
     package enum Finding: Equatable, Sendable {

@@ -5,7 +5,7 @@
 //   metric     = pN, pN.N (percentile) | min | max | mean       latencies, unit ns us ms s
 //              | loss | duplicates | reordered | unacknowledged  counts, no unit
 //              | reach                                          0 to 1, or with %
-//              | cpu_per_million                                seconds: ns us ms s, s when left out
+//              | cpu_per_million                                ns us ms s, s when left out
 //              | rss_per_connection                             B KB MB KiB MiB, B when left out
 //              | rate | deliveries | connects                   per second, no unit
 //              | generator_cpu                                  share of a core, 0 to 1, or with %
@@ -82,7 +82,8 @@ package struct Threshold: Sendable, CustomStringConvertible {
         description = text
         let compact = text.filter { $0 != " " }
         guard let at = compact.firstIndex(where: { "<>=!".contains($0) }) else {
-            throw ParseError(description: "'\(text)' has no comparison: write for example 'p99>50ms'")
+            throw ParseError(
+                description: "'\(text)' has no comparison: write for example 'p99>50ms'")
         }
         let rest = compact[at...]
         guard let comparison = Comparison.allCases.first(where: { rest.hasPrefix($0.rawValue) })
@@ -162,14 +163,16 @@ package struct Threshold: Sendable, CustomStringConvertible {
         if unit.isEmpty {
             let needsUnit = metric.unit == .time && metric != .processorPerMillion
             guard !needsUnit else {
-                throw ParseError(description: "'\(whole)': a latency needs a unit: ns, us, ms or s")
+                throw ParseError(
+                    description: "'\(whole)': a latency needs a unit: ns, us, ms or s")
             }
             return value
         }
         guard let factor = units[unit] else {
             let known = units.isEmpty ? "takes no unit"
                 : "takes " + units.keys.sorted().joined(separator: ", ")
-            throw ParseError(description: "'\(whole)': '\(unit)' does not fit: this metric \(known)")
+            throw ParseError(
+                description: "'\(whole)': '\(unit)' does not fit: this metric \(known)")
         }
         return value * factor
     }

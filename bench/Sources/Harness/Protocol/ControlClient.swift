@@ -61,7 +61,8 @@ package final class ControlClient: WebSocketDelegate {
     }
 
     /// The channel of that name, made if need be, and joined.
-    package func openChannel(named name: String, topic: String) throws -> (id: String, head: Position) {
+    package func openChannel(named name: String,
+                             topic: String) throws -> (id: String, head: Position) {
         let list = try call(.listChannels)
         if let found = list.frame.channels.first(where: { list.string($0.name) == name }) {
             let id = list.string(found.id)

@@ -99,7 +99,8 @@ package struct Inbound: Sendable {
     ) rethrows -> Result {
         if slice.isUnescaped {
             return try unescaped.withUnsafeBytes {
-                try body(UnsafeRawBufferPointer(rebasing: $0[slice.start..<slice.start + slice.count]))
+                try body(UnsafeRawBufferPointer(
+                    rebasing: $0[slice.start..<slice.start + slice.count]))
             }
         }
         return try body(UnsafeRawBufferPointer(

@@ -1,4 +1,5 @@
-// ServerFrame of docs/hub.v1.proto from JSON: the fields the bench looks at; all others are skipped.
+// ServerFrame of docs/hub.v1.proto from JSON: the fields the bench looks at; all others are
+// skipped.
 
 enum JSONDecoding {
     static func serverFrame(_ cursor: inout JSONCursor, _ frame: inout Inbound) throws {

@@ -1,5 +1,5 @@
-// Signing in over HTTP (docs/http-api.md): the first account with a set-up link, an account with its
-// password, or a token somebody else got. Tokens and passwords never reach a log or a report.
+// Signing in over HTTP (docs/http-api.md): the first account with a set-up link, an account with
+// its password, or a token somebody else got. Tokens and passwords never reach a log or a report.
 
 internal import Foundation
 

@@ -40,7 +40,8 @@ struct Chart {
             out += "<rect class=\"shade\" x=\"\(number(Self.left))\" y=\"\(number(Self.top))\" "
                 + "width=\"\(number(max(0, end - Self.left)))\" "
                 + "height=\"\(number(Self.height - Self.bottom - Self.top))\"/>"
-                + "<text x=\"\(number(Self.left + 6))\" y=\"\(number(Self.top + 14))\">warm-up</text>"
+                + "<text x=\"\(number(Self.left + 6))\" "
+                + "y=\"\(number(Self.top + 14))\">warm-up</text>"
         }
         for tick in y.ticks {
             let place = number(y.place(tick.value))
@@ -68,7 +69,8 @@ struct Chart {
                 + "cy=\"\(number(y.place(line.points[0].y)))\"/>"
         }
         let places = line.points.map { "\(number(x.place($0.x))),\(number(y.place($0.y)))" }
-        return "<polyline class=\"series \(line.style)\" points=\"\(places.joined(separator: " "))\"/>"
+        return "<polyline class=\"series \(line.style)\" "
+            + "points=\"\(places.joined(separator: " "))\"/>"
     }
 
     private func number(_ value: Double) -> String {

@@ -1,5 +1,5 @@
-// The files of a fan-out report: the time series as CSV, and the percentile distribution in the text
-// form of HdrHistogram (.hgrm), which its plotters read.
+// The files of a fan-out report: the time series as CSV, and the percentile distribution in the
+// text form of HdrHistogram (.hgrm), which its plotters read.
 
 internal import Histogram
 internal import Foundation
@@ -23,8 +23,9 @@ package enum FanoutFiles {
 
     /// Latencies in milliseconds, shares of a core.
     package static func csv(_ seconds: [FanoutRecorder.Second]) -> String {
-        var out = "time_s,warmup,sent_per_s,acknowledged_per_s,deliveries_per_s,p50_ms,p99_ms,max_ms,"
-            + "ack_p50_ms,ack_p99_ms,lag_max_ms,under_way,generator_cpu,server_cpu,server_rss_bytes\n"
+        var out = "time_s,warmup,sent_per_s,acknowledged_per_s,deliveries_per_s,p50_ms,p99_ms,"
+            + "max_ms,ack_p50_ms,ack_p99_ms,lag_max_ms,under_way,generator_cpu,server_cpu,"
+            + "server_rss_bytes\n"
         for second in seconds {
             let fields = [
                 fixed(second.time), second.isWarmup ? "1" : "0", fixed(second.sent),

@@ -31,15 +31,12 @@ package enum FanoutSummary {
         } else {
             let faults = outcome.faults.named.filter { $0.count > 0 }
                 .map { "\($0.count) \($0.name)" }
-            lines.append("INCORRECT  " + (faults.isEmpty ? "" : faults.joined(separator: ", ") + "; ")
-                + "reach \(reach(outcome.reach))")
+            lines.append("INCORRECT  "
+                + (faults + ["reach \(outcome.reach)"]).joined(separator: ", "))
         }
         for violation in violations { lines.append("FAILED  \(violation)") }
         return lines.joined(separator: "\n")
     }
-
-    /// All digits: 99.9999 % is not 100 %.
-    private static func reach(_ value: Double) -> String { "\(value)" }
 
     private static func latencyTable(_ recorder: FanoutRecorder) -> String {
         var out = "  " + pad("latency since due", 22)
@@ -94,7 +91,8 @@ package enum FanoutSummary {
     /// One line for a terminal.
     package static func progress(_ second: FanoutRecorder.Second) -> String {
         var line = "\(Int(second.time.rounded())) s" + (second.isWarmup ? " (warm-up)" : "")
-            + "  \(Figure.count(second.sent)) msg/s  \(Figure.count(second.deliveries)) deliveries/s"
+            + "  \(Figure.count(second.sent)) msg/s"
+            + "  \(Figure.count(second.deliveries)) deliveries/s"
         if second.p50SoFar > 0 {
             line += "  p50 \(Figure.time(second.p50SoFar))  p99 \(Figure.time(second.p99SoFar))"
         }

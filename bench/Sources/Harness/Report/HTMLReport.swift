@@ -1,9 +1,12 @@
-// The report of a fan-out run as one HTML file that needs nothing else: no script, no font, no other
-// host. Plots are inline SVG (Chart.swift); light and dark follow the reader's settings.
+// The report of a fan-out run as one HTML file that needs nothing else: no script, no font, no
+// other host. Plots are inline SVG (Chart.swift); light and dark follow the reader's settings.
 
 package enum HTMLReport {
-    package static func page(_ document: FanoutDocument, distribution: [(percentile: Double, value: UInt64)],
-                             stages: [(name: String, summary: LatencySummary)]) -> String {
+    typealias Stages = [(name: String, summary: LatencySummary)]
+
+    static func page(_ document: FanoutDocument,
+                     distribution: [(percentile: Double, value: UInt64)],
+                     stages: Stages) -> String {
         let configuration = document.configuration
         var body = header(document)
         body += cards(document)
@@ -17,7 +20,8 @@ package enum HTMLReport {
             + "</div></section>"
         body += "<section><h2>Throughput and cost</h2><div class=\"plots\">"
             + figure("Deliveries per second", throughput(document), legend: [])
-            + figure("Processor, share of a core", processor(document), legend: processorLegend(document))
+            + figure("Processor, share of a core", processor(document),
+                     legend: processorLegend(document))
             + "</div></section>"
         body += "<section><h2>Correctness</h2>" + faultTable(document) + "</section>"
         body += "<section><h2>Run</h2>" + settings(document) + "</section>"
@@ -27,7 +31,8 @@ package enum HTMLReport {
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+            <meta http-equiv="Content-Security-Policy"
+            content="default-src 'none'; style-src 'unsafe-inline'">
             <title>Fan-out: \(title)</title>
             <style>\(style)</style></head>
             <body><main>\(body)</main></body></html>
@@ -87,7 +92,7 @@ package enum HTMLReport {
         return "<div class=\"cards\">\(cells.joined())</div>"
     }
 
-    private static func latencyTable(_ stages: [(name: String, summary: LatencySummary)]) -> String {
+    private static func latencyTable(_ stages: Stages) -> String {
         var out = "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Stage</th>"
         for name in ["p50", "p90", "p99", "p99.9", "p99.99", "max"] {
             out += "<th scope=\"col\">\(name)</th>"
@@ -111,9 +116,10 @@ package enum HTMLReport {
                 + "<dd>\(Figure.count(Double(count)))</dd></div>"
         }
         out += "<div><dt>reach</dt><dd>\(document.totals.reach)</dd></div>"
-        out += "<div><dt>messages</dt><dd>\(Figure.count(Double(document.totals.messages)))</dd></div>"
-        out += "<div><dt>deliveries</dt><dd>\(Figure.count(Double(document.totals.deliveries)))</dd>"
-            + "</div>"
+        for (name, count) in [("messages", Double(document.totals.messages)),
+                              ("deliveries", Double(document.totals.deliveries))] {
+            out += "<div><dt>\(name)</dt><dd>\(Figure.count(count))</dd></div>"
+        }
         return out + "</dl>"
     }
 
@@ -167,7 +173,8 @@ package enum HTMLReport {
     }
 
     private static func throughput(_ document: FanoutDocument) -> String {
-        Chart(series: [Series(style: "a", points: document.seconds.map { ($0.time, $0.deliveries) })],
+        Chart(series: [Series(style: "a",
+                              points: document.seconds.map { ($0.time, $0.deliveries) })],
               horizontal: .linear(unit: "s"), vertical: .linear(unit: ""),
               shadedUpTo: document.configuration.warmupSeconds).svg
     }
@@ -232,13 +239,15 @@ package enum HTMLReport {
         .warning{margin:8px 0 0;padding-left:12px;border-left:3px solid var(--b);color:var(--soft)}
         .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;
         margin-top:24px}
-        .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px}
+        .card{background:var(--card);border:1px solid var(--line);border-radius:10px;
+        padding:14px 16px}
         .card span,.card small{display:block;color:var(--soft);font-size:13px}
         .card b{display:block;font-size:24px;font-weight:650;letter-spacing:-.01em;
         font-variant-numeric:tabular-nums}
         .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;
         font-variant-numeric:tabular-nums}
-        th,td{padding:7px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+        th,td{padding:7px 10px;text-align:right;border-bottom:1px solid var(--line);
+        white-space:nowrap}
         th:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-weight:500}
         tbody th{font-weight:500}
         .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(440px,100%),1fr));
@@ -257,7 +266,8 @@ package enum HTMLReport {
         .series{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
         .series.a{stroke:var(--a)}.series.b{stroke:var(--b)}.series.c{stroke:var(--c)}
         .dot.a{fill:var(--a)}.dot.b{fill:var(--b)}.dot.c{fill:var(--c)}
-        dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:0 32px;margin:0}
+        dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:0 32px;
+        margin:0}
         dl div{display:flex;justify-content:space-between;gap:16px;padding:6px 0;
         border-bottom:1px solid var(--line)}
         dt{color:var(--soft);white-space:nowrap}dd{margin:0;text-align:right;

@@ -45,7 +45,8 @@ package final class EventLoop {
     }
 
     /// Watches the socket of a connection that has just begun to connect.
-    func watch(_ connection: WebSocketConnection, descriptor target: Int32, generation: UInt32) throws {
+    func watch(_ connection: WebSocketConnection, descriptor target: Int32,
+               generation: UInt32) throws {
         let token = UInt64(generation) << 32 | UInt64(connection.slot)
         let failure = bench_epoll_set(descriptor, target, token,
                                       UInt32(BENCH_READABLE | BENCH_WRITABLE), 0)

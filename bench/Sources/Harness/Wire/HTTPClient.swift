@@ -1,6 +1,6 @@
-// A small blocking HTTP/1.1 client for what happens before and beside a run: signing in, refreshing.
-// One request per connection. Leaves out redirects, compression and chunked answers, which
-// docs/http-api.md does not use.
+// A small blocking HTTP/1.1 client for what happens before and beside a run: signing in,
+// refreshing. One request per connection. Leaves out redirects, compression and chunked answers,
+// which docs/http-api.md does not use.
 
 internal import Foundation
 internal import Glibc
@@ -23,7 +23,8 @@ package struct HTTPClient {
     }
 
     package func post(_ path: String, _ body: [String: Any]) throws -> HTTPAnswer {
-        let bytes = try [UInt8](JSONSerialization.data(withJSONObject: body, options: [.sortedKeys]))
+        let bytes = try [UInt8](
+            JSONSerialization.data(withJSONObject: body, options: [.sortedKeys]))
         var request = Array(("POST \(path) HTTP/1.1\r\nHost: \(endpoint.authority)\r\n"
             + "Content-Type: application/json\r\nContent-Length: \(bytes.count)\r\n"
             + "User-Agent: hub-bench\r\nConnection: close\r\n\r\n").utf8)

@@ -1,5 +1,5 @@
-// One TLS session over memory: ciphertext in, ciphertext out, no socket (RFC 8446, and TLS 1.2). Its
-// `Transport` moves the bytes. The only user of OpenSSL besides the WebSocket handshake's hash.
+// One TLS session over memory: ciphertext in, ciphertext out, no socket (RFC 8446, and TLS 1.2).
+// Its `Transport` moves the bytes. The only user of OpenSSL besides the WebSocket handshake's hash.
 
 internal import COpenSSL
 
@@ -82,13 +82,15 @@ final class TLSClient {
     /// Plaintext that the ciphertext so far makes.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
         let count = SSL_read(session, buffer.baseAddress, Int32(buffer.count))
+        // Before anything else is done with the session: the reason is overwritten.
+        let reason = count > 0 ? SSL_ERROR_NONE : SSL_get_error(session, count)
         if !waiting.isEmpty, SSL_is_init_finished(session) == 1 {
             let held = waiting
             waiting = []
             held.withUnsafeBytes { write($0) }
         }
         if count > 0 { return .bytes(Int(count)) }
-        switch SSL_get_error(session, count) {
+        switch reason {
         case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .needsInput
         case SSL_ERROR_ZERO_RETURN: return .closed
         default: return .failed("TLS: \(TLSContext.lastError())")

@@ -1,6 +1,6 @@
 // A client's WebSocket connection on an event loop: connects, upgrades, then hands messages to its
-// delegate and frames what it is given. Keeps its slot when it is opened again. Knows nothing of the
-// hub's protocol; answers pings by itself.
+// delegate and frames what it is given. Keeps its slot when it is opened again. Knows nothing of
+// the hub's protocol; answers pings by itself.
 
 internal import CBench
 internal import Glibc

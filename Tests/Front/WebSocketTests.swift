@@ -191,7 +191,7 @@ struct WebSocketTests {
     }
 
     @Test func pingsWhoIsSilentAndClosesWhoDoesNotAnswer() async throws {
-        try await withWorld({ $0.heartbeatMilliseconds = 40; $0.pongMilliseconds = 2_000 }) { world in
+        try await withWorld({ $0.heartbeatMilliseconds = 40; $0.pongMilliseconds = 15_000 }) { world in
             let (peer, session) = try await world.webSocket()
             session.welcome()
             #expect(try await peer.frame().opcode == 1)

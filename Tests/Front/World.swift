@@ -142,6 +142,8 @@ func withWorld<Result>(
     _ body: (World) async throws -> Result
 ) async throws -> Result {
     var configuration = FrontConfiguration()
+    // No test but one is about it, and most sessions here never say hello.
+    configuration.helloMilliseconds = 120_000
     change(&configuration)
     let world = try World(loops: loops, configuration, api: api)
     do {

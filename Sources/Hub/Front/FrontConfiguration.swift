@@ -17,7 +17,8 @@ package struct FrontAddress: Hashable, Sendable {
     package var text: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
-/// Limits and times of the front. Each is a key of the configuration (docs/operations.md).
+/// Limits and times of the front. What an operator may want to change is a key of the configuration
+/// (docs/operations.md).
 package struct FrontConfiguration: Sendable {
     package var addresses = [FrontAddress(host: "127.0.0.1", port: 8080)]
     /// Origins whose pages may open a WebSocket, exactly as browsers send them, besides the origin of

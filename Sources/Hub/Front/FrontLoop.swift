@@ -26,7 +26,8 @@ final class FrontShared: Sendable {
 
 final class FrontLoop: PollOwner {
     let loop: Loop
-    let lane: FrontLane
+    /// Owns this.
+    unowned let lane: FrontLane
     let shared: FrontShared
 
     var table = SlotTable()

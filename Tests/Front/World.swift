@@ -73,8 +73,15 @@ final class World: Sendable {
             port = try front.start()[0].port
         } catch {
             for loop in loops { loop.stop() }
+            Self.remove(folder)
             throw error
         }
+    }
+
+    private static func remove(_ folder: String) {
+        for (name, _) in files { unlink(folder + "/" + name) }
+        rmdir(folder + "/assets")
+        rmdir(folder)
     }
 
     private static func makeFolder() throws -> String {
@@ -93,9 +100,7 @@ final class World: Sendable {
     func end() async {
         await front.drain()
         for loop in loops { loop.stop() }
-        for (name, _) in Self.files { unlink(folder + "/" + name) }
-        rmdir(folder + "/assets")
-        rmdir(folder)
+        Self.remove(folder)
     }
 
     // MARK: Peers

@@ -69,8 +69,10 @@ let package = Package(
         tests("Contract", ["Store", "Ports", "Model", "CSQLite", "CPQ"]),
         tests("Crypto", ["Crypto"]),
         tests("Vault", ["Vault", "Crypto", "Ports", "Model"]),
+        tests("Identity", ["Identity", "Store", "Crypto", "Wire", "Ports", "Model"]),
         tests("Tidy", []),
         tests("Loop", ["Loop", "Ports"]),
+        tests("Front", ["Front", "Wire", "Loop", "Live", "Ports", "Model"]),
         tests("HTTPWire", ["Wire"]),
         tests("WebSocketWire", ["Wire", "Model"]),
     ]

@@ -43,10 +43,7 @@ import Testing
     /// The server dies with all its processes while many append, and comes back. Whoever is told
     /// "uncertain" or "unavailable" asks again with the same keys, as the port says.
     @Test func aKilledPostgresLosesNothingAcknowledged() async throws {
-        guard PostgresServer.given != nil else {
-            if PostgresServer.isRequired { Issue.record("HUB_TEST_POSTGRES is not set") }
-            try Test.cancel("HUB_TEST_POSTGRES is not set; see scripts/with-postgres")
-        }
+        _ = try PostgresServer.given()
         let server = try OwnPostgres()
         defer { server.remove() }
         try await server.start()
@@ -87,9 +84,7 @@ import Testing
 
     /// A hung server is given up in time, and the store recovers when it moves again.
     @Test func aHungPostgresIsUncertainNotForEver() async throws {
-        guard PostgresServer.given != nil else {
-            try Test.cancel("HUB_TEST_POSTGRES is not set; see scripts/with-postgres")
-        }
+        _ = try PostgresServer.given()
         let server = try OwnPostgres()
         defer { server.remove() }
         try await server.start()

@@ -40,10 +40,7 @@ enum Database: String, CaseIterable, Sendable, CustomTestStringConvertible {
             defer { folder.remove() }
             try await body(Place(location: .sqlite(path: folder.path + "/hub.db"), folder: folder))
         case .postgres:
-            guard let server = PostgresServer.given else {
-                if PostgresServer.isRequired { Issue.record("HUB_TEST_POSTGRES is not set") }
-                try Test.cancel("HUB_TEST_POSTGRES is not set; see scripts/with-postgres")
-            }
+            let server = try PostgresServer.given()
             await PostgresServer.places.enter()
             defer { PostgresServer.places.leave() }
             let schema = try server.makeSchema()

@@ -1,6 +1,7 @@
 // Base64, hexadecimal, randomness, and memory that holds secrets.
 
 import Crypto
+import Glibc
 import Testing
 
 @Suite struct Base64Tests {
@@ -76,6 +77,17 @@ import Testing
         #expect(throws: Refused.self) {
             let key = try SecretBytes(count: 32) { (_) throws(Refused) in throw Refused() }
             _ = key.count
+        }
+    }
+
+    /// In a process of its own, since there is no way back.
+    @Test func dumpsCanBeForbidden() async {
+        await #expect(processExitsWith: .success) {
+            precondition(SecretMemory.forbidDumps())
+            var limit = rlimit()
+            precondition(getrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0)
+            precondition(limit.rlim_cur == 0 && limit.rlim_max == 0)
+            exit(0)
         }
     }
 

@@ -168,26 +168,6 @@ struct LoopLaneTests {
         loop.stop()
         #expect(ran.value == 100)
     }
-
-    @Test func tellsSignals() async {
-        await withLoop { loop in
-            let came = Box<[Int32]>([])
-            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-                loop.onSignals([SIGUSR1, SIGUSR2]) { number in
-                    let count = came.with { came in
-                        came.append(number)
-                        return came.count
-                    }
-                    if count == 2 { continuation.resume() }
-                }
-                loop.submit {
-                    kill(getpid(), SIGUSR1)
-                    kill(getpid(), SIGUSR2)
-                }
-            }
-            #expect(Set(came.value) == [SIGUSR1, SIGUSR2])
-        }
-    }
 }
 
 private func spin(_ loop: Loop, until isDone: Box<Bool>) {

@@ -110,7 +110,7 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
         ("Sources/Hub/Wire/A.swift", "package import Front", 1), ("Sources/Hub/Front/A.swift", "import CUV", 1),
         ("Sources/Hub/Front/A.swift", "import struct App.Configuration", 1),
         ("Sources/Hub/Store/A.swift", "@preconcurrency import Foundation", 1),
-        ("Sources/Hub/App/A.swift", "import Dispatch", 0), ("Sources/Hub/Front/A.swift", "import Dispatch", 1),
+        ("Sources/Hub/App/A.swift", "import Dispatch", 1),
         ("Sources/Hub/Front/A.swift", "package import Wire\nimport Glibc", 0),
         ("Sources/Hub/Front/A.swift", "// import CUV\nlet a = \"import CUV\"", 0),
         ("Sources/Hub/New/A.swift", "", 1), ("Tests/Front/A.swift", "@testable import Front", 0),

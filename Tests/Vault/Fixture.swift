@@ -162,9 +162,10 @@ struct World {
     }
 }
 
-func name(organisation: UInt64 = 1, channel: UInt64 = 2, event: UInt64 = 3,
-          purpose: KeyPurpose = .messages) -> RecordName
-{
+func name(
+    organisation: UInt64 = 1, channel: UInt64 = 2, event: UInt64 = 3,
+    purpose: KeyPurpose = .messages
+) -> RecordName {
     RecordName(
         organisation: ID(high: 0, low: organisation), purpose: purpose, channel: ID(high: 0, low: channel),
         event: ID(high: 0, low: event))

@@ -210,7 +210,9 @@ import Vault
         }
         for edit in [
             { $0.parent = nil }, { $0.parent = $0.id }, { $0.purpose = nil }, { $0.purpose = .files },
-            { $0.parent = nil; $0.purpose = nil }, { $0.id = ID(high: 5, low: 5) },
+            {
+                $0.parent = nil; $0.purpose = nil
+            }, { $0.id = ID(high: 5, low: 5) },
         ] as [(inout WrappedKey) -> Void] {
             var edited = dataKey
             edit(&edited)

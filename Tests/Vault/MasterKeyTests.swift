@@ -24,23 +24,26 @@ import Vault
     @Test(arguments: [
         good, String(good.dropLast()), good + "\n",
         "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F",
-        "_-8SNFZ4kKvN7xI0VniQAQIDBAUGBwgJCgsMDQ4PEBE", "q83vEjRWeJCrze8SNFZ4kAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g",
+        "_-8SNFZ4kKvN7xI0VniQAQIDBAUGBwgJCgsMDQ4PEBE",
+        "q83vEjRWeJCrze8SNFZ4kAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g",
     ]) func takesEncodedRandomBytes(_ text: String) throws {
         _ = try read(text).get()
     }
 
     enum Kind: Sendable { case notSet, notEncoded, notRandom, tooShort }
 
-    @Test(arguments: [
-        ("", .notSet), ("correct horse battery staple", .notEncoded),
-        ("correcthorsebatterystaplecorrecthorsebatterystapleok", .notRandom),
-        ("CORRECTHORSEBATTERYSTAPLECORRECTHORSEBATTERYSTAPLEOK", .notRandom),
-        (String(repeating: "A", count: 43), .notRandom), (String(repeating: "0", count: 64), .notRandom),
-        (String(repeating: "AbAb", count: 20), .notRandom), ("q83vEjRWeJCrze8SNFZ4kAECAwQFBgcICQoLDA0O", .tooShort),
-        ("000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E", .tooShort), ("hunter22", .tooShort),
-        (good + "!", .notEncoded), ("Grüße", .notEncoded), (" " + good, .notEncoded), ("=", .notEncoded),
-        (good + "====", .notEncoded), (String(repeating: "Aa0b", count: 1_000), .notEncoded),
-    ] as [(String, Kind)]) func refusesEverythingElse(_ text: String, _ kind: Kind) {
+    @Test(
+        arguments: [
+            ("", .notSet), ("correct horse battery staple", .notEncoded),
+            ("correcthorsebatterystaplecorrecthorsebatterystapleok", .notRandom),
+            ("CORRECTHORSEBATTERYSTAPLECORRECTHORSEBATTERYSTAPLEOK", .notRandom),
+            (String(repeating: "A", count: 43), .notRandom), (String(repeating: "0", count: 64), .notRandom),
+            (String(repeating: "AbAb", count: 20), .notRandom), ("q83vEjRWeJCrze8SNFZ4kAECAwQFBgcICQoLDA0O", .tooShort),
+            ("000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E", .tooShort), ("hunter22", .tooShort),
+            (good + "!", .notEncoded), ("Grüße", .notEncoded), (" " + good, .notEncoded), ("=", .notEncoded),
+            (good + "====", .notEncoded), (String(repeating: "Aa0b", count: 1_000), .notEncoded),
+        ] as [(String, Kind)]) func refusesEverythingElse(_ text: String, _ kind: Kind)
+    {
         guard case .failure(let error) = read(text) else {
             Issue.record("taken")
             return
@@ -74,7 +77,7 @@ import Vault
 }
 
 /// A folder that goes with the test.
-final class Folder {
+final class Folder: Sendable {
     let path: String
     init() {
         let template = Array("/tmp/hub-vault-XXXXXX".utf8CString)
@@ -168,7 +171,8 @@ final class Folder {
     }
 
     @Test(arguments: [
-        "", "\n", "passphrase", String(MasterKeyTests.good.dropLast(8)), MasterKeyTests.good + "\n" + MasterKeyTests.good,
+        "", "\n", "passphrase", String(MasterKeyTests.good.dropLast(8)),
+        MasterKeyTests.good + "\n" + MasterKeyTests.good,
         String(repeating: "Aa0b", count: 1_000),
     ]) func refusesOtherContents(_ text: String) {
         let folder = Folder()
@@ -185,7 +189,7 @@ final class Folder {
 }
 
 extension Folder {
-    nonisolated(unsafe) static let shared = Folder()
+    static let shared = Folder()
 }
 
 @Suite struct InstallationTests {

@@ -227,6 +227,18 @@ test('a wake asks at once whether the link lives', async () => {
   assert.equal(client.state.name, 'connecting', 'and a wake during a wait ends it');
 });
 
+test('a page that goes says goodbye, and connects again when it is shown', async () => {
+  const world = new World();
+  const client = await world.ready();
+  const { socket } = world;
+  world.signal('leave');
+  assert.ok(socket.isClosed);
+  assert.equal(client.state.name, 'waiting');
+  world.signal('wake');
+  await world.settle();
+  assert.equal(world.sockets.length, 2);
+});
+
 test('stop ends everything', async () => {
   const world = new World();
   const client = await world.ready();

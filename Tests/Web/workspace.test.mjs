@@ -38,6 +38,53 @@ test('counts messages of others, not events', async () => {
   assert.equal((await world.reply('mark_read', { done: {} })).sequence, '15');
 });
 
+test('lists that fail for a passing reason are asked for again; others are reported', async () => {
+  for (const [slug, retryable] of [['overloaded', true], ['key_unavailable', false]]) {
+    const world = new World();
+    const client = await world.client();
+    const workspace = new Workspace(client);
+    const told = [];
+    workspace.on('loaded', () => told.push('loaded'));
+    workspace.on('failed', (error) => told.push(error.slug));
+    await world.welcome();
+    await world.reply('list_channels', { error: { code: 402, slug, retryable } });
+    for (const name of ['watch_presence', 'list_people']) world.socket.take(name);
+    await world.advance(2_000);
+    assert.deepEqual(told, retryable ? [] : ['key_unavailable']);
+    if (!retryable) workspace.load();
+    await lists(world, []);
+    assert.equal(told.at(-1), 'loaded');
+  }
+});
+
+test('who joins has not missed what was said before', async () => {
+  const world = new World();
+  const { workspace } = await loaded(world, [summary('c', 40, { joined: false, read: '0' })]);
+  const channel = workspace.channels.get('c');
+  assert.equal(workspace.unread(channel), 0, 'nothing is unread where one is no member');
+  const joined = workspace.join('c');
+  await world.reply('join', { channel: { channel: summary('c', 41, { read: '0' }) } });
+  assert.equal(workspace.unread(await joined), 0);
+  await world.reply('subscribe', subscribed(41, 41));
+  await world.push(eventsPush(42, 42));
+  assert.equal(workspace.unread(channel), 1);
+  workspace.leave('c');
+  await world.reply('leave', { done: {} });
+  assert.equal(workspace.unread(channel), 0);
+  assert.ok(world.socket.has('unsubscribe'));
+});
+
+test('pages are no longer than the hub gives', async () => {
+  const world = new World();
+  const client = await world.client();
+  const workspace = new Workspace(client);
+  await world.welcome({ limits: { history_events_max: 20, commands_in_flight_max: 128 } });
+  await lists(world, [summary('c', 100, { read: '10' })]);
+  const asked = await world.reply('history', historyPage(11, 30, { more: true }));
+  assert.equal(asked.limit, 20);
+  assert.equal(workspace.unread(workspace.channels.get('c')), 90, 'events: the page did not show all');
+});
+
 test('a read marker moves forward only, and another session\'s counts', async () => {
   const world = new World();
   const { workspace } = await loaded(world, [summary('c', 10)]);

@@ -36,8 +36,9 @@ export function textField(options) {
   const id = `field-${++lastID}`;
   const error = h('p', { class: 'field-error', id: `${id}-error` });
   const input = h('input', {
-    id, name, type, autocomplete, value: options.value, maxlength: options.maxlength ?? 320,
-    class: 'input',
+    id, name, type, autocomplete, value: options.value, class: 'input',
+    // Never for passwords: a paste would be cut silently.
+    maxlength: type === 'password' ? null : options.maxlength ?? 320,
     'aria-describedby': `${id}-error ${id}-hint`, 'aria-required': !optional && 'true',
     autocapitalize: type === 'email' ? 'none' : null, spellcheck: 'false',
     oninput: () => field.fail(''),

@@ -59,7 +59,7 @@ function trimmed(link) {
 }
 
 /** @param {string} text @returns {string | null} */
-export function safeAddress(text) {
+function safeAddress(text) {
   try {
     const address = new URL(text);
     return address.protocol === 'https:' || address.protocol === 'http:' ? address.href : null;

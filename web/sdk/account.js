@@ -81,7 +81,17 @@ export class HubAccount {
   refresh() {
     const run = () => this.#enter('refresh', {});
     const locks = typeof navigator === 'undefined' ? undefined : navigator.locks;
-    return locks ? locks.request('hub refresh', run) : run();
+    if (!locks) return run();
+    // A frozen tab could keep the lock for ever; no request lasts longer than its own limit.
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), requestTimeoutMs + 1_000);
+    return locks.request('hub refresh', { signal: abort.signal }, () => {
+      clearTimeout(timer);
+      return run();
+    }).catch((error) => {
+      if (abort.signal.aborted) return run();
+      throw error;
+    });
   }
 
   /** @param {string} organisation id */

@@ -2,9 +2,9 @@
 // so that many clients that lost the hub together do not come back together.
 
 /** Ceiling of the first wait. Lower: faster return from short faults, more load on a sick hub. */
-export const firstCeilingMs = 500;
+const firstCeilingMs = 500;
 /** Ceiling of all later waits. */
-export const lastCeilingMs = 30_000;
+const lastCeilingMs = 30_000;
 
 /**
  * @param {number} attempt 0 for the first wait

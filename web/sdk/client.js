@@ -136,6 +136,9 @@ export class HubClient extends Emitter {
   /** Largest text of a message in bytes of UTF-8, as the last welcome said. */
   textBytesMax = 16_384;
 
+  /** Most events to ask for in a page of history. */
+  pageEventsMax = 200;
+
   /**
    * The channel's live events; one subscription per channel.
    * @param {string} channel
@@ -191,6 +194,7 @@ export class HubClient extends Emitter {
       onReply: (welcome) => {
         connection.established(welcome);
         this.textBytesMax = welcome.limits.text_bytes_max || this.textBytesMax;
+        this.pageEventsMax = Math.min(200, welcome.limits.history_events_max || 200);
         this.#readyAtMs = this.environment.now();
         this.tokens.synchronise(welcome.server_time_ms);
         this.#become({ name: 'ready', welcome });
@@ -260,7 +264,10 @@ export class HubClient extends Emitter {
 
   /** @param {import('./environment.js').Signal} signal */
   #signalled(signal) {
-    if (this.state.name === 'ready') {
+    if (signal === 'leave') {
+      // A frozen page would look present for ever; it connects again when it is shown.
+      this.#connection?.end(1000);
+    } else if (this.state.name === 'ready') {
       this.#connection?.probe();
       // Another tab may have been closed since, and left something to be sent.
       this.outbox.resume();

@@ -12,8 +12,9 @@
  */
 
 /**
- * `wake`: the page is seen again or thawed; `online`: the network is back; `offline`: it went away.
- * @typedef {'wake' | 'online' | 'offline'} Signal
+ * `wake`: the page is seen again or thawed; `online`: the network is back; `offline`: it went
+ * away; `leave`: the page is going, maybe to be kept frozen for the way back.
+ * @typedef {'wake' | 'online' | 'offline' | 'leave'} Signal
  */
 
 /**
@@ -59,13 +60,16 @@ function listen(listener) {
   const wake = () => void (document.visibilityState === 'visible' && listener('wake'));
   const online = () => listener('online');
   const offline = () => listener('offline');
+  const leave = () => listener('leave');
   document.addEventListener('visibilitychange', wake);
   window.addEventListener('pageshow', wake);
+  window.addEventListener('pagehide', leave);
   window.addEventListener('online', online);
   window.addEventListener('offline', offline);
   return () => {
     document.removeEventListener('visibilitychange', wake);
     window.removeEventListener('pageshow', wake);
+    window.removeEventListener('pagehide', leave);
     window.removeEventListener('online', online);
     window.removeEventListener('offline', offline);
   };

@@ -15,8 +15,6 @@ import { Emitter } from './emitter.js';
 /** Events kept at once. More: longer scrolling without the hub, more memory and slower drawing. */
 export const windowEventsMax = 300;
 const pageEvents = 60;
-/** Most events of a page that the hub gives. */
-const pageEventsMax = 200;
 
 /** @extends {Emitter<{change: null}>} */
 export class ChannelLog extends Emitter {
@@ -54,7 +52,7 @@ export class ChannelLog extends Emitter {
    */
   constructor(client, channel, unread = 0) {
     super();
-    this.#firstEvents = Math.min(pageEventsMax, Math.max(pageEvents, unread + 20));
+    this.#firstEvents = Math.max(pageEvents, unread + 20);
     this.client = client;
     this.channel = channel;
     this.#ends.push(client.on('state', (state) => {
@@ -184,7 +182,8 @@ export class ChannelLog extends Emitter {
     this.#change();
     try {
       const page = await this.client.request('history', {
-        channel: this.channel, limit: pageEvents, ...where,
+        channel: this.channel, ...where,
+        limit: Math.min(this.client.pageEventsMax, where.limit ?? pageEvents),
       });
       if (round !== this.#round || this.#closed) return;
       this.loading = null;

@@ -24,7 +24,6 @@ import { Emitter } from './emitter.js';
 
 /** Most events fetched to close a gap; beyond that `reset` is cheaper for everybody. */
 export const fillEventsMax = 5_000;
-const pageEvents = 200;
 
 /** @extends {Emitter<SubscriptionEvents>} */
 export class Subscription extends Emitter {
@@ -162,7 +161,7 @@ export class Subscription extends Emitter {
     const { epoch, sequence } = this.position;
     try {
       const page = await this.client.request('history', {
-        channel: this.channel, after: sequence, limit: pageEvents,
+        channel: this.channel, after: sequence, limit: this.client.pageEventsMax,
       });
       if (round !== this.#round) return;
       this.#filling = false;

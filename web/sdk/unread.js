@@ -61,9 +61,9 @@ export class Unread {
     this.#asked.set(id, late);
     try {
       const page = await this.client.request('history', {
-        channel: id, after: read, limit: exactMax,
+        channel: id, after: read, limit: this.client.pageEventsMax,
       });
-      if (page.epoch !== channel.head.epoch) return;
+      if (page.epoch !== channel.head.epoch || page.more) return;
       const found = page.events.filter((event) => counts(event, self))
         .map(({ sequence }) => sequence);
       const last = page.events.at(-1)?.sequence ?? read;

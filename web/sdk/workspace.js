@@ -1,6 +1,8 @@
 // What a chat shows of an organisation, kept current: channels with unread counts, people,
 // presence, typing. It subscribes to every joined channel, so that counts and open views agree.
 
+import { asHubError } from './codes.js';
+import { fullJitterMs } from './backoff.js';
 import { Emitter } from './emitter.js';
 import { Typing } from './typing.js';
 import { Unread } from './unread.js';
@@ -12,6 +14,7 @@ import { Unread } from './unread.js';
 /**
  * @typedef {object} WorkspaceEvents
  * @property {null} loaded the lists are complete (again)
+ * @property {import('./codes.js').HubError} failed the lists cannot be had
  * @property {ChannelSummary | null} channels one changed, or several
  * @property {string} removed a channel that is no longer ours to see
  * @property {null} people
@@ -83,10 +86,7 @@ export class Workspace extends Emitter {
 
   /** @param {string} id @returns {Promise<ChannelSummary>} */
   async join(id) {
-    const channel = this.#take((await this.client.request('join', { channel: id })).channel);
-    // Who joins did not miss what was said before.
-    this.unreadMessages.mark(channel, channel.head.sequence);
-    return channel;
+    return this.#enter((await this.client.request('join', { channel: id })).channel);
   }
 
   /**
@@ -94,7 +94,18 @@ export class Workspace extends Emitter {
    * @returns {Promise<ChannelSummary>}
    */
   async create(channel) {
-    return this.#take((await this.client.request('create_channel', channel)).channel);
+    return this.#enter((await this.client.request('create_channel', channel)).channel);
+  }
+
+  /**
+   * Who comes in did not miss what was said before.
+   * @param {ChannelSummary} summary
+   * @returns {ChannelSummary}
+   */
+  #enter(summary) {
+    const channel = this.#take(summary);
+    this.unreadMessages.mark(channel, channel.head.sequence);
+    return channel;
   }
 
   /** @param {string} account @returns {Promise<ChannelSummary>} */
@@ -110,30 +121,51 @@ export class Workspace extends Emitter {
     else this.#remove(id);
   }
 
-  /** @param {import('./types.js').Welcome} welcome */
-  #ready({ account }) {
-    this.account = account;
+  /** Asks for the lists, until they are there or the hub refuses them for good. */
+  load() {
+    const round = ++this.#round;
     const { client } = this;
-    const ignore = () => {};
-    client.request('watch_presence', { active: true }, {
+    const presence = client.request('watch_presence', { active: true }, {
       onReply: ({ present }) => {
         this.#presence = new Map(present.map(({ account: id, state }) => [id, state]));
         this.emit('presence', null);
       },
-    }).catch(ignore);
-    if (this.#own !== 'ONLINE') client.request('presence', { state: this.#own }).catch(ignore);
-    const people = this.#loadPeople();
+    });
     const channels = client.request('list_channels', {}, {
       onReply: (reply) => this.#listed(reply.channels),
     });
-    Promise.all([people, channels]).then(() => {
+    Promise.all([presence, this.#loadPeople(), channels]).then(() => {
       this.isLoaded = true;
+      this.#failures = 0;
       this.emit('loaded', null);
       this.unreadMessages.say();
-    }, ignore);
+    }, (error) => {
+      const failure = asHubError(error);
+      if (round !== this.#round || failure.slug === 'connection_lost') return;
+      if (!failure.retryable) {
+        this.emit('failed', failure);
+        return;
+      }
+      const { after, random } = client.environment;
+      after(() => void (round === this.#round && this.load()),
+        failure.retryAfterMs + 500 + fullJitterMs(this.#failures++, random));
+    });
+  }
+  /** Counts the askings, so that answers to older ones start nothing. */
+  #round = 0;
+  #failures = 0;
+
+  /** @param {import('./types.js').Welcome} welcome */
+  #ready({ account }) {
+    this.account = account;
+    if (this.#own !== 'ONLINE') {
+      this.client.request('presence', { state: this.#own }).catch(() => {});
+    }
+    this.load();
   }
 
   #unready() {
+    this.#round += 1;
     this.#presence.clear();
     this.typing.clear();
     this.emit('presence', null);

@@ -28,7 +28,7 @@ enum HubMain {
         for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         Self.signal(SIGPIPE, SIG_IGN)
-        let descriptors = prepareLimits()
+        let descriptors = raiseDescriptorLimit()
 
         let clocks = SystemClocks()
         let sink = LogSink(descriptor: STDERR_FILENO, format: configuration.logFormat, clocks: clocks)
@@ -54,14 +54,13 @@ enum HubMain {
         _ = Glibc.signal(number, action)
     }
 
-    /// No core dumps, which would hold keys; as many descriptors as the system allows.
-    private static func prepareLimits() -> Int {
-        var core = rlimit(rlim_cur: 0, rlim_max: 0)
-        setrlimit(__rlimit_resource_t(4), &core)
+    /// As many descriptors as the system allows.
+    private static func raiseDescriptorLimit() -> Int {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var files = rlimit()
-        guard getrlimit(__rlimit_resource_t(7), &files) == 0 else { return 1_024 }
+        guard getrlimit(resource, &files) == 0 else { return 1_024 }
         files.rlim_cur = files.rlim_max
-        setrlimit(__rlimit_resource_t(7), &files)
+        setrlimit(resource, &files)
         return Int(clamping: files.rlim_cur)
     }
 

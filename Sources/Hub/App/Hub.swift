@@ -31,6 +31,7 @@ final class Hub: Sendable {
     /// Brings everything up in order of dependence; what cannot be used is refused with its remedy.
     static func start(_ configuration: Configuration, descriptorsMax: Int, clocks: SystemClocks,
                       log: Log) async throws(Refusal) -> Hub {
+        protectSecrets(log)
         let metrics = Metrics()
         let entropy = SystemEntropy()
         let site = try site(configuration)
@@ -88,6 +89,7 @@ final class Hub: Sendable {
             lines.append("made a master key in \(configuration.masterKeyPath), readable by you alone; "
                 + "keep a copy elsewhere, without it nothing stored can be read")
         }
+        purgeKeys(vault, on: fronts[0])
         if let link = try await setUpLink(accounts) {
             lines.append("set up the first organisation, once and within 24 hours: \(link)")
         }
@@ -103,6 +105,15 @@ final class Hub: Sendable {
     }
 
     // MARK: Steps of the start
+
+    /// Keys belong neither into the swap nor into a core dump.
+    private static func protectSecrets(_ log: Log) {
+        SecretMemory.prepare()
+        if !SecretMemory.isLocked {
+            log.warning("keys may be swapped to disk: the limit on locked memory is too low")
+        }
+        if !SecretMemory.forbidDumps() { log.warning("core dumps cannot be forbidden") }
+    }
 
     private static func makeLoops(_ name: String, _ count: Int, _ metrics: Metrics) -> [Loop] {
         (0..<count).map { Loop(name: "\(name)-\($0)", metrics: metrics) }
@@ -192,6 +203,12 @@ final class Hub: Sendable {
             onPersonJoined: { organisation, person in
                 _ = registry.tell(organisation, .personChanged(person), isControl: true)
             })
+    }
+
+    /// Keys that have outlived their time in the cache are overwritten, used or not.
+    private static func purgeKeys(_ vault: OrganisationVault, on loop: Loop) {
+        vault.purgeExpired()
+        loop.submit(afterMilliseconds: 5_000) { purgeKeys(vault, on: loop) }
     }
 
     private static func setUpLink(_ accounts: Accounts) async throws(Refusal) -> String? {

@@ -10,6 +10,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <sys/prctl.h>
 
 /* Zeroed bytes in the locked heap once it is set up; NULL when it is full. */
 static inline void *hub_secure_zalloc(size_t count) { return OPENSSL_secure_zalloc(count); }
@@ -38,3 +39,6 @@ static inline int hub_hmac_use_sha256(EVP_MAC_CTX *context) {
     };
     return EVP_MAC_CTX_set_params(context, parameters);
 }
+
+/* prctl has a variable number of arguments, which Swift does not import. */
+static inline int hub_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

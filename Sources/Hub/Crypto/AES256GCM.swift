@@ -20,7 +20,8 @@ package enum AES256GCM {
     /// Encrypts. `ciphertext` takes as many bytes as `plaintext` has, `tag` takes 16. A key and an
     /// `iv` must never meet twice.
     package static func seal(
-        _ plaintext: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer, iv: UnsafeRawBufferPointer,
+        _ plaintext: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
+        iv: UnsafeRawBufferPointer,
         associatedData: UnsafeRawBufferPointer, ciphertext: UnsafeMutableRawBufferPointer,
         tag: UnsafeMutableRawBufferPointer
     ) {
@@ -28,25 +29,21 @@ package enum AES256GCM {
         precondition(ciphertext.count == plaintext.count && plaintext.count <= Int(Int32.max))
         let context = newContext()
         defer { EVP_CIPHER_CTX_free(context) }
-        var written: Int32 = 0
-        var done = EVP_EncryptInit_ex2(context, cipher, key.bytes, iv.bytes, nil) == 1
-        if associatedData.count > 0 {
-            done = done && EVP_EncryptUpdate(
-                context, nil, &written, associatedData.bytes, Int32(associatedData.count)) == 1
-        }
-        if plaintext.count > 0 {
-            done = done && EVP_EncryptUpdate(
-                context, ciphertext.bytes, &written, plaintext.bytes, Int32(plaintext.count)) == 1
-        }
-        var none: UInt8 = 0
-        done = done && EVP_EncryptFinal_ex(context, &none, &written) == 1
+        var last: UInt8 = 0
+        var none: Int32 = 0
+        let done =
+            EVP_EncryptInit_ex2(context, cipher, key.bytes, iv.bytes, nil) == 1
+            && update(EVP_EncryptUpdate, context, associatedData, into: nil)
+            && update(EVP_EncryptUpdate, context, plaintext, into: ciphertext.bytes)
+            && EVP_EncryptFinal_ex(context, &last, &none) == 1
             && hub_gcm_get_tag(context, tag.baseAddress) == 1
         precondition(done, "libcrypto could not encrypt")
     }
 
     /// Decrypts. `false`, and nothing left in `plaintext`, when anything was altered.
     package static func open(
-        _ ciphertext: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer, iv: UnsafeRawBufferPointer,
+        _ ciphertext: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer,
+        iv: UnsafeRawBufferPointer,
         associatedData: UnsafeRawBufferPointer, tag: UnsafeRawBufferPointer,
         plaintext: UnsafeMutableRawBufferPointer
     ) -> Bool {
@@ -54,23 +51,33 @@ package enum AES256GCM {
         precondition(ciphertext.count == plaintext.count && ciphertext.count <= Int(Int32.max))
         let context = newContext()
         defer { EVP_CIPHER_CTX_free(context) }
-        var written: Int32 = 0
-        var done = EVP_DecryptInit_ex2(context, cipher, key.bytes, iv.bytes, nil) == 1
-        if associatedData.count > 0 {
-            done = done && EVP_DecryptUpdate(
-                context, nil, &written, associatedData.bytes, Int32(associatedData.count)) == 1
-        }
-        if ciphertext.count > 0 {
-            done = done && EVP_DecryptUpdate(
-                context, plaintext.bytes, &written, ciphertext.bytes, Int32(ciphertext.count)) == 1
-        }
-        precondition(done && hub_gcm_set_tag(context, tag.baseAddress) == 1,
-                     "libcrypto could not decrypt")
-        var none: UInt8 = 0
-        if EVP_DecryptFinal_ex(context, &none, &written) == 1 { return true }
+        let done =
+            EVP_DecryptInit_ex2(context, cipher, key.bytes, iv.bytes, nil) == 1
+            && update(EVP_DecryptUpdate, context, associatedData, into: nil)
+            && update(EVP_DecryptUpdate, context, ciphertext, into: plaintext.bytes)
+            && hub_gcm_set_tag(context, tag.baseAddress) == 1
+        precondition(done, "libcrypto could not decrypt")
+        var last: UInt8 = 0
+        var none: Int32 = 0
+        if EVP_DecryptFinal_ex(context, &last, &none) == 1 { return true }
         SecretMemory.wipe(plaintext)
         ERR_clear_error()
         return false
+    }
+
+    private typealias Update = (
+        OpaquePointer?, UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<Int32>?,
+        UnsafePointer<UInt8>?, Int32
+    ) -> Int32
+
+    /// Without `out` the bytes are associated data. No bytes, no call: it would mean "the end".
+    private static func update(
+        _ function: Update, _ context: OpaquePointer, _ bytes: UnsafeRawBufferPointer,
+        into out: UnsafeMutablePointer<UInt8>?
+    ) -> Bool {
+        guard bytes.count > 0 else { return true }
+        var written: Int32 = 0
+        return function(context, out, &written, bytes.bytes, Int32(bytes.count)) == 1
     }
 
     private static func newContext() -> OpaquePointer {

@@ -1,6 +1,6 @@
-// Password hashing with argon2id (RFC 9106). OpenSSL 3.0 has none, so libargon2 does it. The result is
-// a PHC string that names its parameters; those are honoured on verification up to a bound, so that
-// a hash from elsewhere cannot make one sign-in take a gigabyte.
+// Password hashing with argon2id (RFC 9106). OpenSSL 3.0 has none, so libargon2 does it. The result
+// is a PHC string that names its parameters; those are honoured on verification up to a bound, so
+// that a hash from elsewhere cannot make one sign-in take a gigabyte.
 
 import CArgon2
 
@@ -28,8 +28,8 @@ package struct Argon2id: Sendable, Hashable {
             && memoryKibibytes >= 8 * lanes && memoryKibibytes <= Self.bound.memoryKibibytes
     }
 
-    /// `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, salt and hash in unpadded base64. `nil` when there is
-    /// no memory for it. Blocks for some 30 ms.
+    /// `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, salt and hash in unpadded base64. `nil` when there
+    /// is no memory for it. Blocks for some 30 ms.
     package func hash(_ password: String, salt: [UInt8]) -> String? {
         guard let hash = derive(Array(password.utf8), salt: salt, count: Self.hashBytes) else {
             return nil
@@ -61,8 +61,8 @@ package struct Argon2id: Sendable, Hashable {
             || parsed.hash.count != Self.hashBytes
     }
 
-    /// The function itself (RFC 9106 §3); `nil` when a parameter is out of range or memory is short.
-    /// Wipes its copy of the password.
+    /// The function itself (RFC 9106 §3); `nil` when a parameter is out of range or memory is
+    /// short. Wipes its copy of the password.
     package func derive(
         _ password: consuming [UInt8], salt: [UInt8], secret: [UInt8] = [],
         associatedData: [UInt8] = [], count: Int
@@ -116,8 +116,10 @@ package struct Argon2id: Sendable, Hashable {
             fields[2] == "v=19"
         else { return nil }
         let costs = fields[3].split(separator: ",", omittingEmptySubsequences: false)
-        guard costs.count == 3, let memory = cost(costs[0], "m="), let passes = cost(costs[1], "t="),
-            let lanes = cost(costs[2], "p="), let salt = decode(fields[4]), let hash = decode(fields[5]),
+        guard costs.count == 3, let memory = cost(costs[0], "m="),
+            let passes = cost(costs[1], "t="),
+            let lanes = cost(costs[2], "p="), let salt = decode(fields[4]),
+            let hash = decode(fields[5]),
             (8...64).contains(salt.count), (16...64).contains(hash.count)
         else { return nil }
         let parameters = Argon2id(memoryKibibytes: memory, passes: passes, lanes: lanes)
@@ -128,7 +130,8 @@ package struct Argon2id: Sendable, Hashable {
     private static func cost(_ text: Substring, _ name: String) -> UInt32? {
         guard text.hasPrefix(name) else { return nil }
         let digits = text.dropFirst(name.count)
-        guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+        guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+        else {
             return nil
         }
         return UInt32(digits)
@@ -143,6 +146,7 @@ package struct Argon2id: Sendable, Hashable {
 
     private static func decode(_ text: Substring) -> [UInt8]? {
         guard !text.contains("=") else { return nil }
-        return Base64.decode(text + String(repeating: "=", count: (4 - text.utf8.count % 4) % 4), .standard)
+        return Base64.decode(
+            text + String(repeating: "=", count: (4 - text.utf8.count % 4) % 4), .standard)
     }
 }

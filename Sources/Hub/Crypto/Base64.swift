@@ -95,7 +95,9 @@ package enum Base64 {
 
 package enum Hex {
     /// Writes two lower-case digits for each byte.
-    package static func encode(_ bytes: UnsafeRawBufferPointer, into digits: UnsafeMutableRawBufferPointer) {
+    package static func encode(
+        _ bytes: UnsafeRawBufferPointer, into digits: UnsafeMutableRawBufferPointer
+    ) {
         precondition(digits.count == bytes.count * 2)
         for (index, byte) in bytes.enumerated() {
             digits[2 * index] = digit(byte >> 4)
@@ -108,7 +110,9 @@ package enum Hex {
     }
 
     /// Decodes digits of either case into exactly half as many bytes.
-    package static func decode(digits: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer)
+    package static func decode(
+        digits: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer
+    )
         -> Bool
     {
         guard digits.count == out.count * 2 else { return false }

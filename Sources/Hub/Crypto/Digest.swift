@@ -18,7 +18,8 @@ package enum SHA256 {
     package static func hash(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: digestBytes) { out, count in
             precondition(
-                EVP_Digest(bytes.baseAddress, bytes.count, out.baseAddress, nil, algorithm, nil) == 1)
+                EVP_Digest(bytes.baseAddress, bytes.count, out.baseAddress, nil, algorithm, nil)
+                    == 1)
             count = digestBytes
         }
     }
@@ -57,7 +58,8 @@ package final class HMACKey: @unchecked Sendable {
 
     package func authenticate(_ message: [UInt8]) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 32) { out, count in
-            let mac = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(out)[..<32])
+            let mac = UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(out)[..<32])
             message.withUnsafeBytes { authenticate($0, into: mac) }
             count = 32
         }
@@ -110,7 +112,8 @@ package struct HKDF: Sendable {
                 pseudoRandomKey.authenticate(previous, info + [counter], into: $0)
             }
             last.withBytes {
-                UnsafeMutableRawBufferPointer(rebasing: out[at...]).copyBytes(from: $0[..<(count - at)])
+                UnsafeMutableRawBufferPointer(rebasing: out[at...]).copyBytes(
+                    from: $0[..<(count - at)])
             }
         }
     }

@@ -11,12 +11,15 @@ package final class Ed25519SigningKey: @unchecked Sendable {
     /// From the 32-byte seed (RFC 8032 §5.1.5).
     package init(seed: borrowing SecretBytes) {
         precondition(seed.count == 32)
-        guard let key = seed.withBytes({
-            EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, $0.bytes, $0.count)
-        }) else { preconditionFailure("libcrypto has no Ed25519") }
+        guard
+            let key = seed.withBytes({
+                EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, $0.bytes, $0.count)
+            })
+        else { preconditionFailure("libcrypto has no Ed25519") }
         var count = 32
         let bytes = [UInt8](unsafeUninitializedCapacity: 32) { out, written in
-            precondition(EVP_PKEY_get_raw_public_key(key, out.baseAddress, &count) == 1 && count == 32)
+            precondition(
+                EVP_PKEY_get_raw_public_key(key, out.baseAddress, &count) == 1 && count == 32)
             written = 32
         }
         guard let publicKey = Ed25519PublicKey(bytes) else { preconditionFailure("no public key") }
@@ -47,7 +50,8 @@ package final class Ed25519PublicKey: @unchecked Sendable {
     private let key: OpaquePointer
     package let bytes: [UInt8]
 
-    /// `nil` unless 32 bytes. Whether they are a point of the curve shows when a signature is checked.
+    /// `nil` unless 32 bytes. Whether they are a point of the curve shows when a signature is
+    /// checked.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count == 32,
             let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, bytes, 32)

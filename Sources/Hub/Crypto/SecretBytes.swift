@@ -1,8 +1,9 @@
 // Key bytes that leave no copy behind: in memory that is locked against swapping where the system
-// allows it, overwritten when the owner goes. What this cannot do is hide from somebody who reads the
-// memory of the living process.
+// allows it, overwritten when the owner goes. What this cannot do is hide from somebody who reads
+// the memory of the living process.
 
 import COpenSSL
+import Glibc
 
 /// The owner of the bytes of one key. It cannot be copied, printed or compared by accident.
 package struct SecretBytes: ~Copyable, @unchecked Sendable {
@@ -61,7 +62,8 @@ package struct SecretBytes: ~Copyable, @unchecked Sendable {
 
 /// The process's locked heap for secrets; libcrypto keeps private keys in it too.
 package enum SecretMemory {
-    /// 1 MiB of slots of at least 32 bytes: some 20,000 keys, within the usual `RLIMIT_MEMLOCK` of 8 MiB.
+    /// 1 MiB of slots of at least 32 bytes: some 20,000 keys, within the usual `RLIMIT_MEMLOCK` of
+    /// 8 MiB.
     private static let outcome: Int32 = CRYPTO_secure_malloc_init(1 << 20, 32)
 
     /// Sets the heap up, once. Worth calling early, so that libcrypto's own keys are in it.
@@ -69,6 +71,15 @@ package enum SecretMemory {
 
     /// Whether the heap exists and is locked; if not, keys may reach swap, which start-up logs.
     package static var isLocked: Bool { outcome == 1 }
+
+    /// From here on a crash writes no core with keys in it, and no other process of the same user can
+    /// attach to this one to read them. Debuggers and crash reporters cannot either. `false`: the
+    /// system refused.
+    package static func forbidDumps() -> Bool {
+        var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+        return setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0
+            && hub_forbid_dumps() == 0
+    }
 
     /// Bytes in use, for a gauge and for tests that nothing is left behind.
     package static var bytesInUse: Int { Int(CRYPTO_secure_used()) }

@@ -15,7 +15,9 @@ package struct SystemEntropy: Entropy {
 
     package func bytes(_ count: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count) { out, written in
-            Self.fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(out)[..<count]))
+            Self.fill(
+                UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(out)[..<count]))
             written = count
         }
     }

@@ -14,9 +14,15 @@ final class Connection {
 
     // HTTP.
     var http: HTTPRequestParser?
-    /// A handler is at work on this request; what came behind it waits.
+    /// A handler is at work on this request.
     var exchange: HTTPExchange?
+    /// Requests that came behind are not looked at, and nothing more is read: a handler is at work, or
+    /// the peer has to take the answers first.
+    var isHolding = false
+    /// At most what one read gave.
     var heldInput: [UInt8] = []
+    /// Answers noted since the last flush.
+    var answersNoted = 0
     /// The connection ends when the outbox is empty.
     var endsAfterFlush = false
 
@@ -30,6 +36,8 @@ final class Connection {
 
     /// What the socket has not taken yet.
     var outbox = Outbox()
+    /// When the socket last took something, while it is blocked. Milliseconds of the loop's clock.
+    var progressAt: UInt64 = 0
 
     init(number: Int32, poll: PollHandle, peer: String, limits: HTTPLimits) {
         self.number = number
@@ -92,5 +100,13 @@ struct Outbox {
         first = 0
         sentOfFirst = 0
         bytes = 0
+    }
+
+    /// Throws away all but the rest of a frame that has been sent in part: behind that rest the peer
+    /// can read on.
+    mutating func keepBegunFrame() {
+        frames = sentOfFirst > 0 ? [frames[first]] : []
+        first = 0
+        bytes = frames.isEmpty ? 0 : frames[0].bytes.count - sentOfFirst
     }
 }

@@ -18,8 +18,9 @@ package final class Front: Sendable {
         lanes = loops.map { FrontLane(loop: $0, dropped: shared.metrics.ephemeralDropped) }
     }
 
-    /// Listens, and returns the addresses with the ports they have.
+    /// Listens, and returns the addresses with the ports they have. Once.
     package func start() throws(FrontError) -> [FrontAddress] {
+        Socket.ignoreBrokenPipes()
         var bound: [FrontAddress] = []
         var descriptors = [[Int32]](repeating: [], count: loops.count)
         for address in shared.configuration.addresses {
@@ -47,13 +48,16 @@ package final class Front: Sendable {
     }
 
     /// Stops accepting, sends every session away to resume elsewhere, and returns when all connections
-    /// are closed, or after the time that is configured for it.
+    /// are closed, or after the time that is configured for it. Only after `start`, once.
     package func drain() async {
         shared.isDraining.withLock { $0 = true }
-        for (index, loop) in loops.enumerated() {
-            let lane = lanes[index]
-            await withCheckedContinuation { continuation in
-                loop.submit { lane.drain { continuation.resume() } }
+        await withTaskGroup(of: Void.self) { group in
+            for (loop, lane) in zip(loops, lanes) {
+                group.addTask {
+                    await withCheckedContinuation { continuation in
+                        loop.submit { lane.drain { continuation.resume() } }
+                    }
+                }
             }
         }
     }

@@ -17,7 +17,8 @@ package struct FrontAddress: Hashable, Sendable {
     package var text: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
-/// Limits and times of the front. Each is a key of the configuration (docs/operations.md).
+/// Limits and times of the front. What an operator may want to change is a key of the configuration
+/// (docs/operations.md).
 package struct FrontConfiguration: Sendable {
     package var addresses = [FrontAddress(host: "127.0.0.1", port: 8080)]
     /// Origins whose pages may open a WebSocket, exactly as browsers send them, besides the origin of
@@ -26,7 +27,7 @@ package struct FrontConfiguration: Sendable {
     /// Whether requests for `/metrics` of this peer address are answered.
     package var allowsMetrics: @Sendable (String) -> Bool = { $0 == "127.0.0.1" || $0 == "::1" }
 
-    /// Connections of all loops together; more are answered with 503.
+    /// Connections of all loops together; more are answered with 503, and far more are not answered.
     package var connectionsMax = 20_000
     /// Largest inbound message before the welcome, and after it, in bytes.
     package var helloFrameBytesMax = 64 << 10
@@ -43,6 +44,8 @@ package struct FrontConfiguration: Sendable {
     package var helloMilliseconds: UInt64 = 10_000
     package var heartbeatMilliseconds: UInt64 = 25_000
     package var pongMilliseconds: UInt64 = 8_000
+    /// A peer that takes nothing of what waits for it for so long is dropped.
+    package var stallMilliseconds: UInt64 = 30_000
     package var closeMilliseconds: UInt64 = 5_000
     package var drainMilliseconds: UInt64 = 10_000
     /// How often times are checked; a deadline may be late by this much.

@@ -19,6 +19,8 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
     }
 
     private let loop: Loop
+    /// Memory of the last burst, for the next one; on the loop's thread only.
+    private var spare: [Delivery] = []
     private let mailbox = Lock(Mailbox())
     private var target: FrontLoop!
     private let dropped: Counter
@@ -36,6 +38,7 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
     }
     func sweep() { target.sweep() }
     func drain(_ done: @escaping @Sendable () -> Void) { target.drain(done) }
+    func goOn(_ number: Int32, _ generation: UInt32) { target.goOn(number, generation) }
     func answered(_ response: HTTPResponse, _ number: Int32, _ generation: UInt32) {
         target.answered(response, number, generation)
     }
@@ -57,12 +60,11 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
     }
 
     private func carryOut() {
-        let deliveries = mailbox.withLock { mailbox in
-            let waiting = mailbox.waiting
-            mailbox.waiting = []
+        mailbox.withLock { mailbox in
+            swap(&mailbox.waiting, &spare)
             mailbox.isScheduled = false
-            return waiting
         }
-        for delivery in deliveries { target.carryOut(delivery) }
+        for delivery in spare { target.carryOut(delivery) }
+        spare.removeAll(keepingCapacity: spare.count <= 4_096)
     }
 }

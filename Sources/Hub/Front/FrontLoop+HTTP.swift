@@ -7,17 +7,22 @@ import Ports
 import Wire
 
 extension FrontLoop {
+    /// Answers made for one connection before it has to take them: what a burst of requests can make
+    /// us hold is bounded.
+    private static let answersMax = 16
+
     func receivedHTTP(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
         let number = connection.number
-        if connection.exchange != nil || connection.endsAfterFlush {
-            // A handler is at work: polling is off, so this is the rest of one read.
-            connection.heldInput.append(contentsOf: bytes)
-            return
-        }
-        let wasIdle = connection.http?.isIdle ?? true
+        var wasIdle = connection.http?.isIdle ?? true
         var input = UnsafeRawBufferPointer(bytes)
-        while connections[Int(number)] === connection, table[number].phase == .http,
-              connection.exchange == nil, !connection.endsAfterFlush {
+        while connections[Int(number)] === connection, table[number].phase == .http {
+            // Behind the last answer nothing is looked at any more.
+            if connection.endsAfterFlush { return }
+            if connection.exchange != nil || connection.answersNoted >= Self.answersMax
+                || table[number].isBlocked {
+                hold(input, connection)
+                return
+            }
             guard let event = connection.http?.next(&input) else { return }
             switch event {
             case .needMore:
@@ -26,20 +31,36 @@ extension FrontLoop {
                 }
                 return
             case .expectsContinue: write(EncodedFrame(HTTPResponse.continueBytes), connection)
-            case .request(let request, let exchange): answer(request, exchange, connection)
-            case .failed(let fault):
-                answer(HTTPResponse(status: fault.status), .faulty, connection)
-                return
+            case .request(let request, let exchange):
+                wasIdle = true
+                answer(request, exchange, connection)
+            case .failed(let fault): answer(HTTPResponse(status: fault.status), .faulty, connection)
             }
         }
         guard connections[Int(number)] === connection, !input.isEmpty else { return }
-        if table[number].phase == .http {
-            connection.heldInput.append(contentsOf: input)
-        } else {
-            // The first frames came together with the upgrade.
-            let offset = bytes.count - input.count
-            receivedWebSocket(UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]), connection)
-        }
+        // The first frames came together with the upgrade.
+        let offset = bytes.count - input.count
+        receivedWebSocket(UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]), connection)
+    }
+
+    /// Reads no more from the connection until `goOn`.
+    private func hold(_ input: UnsafeRawBufferPointer, _ connection: Connection) {
+        connection.heldInput.append(contentsOf: input)
+        connection.isHolding = true
+        watch(connection)
+    }
+
+    /// The peer has taken all answers: what was held is next.
+    func goOn(_ number: Int32, _ generation: UInt32) {
+        guard table[number].generation == generation, table[number].phase == .http,
+              let connection = connections[Int(number)], connection.isHolding,
+              connection.exchange == nil, !connection.endsAfterFlush else { return }
+        readClock()
+        connection.isHolding = false
+        var held: [UInt8] = []
+        swap(&held, &connection.heldInput)
+        held.withUnsafeMutableBytes { receivedHTTP($0, connection) }
+        if connections[Int(number)] === connection { watch(connection) }
     }
 
     private func answer(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
@@ -66,11 +87,15 @@ extension FrontLoop {
         request.method == .get || request.method == .head
     }
 
+    private func refuseMethod(_ exchange: HTTPExchange, _ connection: Connection) {
+        answer(HTTPResponse(status: 405, headers: [HTTPHeader("Allow", "GET, HEAD")]), exchange,
+               connection)
+    }
+
     private func answerText(_ status: Int, _ text: String, _ request: HTTPRequest,
                             _ exchange: HTTPExchange, _ connection: Connection) {
         guard isRead(request) else {
-            answer(HTTPResponse(status: 405, headers: [HTTPHeader("Allow", "GET, HEAD")]), exchange,
-                   connection)
+            refuseMethod(exchange, connection)
             return
         }
         answer(HTTPResponse(status: status, headers: [
@@ -80,6 +105,10 @@ extension FrontLoop {
 
     private func answerMetrics(_ request: HTTPRequest, _ exchange: HTTPExchange,
                                _ connection: Connection) {
+        guard isRead(request) else {
+            refuseMethod(exchange, connection)
+            return
+        }
         guard configuration.allowsMetrics(connection.peer) else {
             answer(HTTPResponse(status: 403), exchange, connection)
             return
@@ -93,19 +122,18 @@ extension FrontLoop {
 
     private func answerFile(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
         guard isRead(request) else {
-            answer(HTTPResponse(status: 405, headers: [HTTPHeader("Allow", "GET, HEAD")]), exchange,
-                   connection)
+            refuseMethod(exchange, connection)
             return
         }
         guard let file = shared.site.file(request.path) else {
             answerText(404, "There is nothing here.\n", request, exchange, connection)
             return
         }
-        var headers = [HTTPHeader("ETag", file.etag), HTTPHeader("Cache-Control", "no-cache"),
+        var headers = [HTTPHeader("ETag", file.etag), HTTPHeader("Cache-Control", file.caching),
                        HTTPHeader("Content-Type", file.type)]
-        headers += securityHeaders(for: request)
+        headers += SecurityHeaders.make(host: request.header("host"))
         if let known = request.header("if-none-match"), Self.matches(known, file.etag) {
-            answer(HTTPResponse(status: 304, headers: headers), exchange, connection)
+            send(HTTPResponse(status: 304, headers: headers), exchange, connection)
             return
         }
         headers.append(HTTPHeader("Content-Length", "\(file.body.bytes.count)"))
@@ -114,6 +142,7 @@ extension FrontLoop {
         bodiless.isHead = true
         HTTPResponse(status: 200, headers: headers).writeHead(to: &head, exchange: bodiless, date: date)
         metrics.answered(200)
+        connection.answersNoted += 1
         write(EncodedFrame(head), connection)
         if !exchange.isHead { write(file.body, connection) }
         finished(exchange, connection)
@@ -126,34 +155,11 @@ extension FrontLoop {
         }
     }
 
-    /// A page may load from the hub alone, run no inline code, and not be framed. The WebSocket's
-    /// address stands in words because not every browser takes 'self' for another scheme.
-    private func securityHeaders(for request: HTTPRequest) -> [HTTPHeader] {
-        var connect = "'self'"
-        if let host = request.header("host"),
-           host.utf8.allSatisfy({ byte in
-               (0x30...0x3A).contains(byte) || (0x41...0x5B).contains(byte) || byte == 0x5D
-                   || (0x61...0x7A).contains(byte) || byte == 0x2D || byte == 0x2E
-           }) {
-            connect += " ws://\(host) wss://\(host)"
-        }
-        return [
-            HTTPHeader("Content-Security-Policy", """
-                default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                connect-src \(connect); font-src 'self'; manifest-src 'self'; form-action 'self'; \
-                frame-ancestors 'none'; base-uri 'none'
-                """),
-            HTTPHeader("Referrer-Policy", "no-referrer"),
-            HTTPHeader("Permissions-Policy", "geolocation=(), payment=(), usb=()"),
-            HTTPHeader("Cross-Origin-Opener-Policy", "same-origin"),
-            HTTPHeader("X-Frame-Options", "DENY"),
-        ]
-    }
-
     // MARK: Answers of the handler
 
     private func handle(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
         connection.exchange = exchange
+        connection.isHolding = true
         let number = connection.number
         let generation = table[number].generation
         table[number].deadline = 0
@@ -174,14 +180,8 @@ extension FrontLoop {
         else { return }
         readClock()
         connection.exchange = nil
+        // What was held is looked at when this has been sent.
         answer(response, exchange, connection)
-        guard connections[Int(number)] === connection, !connection.endsAfterFlush else { return }
-        watch(connection)
-        let held = connection.heldInput
-        guard !held.isEmpty else { return }
-        connection.heldInput = []
-        var copy = held
-        copy.withUnsafeMutableBytes { receivedHTTP($0, connection) }
     }
 
     // MARK: Writing
@@ -190,10 +190,15 @@ extension FrontLoop {
 
     func answer(_ response: HTTPResponse, _ exchange: HTTPExchange, _ connection: Connection) {
         var response = response
-        response.headers.append(HTTPHeader("X-Content-Type-Options", "nosniff"))
+        response.headers += SecurityHeaders.plain
+        send(response, exchange, connection)
+    }
+
+    private func send(_ response: HTTPResponse, _ exchange: HTTPExchange, _ connection: Connection) {
         var bytes: [UInt8] = []
         let written = response.write(to: &bytes, exchange: exchange, date: date)
         metrics.answered(written.status)
+        connection.answersNoted += 1
         write(EncodedFrame(bytes), connection)
         finished(exchange, connection)
     }

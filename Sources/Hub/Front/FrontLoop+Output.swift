@@ -35,7 +35,12 @@ extension FrontLoop {
             readClock()
             close(connection, code, retryAfterMilliseconds: wait)
         }
+        if pending.count >= Self.pendingMax { flush() }
     }
+
+    /// Frames noted before they are sent without waiting for the end of the tick. Higher: more of them
+    /// share a write, at 8 bytes each.
+    private static let pendingMax = 1 << 18
 
     private func connection(of session: SessionID) -> Connection? {
         sessions[session].flatMap { connections[Int($0)] }
@@ -78,6 +83,7 @@ extension FrontLoop {
         guard let members = topics[topic] else { return }
         let skipped = except.flatMap { sessions[$0] } ?? -1
         var frames: (Int32, Int32) = (-1, -1)
+        let nodesBefore = pending.count
         members.numbers.withUnsafeBufferPointer { numbers in
             for number in numbers where number != skipped {
                 let slot = table.slots + Int(number)
@@ -98,7 +104,7 @@ extension FrontLoop {
                 }
             }
         }
-        metrics.deliveries.add(UInt64(members.numbers.count))
+        metrics.deliveries.add(UInt64(pending.count - nodesBefore))
     }
 
     private func encoded(_ broadcast: Broadcast, _ encoding: Encoding) -> EncodedFrame {
@@ -150,13 +156,10 @@ extension FrontLoop {
             return
         }
         connection.outbox.append(frame)
+        metrics.deliveries.add()
         metrics.outboxBytes.add(Int64(frame.bytes.count))
-        let isOverAll = metrics.outboxBytes.current > Int64(configuration.outboxTotalBytesMax)
-        if connection.outbox.bytes > configuration.outboxBytesMax
-            || isOverAll && connection.outbox.bytes > 64 << 10 {
-            // Closed at the end of the tick: the tables must not change during a fan-out.
-            markDirty(number)
-        }
+        // Closed at the end of the tick: the tables must not change during a fan-out.
+        if isOverBudget(connection) { markDirty(number) }
     }
 
     // MARK: Flush
@@ -165,6 +168,7 @@ extension FrontLoop {
     func flush() {
         guard !dirty.isEmpty else { return }
         var sentBytes = 0
+        readClock()
         for number in dirty { sentBytes += flush(number) }
         // Nothing is noted during a flush: what a closed connection's session tells others comes back
         // as a job.
@@ -186,13 +190,13 @@ extension FrontLoop {
             if node.next < 0 {
                 let bytes = pending.frames[Int(node.frame)].bytes
                 sent = Socket.send(slot.pointee.descriptor, bytes.baseAddress!, bytes.count)
-                if sent == bytes.count, slot.pointee.phase == .open { return sent }
-                written(number, first, sent)
+                if sent != bytes.count { written(number, first, sent) }
             } else {
                 sent = flushSeveral(number, first)
             }
         }
-        flushed(number)
+        // Nearly always there is no more to do.
+        if slot.pointee.phase != .open || slot.pointee.isBlocked { flushed(number) }
         return max(0, sent)
     }
 
@@ -225,6 +229,7 @@ extension FrontLoop {
             drop(connection)
             return
         }
+        let waitedBefore = connection.outbox.bytes
         var left = sent
         var node = first
         while node >= 0 {
@@ -235,44 +240,70 @@ extension FrontLoop {
                 continue
             }
             connection.outbox.append(frame, skipping: left)
-            metrics.outboxBytes.add(Int64(frame.bytes.count - left))
             left = 0
         }
         guard !connection.outbox.isEmpty else { return }
+        if connection.isWebSocket {
+            metrics.outboxBytes.add(Int64(connection.outbox.bytes - waitedBefore))
+        }
         table[number].isBlocked = true
+        connection.progressAt = now
         watch(connection)
     }
 
     /// What remains to be done for a connection after its write.
     private func flushed(_ number: Int32) {
-        guard let connection = connections[Int(number)], table[number].phase != .free else { return }
-        let waiting = connection.outbox.bytes
-        let isOverAll = metrics.outboxBytes.current > Int64(configuration.outboxTotalBytesMax)
-        if waiting > configuration.outboxBytesMax || isOverAll && waiting > 64 << 10 {
-            tooSlow(connection)
-        } else if connection.outbox.isEmpty, connection.endsAfterFlush {
-            linger(connection)
+        guard let connection = connections[Int(number)] else { return }
+        connection.answersNoted = 0
+        switch table[number].phase {
+        case .free: break
+        case .greeting, .open: if isOverBudget(connection) { tooSlow(connection) }
+        case .closing: if connection.outbox.isEmpty, connection.endsAfterFlush { linger(connection) }
+        case .http: flushedHTTP(connection)
         }
     }
 
-    /// A reader over its budget: what waits is thrown away, and it is told if that is still possible.
+    private func isOverBudget(_ connection: Connection) -> Bool {
+        let waiting = connection.outbox.bytes
+        return waiting > configuration.outboxBytesMax || waiting > Self.sparedBytes
+            && metrics.outboxBytes.current > Int64(configuration.outboxTotalBytesMax)
+    }
+
+    /// Outboxes up to this size are left alone when all together are too large.
+    private static let sparedBytes = 64 << 10
+
+    private func flushedHTTP(_ connection: Connection) {
+        guard connection.outbox.isEmpty else { return }
+        if connection.endsAfterFlush {
+            linger(connection)
+        } else if connection.isHolding, connection.exchange == nil {
+            let lane = lane
+            let number = connection.number
+            let generation = table[number].generation
+            loop.submit { lane.goOn(number, generation) }
+        }
+    }
+
+    /// A reader over its budget: what waits is thrown away, all but the rest of a frame it has begun to
+    /// get, and it is told why, if it still reads.
     private func tooSlow(_ connection: Connection) {
         let number = connection.number
-        let isBetweenFrames = connection.outbox.sentOfFirst == 0
-        metrics.outboxBytes.add(Int64(-connection.outbox.bytes))
-        connection.outbox.removeAll()
+        let waitedBefore = connection.outbox.bytes
+        connection.outbox.keepBegunFrame()
+        let closing = Closing(code: .slow, retryAfterMilliseconds: 0)
+        connection.outbox.append(Self.encode(ServerFrame(body: .closing(closing)), connection.encoding))
+        connection.outbox.append(EncodedFrame(WebSocketFrame.close(.slow, reason: CloseCode.slow.slug)))
+        metrics.outboxBytes.add(Int64(connection.outbox.bytes - waitedBefore))
         metrics.closed(.slow)
-        shared.services.log.info("slow reader closed", .number("connection", number))
-        if isBetweenFrames, connection.isWebSocket {
-            let bytes = WebSocketFrame.close(.slow, reason: CloseCode.slow.slug)
-            bytes.withUnsafeBytes { _ = Socket.send(table[number].descriptor, $0.baseAddress!, $0.count) }
-        }
-        linger(connection)
+        table[number].phase = .closing
+        table[number].deadline = now + configuration.closeMilliseconds
+        leaveSession(connection)
     }
 
     /// The socket takes more.
     func writable(_ connection: Connection) {
         let number = connection.number
+        connection.progressAt = now
         while !connection.outbox.isEmpty {
             connection.outbox.gather(into: &gather)
             let wanted = gather.bytes
@@ -282,11 +313,17 @@ extension FrontLoop {
                 return
             }
             connection.outbox.remove(sent)
-            metrics.outboxBytes.add(Int64(-sent))
+            if connection.isWebSocket { metrics.outboxBytes.add(Int64(-sent)) }
             metrics.bytesOut.add(UInt64(sent))
             if sent < wanted { return }
         }
         table[number].isBlocked = false
+        if table[number].phase == .http, connection.exchange == nil {
+            // The times of a request begin when the answer before it is taken.
+            let isIdle = connection.http?.isIdle ?? true
+            table[number].deadline = now
+                + (isIdle ? configuration.httpIdleMilliseconds : configuration.httpHeaderMilliseconds)
+        }
         watch(connection)
         flushed(number)
     }

@@ -55,6 +55,7 @@ extension FrontLoop {
         connection.session = shared.services.session(id, loop, lane)
         sessions[id] = number
         metrics.webSockets.add(1)
+        metrics.handshakes.add()
     }
 
     /// Browsers always send an Origin with an upgrade; programs send none. An origin is compared whole:

@@ -1,4 +1,4 @@
-// The sockets of one loop: accepting, reading, deadlines, the end of connections. Everything here runs on
+// The sockets of one loop: accepting, reading, the end of connections. Everything here runs on
 // the loop's thread, synchronously, out of a poll callback, a job or the tick hook. What is read goes to
 // FrontLoop+HTTP or +WebSocket; what is to be written comes through FrontLoop+Output.
 
@@ -26,7 +26,8 @@ final class FrontShared: Sendable {
 
 final class FrontLoop: PollOwner {
     let loop: Loop
-    let lane: FrontLane
+    /// Owns this.
+    unowned let lane: FrontLane
     let shared: FrontShared
 
     var table = SlotTable()
@@ -41,11 +42,11 @@ final class FrontLoop: PollOwner {
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
 
-    private var listeners: [(descriptor: Int32, poll: PollHandle)] = []
-    private var isAcceptPaused = false
+    var listeners: [(descriptor: Int32, poll: PollHandle)] = []
+    var isAcceptPaused = false
     private var buffer: UnsafeMutableRawBufferPointer
-    private var drainDeadline: UInt64?
-    private var drained: (@Sendable () -> Void)?
+    var drainDeadline: UInt64?
+    var drained: (@Sendable () -> Void)?
 
     /// Bytes read at once. Larger: fewer calls for large messages; every loop has one.
     private static let bufferBytes = 64 << 10
@@ -53,8 +54,8 @@ final class FrontLoop: PollOwner {
     private static let readsMax = 4
     /// Connections accepted before those that are there get their turn.
     private static let acceptsMax = 64
-    /// Sessions sent away per sweep while draining.
-    private static let drainBatch = 500
+    /// Connections over the limit that get an answer before they are closed.
+    private static let refusalsMax: Int64 = 256
 
     init(loop: Loop, lane: FrontLane, shared: FrontShared) {
         self.loop = loop
@@ -84,7 +85,7 @@ final class FrontLoop: PollOwner {
         sweep()
     }
 
-    private func stopListening() {
+    func stopListening() {
         for listener in listeners {
             listener.poll.close()
             Socket.close(listener.descriptor)
@@ -113,10 +114,16 @@ final class FrontLoop: PollOwner {
         for _ in 0..<Self.acceptsMax {
             do {
                 guard let accepted = try Socket.accept(listener) else { return }
-                if metrics.connections.current >= Int64(configuration.connectionsMax) {
-                    refuse(accepted.descriptor)
-                } else {
+                let over = metrics.connections.current - Int64(configuration.connectionsMax)
+                if over < 0 {
                     open(accepted.descriptor, peer: accepted.peer)
+                    continue
+                }
+                metrics.refusedFull.add()
+                if over < Self.refusalsMax {
+                    refuse(open(accepted.descriptor, peer: accepted.peer))
+                } else {
+                    Socket.close(accepted.descriptor)
                 }
             } catch {
                 // Out of descriptors or memory: the connection stays in the kernel's queue. Polling on
@@ -129,22 +136,19 @@ final class FrontLoop: PollOwner {
         }
     }
 
-    private func refuse(_ descriptor: Int32) {
-        metrics.refusedFull.add()
-        let text: StaticString = """
-            HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\
-            Connection: close\r\n\r\n
-            """
-        _ = Socket.send(descriptor, text.utf8Start, text.utf8CodeUnitCount)
-        Socket.close(descriptor)
+    /// Tells a program that can wait; the connection is gone a moment later.
+    private func refuse(_ connection: Connection) {
+        answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "5")]), .faulty,
+               connection)
     }
 
-    private func open(_ descriptor: Int32, peer: String) {
+    @discardableResult
+    private func open(_ descriptor: Int32, peer: String) -> Connection {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
         let poll = PollHandle(loop: loop, descriptor: descriptor, owner: self, tag: Int(number))
-        connections[Int(number)] = Connection(number: number, poll: poll, peer: peer,
-                                              limits: HTTPLimits())
+        let connection = Connection(number: number, poll: poll, peer: peer, limits: HTTPLimits())
+        connections[Int(number)] = connection
         table[number].descriptor = descriptor
         table[number].phase = .http
         table[number].heardAt = now
@@ -152,6 +156,7 @@ final class FrontLoop: PollOwner {
         metrics.accepted.add()
         metrics.connections.add(1)
         poll.watch(.readable)
+        return connection
     }
 
     // MARK: Reading
@@ -162,7 +167,7 @@ final class FrontLoop: PollOwner {
             switch Socket.receive(table[number].descriptor, into: buffer) {
             case .again: return
             case .closed:
-                drop(connection)
+                ended(connection)
                 return
             case .bytes(let count):
                 metrics.bytesIn.add(UInt64(count))
@@ -170,9 +175,22 @@ final class FrontLoop: PollOwner {
                 table[number].isPinged = false
                 received(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), connection)
                 guard connections[Int(number)] === connection, count == buffer.count,
-                      connection.exchange == nil else { return }
+                      !connection.isHolding else { return }
             }
         }
+    }
+
+    /// The peer sends no more. One that speaks HTTP may still wait for its answers.
+    private func ended(_ connection: Connection) {
+        let number = connection.number
+        guard table[number].phase == .http, !connection.outbox.isEmpty || connection.answersNoted > 0,
+              !connection.endsAfterFlush else {
+            drop(connection)
+            return
+        }
+        connection.endsAfterFlush = true
+        watch(connection)
+        markDirty(number)
     }
 
     private func received(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
@@ -183,9 +201,9 @@ final class FrontLoop: PollOwner {
         }
     }
 
-    /// What is polled for: input unless a handler is at work, output when the socket was full.
+    /// What is polled for: input unless requests have to wait, output when the socket was full.
     func watch(_ connection: Connection) {
-        var events: PollEvents = connection.exchange == nil && !connection.endsAfterFlush ? .readable : []
+        var events: PollEvents = connection.isHolding || connection.endsAfterFlush ? [] : .readable
         if table[connection.number].isBlocked { events.insert(.writable) }
         connection.poll.watch(events)
     }
@@ -198,7 +216,7 @@ final class FrontLoop: PollOwner {
         let descriptor = table[number].descriptor
         precondition(table[number].phase != .free)
         leaveSession(connection)
-        metrics.outboxBytes.add(Int64(-connection.outbox.bytes))
+        if connection.isWebSocket { metrics.outboxBytes.add(Int64(-connection.outbox.bytes)) }
         connection.outbox.removeAll()
         connection.poll.close()
         Socket.close(descriptor)
@@ -216,6 +234,7 @@ final class FrontLoop: PollOwner {
         connection.http = nil
         connection.webSocket = nil
         connection.exchange = nil
+        connection.isHolding = false
         connection.heldInput = []
         connection.endsAfterFlush = false
         table[number].phase = .closing
@@ -233,77 +252,6 @@ final class FrontLoop: PollOwner {
         connection.session = nil
         sessions[session.id] = nil
         session.assumeIsolated { $0.connectionClosed() }
-    }
-
-    // MARK: Deadlines
-
-    func sweep() {
-        readClock()
-        if isAcceptPaused {
-            isAcceptPaused = false
-            for listener in listeners { listener.poll.watch(.readable) }
-        }
-        for number in 0..<Int32(table.count) where table[number].phase != .free {
-            sweep(number)
-        }
-        drainMore()
-        loop.submit(afterMilliseconds: configuration.sweepMilliseconds) { [weak lane] in
-            lane?.sweep()
-        }
-    }
-
-    private func sweep(_ number: Int32) {
-        let slot = table[number]
-        guard let connection = connections[Int(number)] else { return }
-        let isDue = slot.deadline != 0 && now >= slot.deadline
-        switch slot.phase {
-        case .free: break
-        case .http: if isDue { httpTimedOut(connection) }
-        case .greeting: if isDue { close(connection, .helloTimeout, retryAfterMilliseconds: 0) }
-        case .closing: if isDue { drop(connection) }
-        case .open:
-            if slot.isPinged {
-                if isDue { close(connection, .heartbeatTimeout, retryAfterMilliseconds: 0) }
-            } else if now >= slot.heardAt + configuration.heartbeatMilliseconds {
-                table[number].isPinged = true
-                table[number].deadline = now + configuration.pongMilliseconds
-                ping(connection)
-            }
-        }
-    }
-
-    // MARK: Draining
-
-    /// Stops accepting and sends everybody away; `done` is called when nobody is left, or at the deadline.
-    func drain(_ done: @escaping @Sendable () -> Void) {
-        readClock()
-        stopListening()
-        drained = done
-        drainDeadline = now + configuration.drainMilliseconds
-        drainMore()
-    }
-
-    private func drainMore() {
-        guard let deadline = drainDeadline else { return }
-        var sent = 0
-        for number in 0..<Int32(table.count) {
-            guard let connection = connections[Int(number)] else { continue }
-            switch table[number].phase {
-            case .greeting, .open:
-                guard sent < Self.drainBatch else { continue }
-                close(connection, .draining, retryAfterMilliseconds: 0)
-                sent += 1
-            case .http:
-                if connection.exchange == nil, connection.outbox.isEmpty { drop(connection) }
-            case .free, .closing: break
-            }
-        }
-        let isEmpty = connections.allSatisfy { $0 == nil }
-        guard isEmpty || now >= deadline else { return }
-        for connection in connections { if let connection { drop(connection) } }
-        drainDeadline = nil
-        drained?()
-        drained = nil
     }
 }
 

@@ -13,6 +13,7 @@ final class FrontMetrics: Sendable {
     let acceptFailures: Counter
     let connections: Gauge
     let webSockets: Gauge
+    let handshakes: Counter
     let bytesIn: Counter
     let bytesOut: Counter
     let messagesIn: Counter
@@ -36,6 +37,8 @@ final class FrontMetrics: Sendable {
                                          help: "Connections the system could not hand over.")
         connections = metrics.gauge("hub_connections", help: "Open connections.")
         webSockets = metrics.gauge("hub_websockets", help: "Open WebSocket connections.")
+        handshakes = metrics.counter("hub_websocket_handshakes_total",
+                                     help: "WebSocket connections accepted.")
         bytesIn = metrics.counter("hub_received_bytes_total", help: "Bytes read from clients.")
         bytesOut = metrics.counter("hub_sent_bytes_total", help: "Bytes written to clients.")
         messagesIn = metrics.counter("hub_messages_received_total", help: "WebSocket messages read.")

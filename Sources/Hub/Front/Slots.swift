@@ -47,6 +47,7 @@ struct PendingFrames {
     }
     private(set) var frames: [EncodedFrame] = []
     private(set) var nodes: [Node] = []
+    var count: Int { nodes.count }
 
     mutating func add(_ frame: EncodedFrame) -> Int32 {
         frames.append(frame)

@@ -13,11 +13,14 @@ package final class StaticSite: Sendable {
 
     /// All files together; a web client is far smaller.
     package static let bytesMax = 32 << 20
+    /// Folders within folders; more is a link that leads back.
+    package static let depthMax = 16
 
     struct File: Sendable {
         let type: String
         /// Strong validator: of the content's hash.
         let etag: String
+        let caching: String
         let body: EncodedFrame
     }
 
@@ -27,7 +30,7 @@ package final class StaticSite: Sendable {
     package init(folder: String) throws(Problem) {
         var files: [String: File] = [:]
         var bytes = 0
-        try Self.read(folder, prefix: "/", into: &files, &bytes)
+        try Self.read(folder, prefix: "/", depth: 0, into: &files, &bytes)
         guard files["/index.html"] != nil else {
             throw Problem(text: "there is no index.html in \(folder)")
         }
@@ -37,8 +40,9 @@ package final class StaticSite: Sendable {
     /// The file a path names; `/` is the start page.
     func file(_ path: String) -> File? { files[path == "/" ? "/index.html" : path] }
 
-    private static func read(_ folder: String, prefix: String, into files: inout [String: File],
-                             _ bytes: inout Int) throws(Problem) {
+    private static func read(_ folder: String, prefix: String, depth: Int,
+                             into files: inout [String: File], _ bytes: inout Int) throws(Problem) {
+        guard depth <= depthMax else { throw Problem(text: "\(folder) is nested too deeply") }
         guard let directory = opendir(folder) else {
             throw Problem(text: "cannot read \(folder) (\(String(cString: strerror(errno))))")
         }
@@ -52,7 +56,7 @@ package final class StaticSite: Sendable {
             var status = stat()
             guard stat(path, &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR {
-                try read(path, prefix: prefix + name + "/", into: &files, &bytes)
+                try read(path, prefix: prefix + name + "/", depth: depth + 1, into: &files, &bytes)
                 continue
             }
             guard status.st_mode & S_IFMT == S_IFREG, let type = type(of: name) else { continue }
@@ -65,7 +69,8 @@ package final class StaticSite: Sendable {
                 let digits = String(byte, radix: 16)
                 return digits.count == 1 ? "0" + digits : digits
             }.joined()
-            files[prefix + name] = File(type: type, etag: "\"\(hash)\"", body: EncodedFrame(content))
+            files[prefix + name] = File(type: type, etag: "\"\(hash)\"",
+                                        caching: caching(of: name), body: EncodedFrame(content))
         }
     }
 
@@ -84,6 +89,15 @@ package final class StaticSite: Sendable {
                 throw Problem(text: "\(path) is larger than \(bytesMax) bytes")
             }
         }
+    }
+
+    /// A name with a hash of the content in it (`app.3f9c02d41b7e.js`) never means anything else.
+    private static func caching(of name: String) -> String {
+        let parts: [Substring] = name.split(separator: ".")
+        let hasHash = parts.dropFirst().dropLast().contains { part in
+            part.count >= 8 && part.allSatisfy { $0.isHexDigit && !$0.isUppercase }
+        }
+        return hasHash ? "public, max-age=31536000, immutable" : "no-cache"
     }
 
     /// The media type by the ending of the name; other files are not served.

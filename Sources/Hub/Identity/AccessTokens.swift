@@ -1,6 +1,7 @@
-// Access tokens: JWTs (RFC 7519) signed with Ed25519 (RFC 8037), made and checked here alone. The first
-// segment of a token is compared with those this hub writes, before anything of it is decoded: so
-// algorithm, type and key are fixed, and what a stranger puts into a header is never interpreted.
+// Access tokens: JWTs (RFC 7519) signed with Ed25519 (RFC 8037), made and checked here alone. The
+// first segment of a token is compared with those this hub writes, before anything of it is
+// decoded: so algorithm, type and key are fixed, and what a stranger puts into a header is never
+// interpreted.
 
 package import Crypto
 package import Model
@@ -19,7 +20,8 @@ package final class AccessTokens: TokenVerifier {
     private let issuer: String
     private let signingKey: Ed25519SigningKey
     private let signingHeader: String
-    /// By the exact first segment. Keys that were rotated out will stay here until their last token is old.
+    /// By the exact first segment. Keys that were rotated out will stay here until their last token
+    /// is old.
     private let keys: [String: Ed25519PublicKey]
 
     package init(_ signingKey: Ed25519SigningKey, lifetimeMilliseconds: Int64 = 15 * 60_000) {
@@ -41,17 +43,21 @@ package final class AccessTokens: TokenVerifier {
         let issued = now.value / 1_000
         let expires = issued + lifetimeMilliseconds / 1_000
         let claims = Claims(
-            issuer: issuer, audience: Self.audience, subject: account, organisation: organisation, role: role,
+            issuer: issuer, audience: Self.audience, subject: account, organisation: organisation,
+            role: role,
             login: login, issuedAt: UInt32(clamping: issued), expiresAt: UInt32(clamping: expires))
         let signed = signingHeader + "." + Base64.encode(JSONBody.encode(claims), .url)
         let signature = Base64.encode(signingKey.sign(Array(signed.utf8)), .url)
         return (AccessToken(signed + "." + signature), UnixMilliseconds(expires * 1_000))
     }
 
-    package func verify(_ token: AccessToken, at now: UnixMilliseconds) throws(TokenError) -> Principal {
+    package func verify(_ token: AccessToken, at now: UnixMilliseconds) throws(TokenError)
+        -> Principal
+    {
         let text = token.reveal
         guard text.utf8.count <= Self.charactersMax else { throw .invalid }
-        let segments = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        let segments = text.utf8.split(
+            separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard segments.count == 3, let key = keys[String(Substring(segments[0]))],
             let signature = Base64.decode(Substring(segments[2]), .url),
             key.isValid(signature, for: Array(text.utf8.prefix(upTo: segments[1].endIndex))),
@@ -67,7 +73,8 @@ package final class AccessTokens: TokenVerifier {
         let issuedAt = Int64(claims.issuedAt) * 1_000
         let expiresAt = Int64(claims.expiresAt) * 1_000
         guard claims.issuer == issuer, claims.audience == Self.audience, issuedAt < expiresAt,
-            expiresAt - issuedAt <= lifetimeMilliseconds, issuedAt <= now.value + Self.skewMilliseconds
+            expiresAt - issuedAt <= lifetimeMilliseconds,
+            issuedAt <= now.value + Self.skewMilliseconds
         else { throw .invalid }
         guard now.value < expiresAt else { throw .expired }
         return Principal(
@@ -88,8 +95,9 @@ private struct Claims: WireMessage {
     var expiresAt: UInt32
 
     static var blank: Claims {
-        Claims(issuer: "", audience: "", subject: .blank, organisation: .blank, role: .blank,
-               login: .blank, issuedAt: 0, expiresAt: 0)
+        Claims(
+            issuer: "", audience: "", subject: .blank, organisation: .blank, role: .blank,
+            login: .blank, issuedAt: 0, expiresAt: 0)
     }
 
     mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {

@@ -1,5 +1,5 @@
-// Refresh tokens and the sign-ins they belong to. A token works once; a second use, later than two tabs
-// could explain, means that somebody copied it, and ends the sign-in (RFC 9700 §4.14.2).
+// Refresh tokens and the sign-ins they belong to. A token works once; a second use, later than two
+// tabs could explain, means that somebody copied it, and ends the sign-in (RFC 9700 §4.14.2).
 
 import Model
 import Ports
@@ -12,7 +12,8 @@ struct FailedAfterRotation: Error {
 }
 
 extension Accounts {
-    /// A new access token and the successor of the refresh token. The role is the one of this moment.
+    /// A new access token and the successor of the refresh token. The role is the one of this
+    /// moment.
     func refresh(_ token: RefreshToken) async throws -> SignedIn {
         let successor: RefreshToken = newToken()
         switch try await rotate(token, to: successor) {
@@ -23,9 +24,12 @@ extension Accounts {
         }
     }
 
-    private func continued(_ login: LoginRecord, _ refresh: RefreshToken?) async throws -> SignedIn {
+    private func continued(_ login: LoginRecord, _ refresh: RefreshToken?) async throws -> SignedIn
+    {
         let (account, memberships) = try await holder(of: login)
-        guard let membership = memberships.first(where: { $0.organisation.id == login.organisation }) else {
+        guard
+            let membership = memberships.first(where: { $0.organisation.id == login.organisation })
+        else {
             // No longer a member: the sign-in is worth nothing.
             try await revoke(login)
             throw Self.signInAgain
@@ -33,8 +37,11 @@ extension Accounts {
         return signedIn(login, refresh, account, membership, memberships)
     }
 
-    /// Changes over to another organisation: the sign-in ends, one in the other organisation begins.
-    func switchOrganisation(_ token: RefreshToken, to organisation: OrganisationID, from origin: Origin)
+    /// Changes over to another organisation: the sign-in ends, one in the other organisation
+    /// begins.
+    func switchOrganisation(
+        _ token: RefreshToken, to organisation: OrganisationID, from origin: Origin
+    )
         async throws -> SignedIn
     {
         let successor: RefreshToken = newToken()
@@ -48,18 +55,20 @@ extension Accounts {
             let (account, memberships) = try await holder(of: login)
             let membership = try Self.choose(organisation, memberships)
             let signedIn = try await signIn(
-                account, membership, memberships, lifetimeMilliseconds: login.refreshLifetimeMilliseconds,
+                account, membership, memberships,
+                lifetimeMilliseconds: login.refreshLifetimeMilliseconds,
                 from: origin)
             try await revoke(login)
             return signedIn
         }
     }
 
-    /// When something fails after the old token was spent, the client still has to get the successor, or
-    /// its next refresh would look like theft.
-    private func keeping(_ successor: RefreshToken, of login: LoginRecord,
-                         _ work: () async throws -> SignedIn) async throws -> SignedIn
-    {
+    /// When something fails after the old token was spent, the client still has to get the
+    /// successor, or its next refresh would look like theft.
+    private func keeping(
+        _ successor: RefreshToken, of login: LoginRecord,
+        _ work: () async throws -> SignedIn
+    ) async throws -> SignedIn {
         do {
             return try await work()
         } catch {
@@ -91,7 +100,8 @@ extension Accounts {
             }
         }
         let (organisation, account) = (principal.organisation, principal.account)
-        guard let login = try await store.login(organisation, principal.login), login.revokedAt == nil,
+        guard let login = try await store.login(organisation, principal.login),
+            login.revokedAt == nil,
             login.account == account, let person = try await store.person(organisation, account)
         else { throw Self.signInAgain }
         principal.role = person.role
@@ -115,7 +125,9 @@ extension Accounts {
 
     private static let signInAgain = Denial(.unauthenticated, "the sign-in is over; sign in again")
 
-    private func rotate(_ token: RefreshToken, to successor: RefreshToken) async throws -> RefreshOutcome {
+    private func rotate(_ token: RefreshToken, to successor: RefreshToken) async throws
+        -> RefreshOutcome
+    {
         // Ours have 43 characters; nothing else is worth a question to the store.
         guard token.reveal.utf8.count == 43 else { return .refused }
         let outcome = try await store.rotateRefresh(

@@ -1,6 +1,6 @@
-// People and their sign-ins: who gets tokens, and which. It decides, the store remembers; HTTP is the
-// business of `IdentityAPI`. Passwords are hashed on threads of their own, everything else runs where
-// the caller runs.
+// People and their sign-ins: who gets tokens, and which. It decides, the store remembers; HTTP is
+// the business of `IdentityAPI`. Passwords are hashed on threads of their own, everything else runs
+// where the caller runs.
 
 import Crypto
 package import Model
@@ -26,7 +26,8 @@ package struct IdentitySettings: Sendable {
     }
 }
 
-/// What others do when something changes here. Called after the change is durable, on the caller's lane.
+/// What others do when something changes here. Called after the change is durable, on the caller's
+/// lane.
 package struct IdentityHooks: Sendable {
     /// A sign-in is over: close its sessions.
     package var onLoginRevoked: @Sendable (LoginID, AccountID, OrganisationID) -> Void
@@ -100,8 +101,8 @@ package final class Accounts: Sendable {
 
     // MARK: First start
 
-    /// The secret of the set-up link, `nil` once there is an organisation. Each call makes the one before
-    /// invalid; it is good for 24 h, until used, or until the hub stops.
+    /// The secret of the set-up link, `nil` once there is an organisation. Each call makes the one
+    /// before invalid; it is good for 24 h, until used, or until the hub stops.
     package func issueSetUpToken() async throws(StoreError) -> OneTimeToken? {
         guard try await store.isEmpty() else { return nil }
         let token: OneTimeToken = newToken()
@@ -110,22 +111,26 @@ package final class Accounts: Sendable {
         return token
     }
 
-    /// The link of which the token is the secret; it stands in the fragment, which browsers do not send.
+    /// The link of which the token is the secret; it stands in the fragment, which browsers do not
+    /// send.
     package func setUpLink(_ token: OneTimeToken) -> String {
         "\(settings.publicOrigin)/#setup=\(token.reveal)"
     }
 
     /// The first organisation and its owner.
-    func setUp(token: OneTimeToken, organisation: String, owner: NewPerson, _ delivery: RefreshDelivery,
-               from origin: Origin) async throws -> SignedIn
-    {
+    func setUp(
+        token: OneTimeToken, organisation: String, owner: NewPerson, _ delivery: RefreshDelivery,
+        from origin: Origin
+    ) async throws -> SignedIn {
         let given = hash(token).bytes
         let now = clocks.now()
         let isRight = setUpToken.withLock { standing in
             guard let standing, now < standing.expiresAt else { return false }
             return constantTimeEqual(standing.hash, given)
         }
-        guard isRight else { throw Denial(.linkInvalid, "the set-up link is used, too old or not the newest") }
+        guard isRight else {
+            throw Denial(.linkInvalid, "the set-up link is used, too old or not the newest")
+        }
         let name = try Admission.name(organisation, field: "organisation")
         let account = try await newAccount(owner, organisation: name)
         let record = OrganisationRecord(id: entropy.id(at: now), name: name)
@@ -139,9 +144,10 @@ package final class Accounts: Sendable {
 
     // MARK: Signing in
 
-    func signIn(email: EmailAddress, password: Password, organisation: OrganisationID?,
-                _ delivery: RefreshDelivery, from origin: Origin) async throws -> SignedIn
-    {
+    func signIn(
+        email: EmailAddress, password: Password, organisation: OrganisationID?,
+        _ delivery: RefreshDelivery, from origin: Origin
+    ) async throws -> SignedIn {
         let account = try await proven(email, password, from: origin)
         let memberships = try await store.memberships(of: account.id)
         let membership = try Self.choose(organisation, memberships)
@@ -179,33 +185,40 @@ package final class Accounts: Sendable {
         return account
     }
 
-    private static let badCredentials = Denial(.badCredentials, "the e-mail address or the password is wrong")
+    private static let badCredentials = Denial(
+        .badCredentials, "the e-mail address or the password is wrong")
 
     /// The membership asked for, else the oldest.
     static func choose(_ organisation: OrganisationID?, _ memberships: [Membership]) throws(Denial)
         -> Membership
     {
-        let chosen = organisation == nil
+        let chosen =
+            organisation == nil
             ? memberships.first : memberships.first { $0.organisation.id == organisation }
         guard let chosen else { throw Denial(.forbidden, "not a member of that organisation") }
         return chosen
     }
 
     /// A new sign-in with its first tokens.
-    func signIn(_ account: AccountRecord, _ membership: Membership, _ memberships: [Membership],
-                _ delivery: RefreshDelivery, from origin: Origin) async throws(StoreError) -> SignedIn
-    {
-        let lifetime = switch delivery {
-        case .body: settings.refreshLifetimeMilliseconds
-        case .cookie(let isRemembered):
-            isRemembered ? settings.rememberLifetimeMilliseconds : settings.cookieLifetimeMilliseconds
-        }
-        return try await signIn(account, membership, memberships, lifetimeMilliseconds: lifetime, from: origin)
+    func signIn(
+        _ account: AccountRecord, _ membership: Membership, _ memberships: [Membership],
+        _ delivery: RefreshDelivery, from origin: Origin
+    ) async throws(StoreError) -> SignedIn {
+        let lifetime =
+            switch delivery {
+            case .body: settings.refreshLifetimeMilliseconds
+            case .cookie(let isRemembered):
+                isRemembered
+                    ? settings.rememberLifetimeMilliseconds : settings.cookieLifetimeMilliseconds
+            }
+        return try await signIn(
+            account, membership, memberships, lifetimeMilliseconds: lifetime, from: origin)
     }
 
-    func signIn(_ account: AccountRecord, _ membership: Membership, _ memberships: [Membership],
-                lifetimeMilliseconds: Int64, from origin: Origin) async throws(StoreError) -> SignedIn
-    {
+    func signIn(
+        _ account: AccountRecord, _ membership: Membership, _ memberships: [Membership],
+        lifetimeMilliseconds: Int64, from origin: Origin
+    ) async throws(StoreError) -> SignedIn {
         let now = clocks.now()
         let refresh: RefreshToken = newToken()
         let login = LoginRecord(
@@ -216,9 +229,10 @@ package final class Accounts: Sendable {
         return signedIn(login, refresh, account, membership, memberships)
     }
 
-    func signedIn(_ login: LoginRecord, _ refresh: RefreshToken?, _ account: AccountRecord,
-                  _ membership: Membership, _ memberships: [Membership]) -> SignedIn
-    {
+    func signedIn(
+        _ login: LoginRecord, _ refresh: RefreshToken?, _ account: AccountRecord,
+        _ membership: Membership, _ memberships: [Membership]
+    ) -> SignedIn {
         let access = tokens.issue(
             account.id, membership.organisation.id, membership.role, login.id, at: clocks.now())
         return SignedIn(
@@ -236,13 +250,16 @@ package final class Accounts: Sendable {
         let last = try Admission.name(person.lastName, field: "last_name")
         try Admission.password(person.password, email: email, beside: [first, last, organisation])
         let hash = try await hasher.hash(person.password)
-        return AccountRecord(id: entropy.id(at: clocks.now()), email: email, firstName: first, lastName: last,
-                             passwordHash: hash)
+        return AccountRecord(
+            id: entropy.id(at: clocks.now()), email: email, firstName: first, lastName: last,
+            passwordHash: hash)
     }
 
     /// 256 random bits as text.
     func newToken<Tag>() -> Private<Tag> { Private(Base64.encode(entropy.bytes(32), .url)) }
 
     /// What is kept of a token. It has 256 bits of its own, so a plain hash cannot be guessed back.
-    func hash<Tag>(_ token: Private<Tag>) -> TokenHash { TokenHash(SHA256.hash(Array(token.reveal.utf8))) }
+    func hash<Tag>(_ token: Private<Tag>) -> TokenHash {
+        TokenHash(SHA256.hash(Array(token.reveal.utf8)))
+    }
 }

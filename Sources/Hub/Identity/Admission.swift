@@ -6,8 +6,12 @@ import Model
 struct Denial: Error {
     let reply: ErrorReply
 
-    init(_ code: ErrorCode, _ message: String, retryAfterMilliseconds: UInt32 = 0, details: [Detail] = []) {
-        reply = ErrorReply(code, message, retryAfterMilliseconds: retryAfterMilliseconds, details: details)
+    init(
+        _ code: ErrorCode, _ message: String, retryAfterMilliseconds: UInt32 = 0,
+        details: [Detail] = []
+    ) {
+        reply = ErrorReply(
+            code, message, retryAfterMilliseconds: retryAfterMilliseconds, details: details)
     }
 
     init(_ reply: ErrorReply) { self.reply = reply }
@@ -18,7 +22,8 @@ struct Denial: Error {
 }
 
 enum Admission {
-    /// In lower case. Not all that RFC 5321 allows, but what people have: ASCII, no quotes, no comments.
+    /// In lower case. Not all that RFC 5321 allows, but what people have: ASCII, no quotes, no
+    /// comments.
     static func email(_ email: EmailAddress) throws(Denial) -> EmailAddress {
         let text = email.reveal.lowercased()
         let problem = Denial.field("email", "not an e-mail address")
@@ -26,7 +31,8 @@ enum Admission {
         guard text.utf8.count <= 254, parts.count == 2 else { throw problem }
         let (local, domain) = (parts[0], parts[1])
         guard (1...64).contains(local.count), local.allSatisfy(isLocalByte),
-            !local.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).contains(where: \.isEmpty)
+            !local.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).contains(
+                where: \.isEmpty)
         else { throw problem }
         for label in domain.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
             guard (1...63).contains(label.count), label.allSatisfy(isDomainByte),
@@ -45,21 +51,26 @@ enum Admission {
 
     private static func isDomainByte(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "-"):
+            true
         default: false
         }
     }
 
-    /// 1 to 80 Unicode scalars without white space around them, without controls and without marks that
-    /// turn the direction of the text around them.
+    /// 1 to 80 Unicode scalars without white space around them, without controls and without marks
+    /// that turn the direction of the text around them.
     static func name(_ text: String, field: String) throws(Denial) -> String {
         let scalars = text.unicodeScalars
         let trimmed = scalars.drop(while: \.properties.isWhitespace).reversed()
             .drop(while: \.properties.isWhitespace).reversed()
-        guard (1...80).contains(trimmed.count) else { throw .field(field, "must have 1 to 80 characters") }
+        guard (1...80).contains(trimmed.count) else {
+            throw .field(field, "must have 1 to 80 characters")
+        }
         for scalar in trimmed {
             switch scalar.properties.generalCategory {
-            case .control, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
+            case .control, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse,
+                .unassigned:
                 throw .field(field, "must not have control characters")
             default: break
             }
@@ -74,8 +85,9 @@ enum Admission {
         return String(name)
     }
 
-    /// 8 to 256 characters, none of the commonest, nothing that is written beside it (NIST SP 800-63B
-    /// §5.1.1.2: length counts, rules of composition do not). `beside` are names and the like.
+    /// 8 to 256 characters, none of the commonest, nothing that is written beside it (NIST SP
+    /// 800-63B §5.1.1.2: length counts, rules of composition do not). `beside` are names and the
+    /// like.
     static func password(_ password: Password, email: EmailAddress, beside: [String])
         throws(Denial)
     {
@@ -86,7 +98,8 @@ enum Admission {
         let folded = text.lowercased()
         let local = String(email.reveal.prefix { $0 != "@" })
         let names = beside.map { $0.lowercased() }
-        let written = [email.reveal, local] + names
+        let written =
+            [email.reveal, local] + names
             + [names.joined(), names.joined(separator: " "), names.joined(separator: ".")]
         if written.contains(folded) { throw .field("password", "must not be your name or address") }
         let letters = folded.filter { !$0.isNumber && $0.isLetter }
@@ -101,13 +114,15 @@ enum Admission {
 /// The passwords that guessers try first, of 8 characters or more, in lower case.
 enum CommonPasswords {
     static let all: Set<String> = [
-        "12345678", "123456789", "1234567890", "0123456789", "123456789a", "12345678910", "987654321",
+        "12345678", "123456789", "1234567890", "0123456789", "123456789a", "12345678910",
+        "987654321",
         "9876543210", "87654321", "11223344", "1122334455", "112233445566", "12341234", "123123123",
         "147258369", "741852963", "159753456", "12344321", "1q2w3e4r", "1q2w3e4r5t", "1q2w3e4r5t6y",
         "1qaz2wsx", "1qaz2wsx3edc", "q1w2e3r4", "q1w2e3r4t5", "zaq12wsx", "zaq1zaq1", "qazwsxedc",
         "qwertyui", "qwertyuiop", "qwerty123456", "asdfghjkl", "asdfasdf", "asdf1234", "zxcvbnm1",
         "zxcvbnm123", "abcd1234", "abc12345", "abcdefgh", "abcdefghi", "a1b2c3d4", "aa123456",
-        "qwer1234", "1234qwer", "123qweasd", "1qazxsw2", "p@ssw0rd", "p@ssword", "passw0rd", "pa$$word",
+        "qwer1234", "1234qwer", "123qweasd", "1qazxsw2", "p@ssw0rd", "p@ssword", "passw0rd",
+        "pa$$word",
         "pa55word", "password!", "password1!", "letmein!", "changeme!", "00000000", "qwertz123",
         "azertyuiop", "19871987", "20202020", "trustno1", "test1234", "user1234", "root1234",
         "correct horse battery staple", "correcthorsebatterystaple",
@@ -116,8 +131,10 @@ enum CommonPasswords {
     /// Words that remain common with up to four other characters around them: `Password123`.
     static let stems: Set<String> = [
         "password", "passwort", "motdepasse", "contraseña", "iloveyou", "sunshine", "princess",
-        "football", "baseball", "superman", "starwars", "computer", "whatever", "michelle", "jennifer",
-        "internet", "samsung", "liverpool", "chocolate", "butterfly", "trustno", "welcome", "letmein",
+        "football", "baseball", "superman", "starwars", "computer", "whatever", "michelle",
+        "jennifer",
+        "internet", "samsung", "liverpool", "chocolate", "butterfly", "trustno", "welcome",
+        "letmein",
         "qwerty", "qwertz", "azerty", "admin", "administrator", "changeme", "default", "dragon",
         "monkey", "shadow", "master", "secret", "hallo", "schalke", "hello", "login", "summer",
         "winter", "spring", "autumn", "testtest", "guest", "access", "passw", "rd",

@@ -47,15 +47,17 @@ private struct Buckets {
             buckets[key] = nil
             return
         }
-        if buckets[key] == nil, buckets.count >= capacity { makeRoom() }
+        if buckets[key] == nil, buckets.count >= capacity { makeRoom(now) }
         buckets[key] = Bucket(tokens: tokens, at: now)
     }
 
-    /// Forgets the quarter that was touched least recently, so that room is made seldom.
-    private mutating func makeRoom() {
-        let ages = buckets.values.map(\.at).sorted()
-        let limit = ages[ages.count / 4]
-        buckets = buckets.filter { $0.value.at > limit }
+    /// Forgets the quarter that is nearest to full: who floods the table with new names does not
+    /// wash out the ones that are being guessed at. A quarter, so that it happens seldom.
+    private mutating func makeRoom(_ now: MonotonicNanoseconds) {
+        let byTokens = buckets.keys.map { (key: $0, tokens: tokens($0, now)) }.sorted {
+            $0.tokens > $1.tokens
+        }
+        for (key, _) in byTokens.prefix(max(1, capacity / 4)) { buckets[key] = nil }
     }
 }
 
@@ -70,9 +72,15 @@ final class AttemptLimiter: Sendable {
     /// `capacity` entries of some 100 bytes each, for accounts and for addresses.
     init(clocks: any Clocks, capacity: Int = 50_000) {
         self.clocks = clocks
-        state = Lock(State(
-            accounts: Buckets(limits: .account, capacity: capacity),
-            addresses: Buckets(limits: .address, capacity: capacity)))
+        state = Lock(
+            State(
+                accounts: Buckets(limits: .account, capacity: capacity),
+                addresses: Buckets(limits: .address, capacity: capacity)))
+    }
+
+    /// Entries in the tables, for tests of their bound.
+    var tableSizes: (accounts: Int, addresses: Int) {
+        state.withLock { ($0.accounts.buckets.count, $0.addresses.buckets.count) }
     }
 
     /// One try taken from both buckets; give it back when the password was right.
@@ -91,8 +99,9 @@ final class AttemptLimiter: Sendable {
         let now = clocks.monotonic()
         let attempt = Attempt(account: email.reveal, address: Self.network(peer))
         return state.withLock { state in
-            let wait = max(state.accounts.waitMilliseconds(attempt.account, now),
-                           state.addresses.waitMilliseconds(attempt.address, now))
+            let wait = max(
+                state.accounts.waitMilliseconds(attempt.account, now),
+                state.addresses.waitMilliseconds(attempt.address, now))
             guard wait == 0 else { return .tooMany(retryAfterMilliseconds: wait) }
             state.accounts.add(-1, attempt.account, now)
             state.addresses.add(-1, attempt.address, now)
@@ -112,10 +121,14 @@ final class AttemptLimiter: Sendable {
     /// An IPv6 customer has a whole /64, so it counts as one; other addresses as they are.
     static func network(_ address: String) -> String {
         var bytes = [UInt8](repeating: 0, count: 16)
-        guard inet_pton(AF_INET6, String(address.prefix { $0 != "%" }), &bytes) == 1 else { return address }
+        guard inet_pton(AF_INET6, String(address.prefix { $0 != "%" }), &bytes) == 1 else {
+            return address
+        }
         let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
         return isMapped
             ? bytes[12...].map(String.init).joined(separator: ".")
-            : bytes[..<8].map { String($0, radix: 16) }.joined(separator: ":") + "/64"
+            : stride(from: 0, to: 8, by: 2).map { at in
+                String(UInt16(bytes[at]) << 8 | UInt16(bytes[at + 1]), radix: 16)
+            }.joined(separator: ":") + "/64"
     }
 }

@@ -172,8 +172,9 @@ struct LoginBody: WireMessage {
     var isCurrent: Bool
 
     static var blank: LoginBody {
-        LoginBody(id: .blank, createdAt: .blank, lastUsedAt: .blank, address: "", userAgent: "",
-                  isCurrent: false)
+        LoginBody(
+            id: .blank, createdAt: .blank, lastUsedAt: .blank, address: "", userAgent: "",
+            isCurrent: false)
     }
 
     mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {

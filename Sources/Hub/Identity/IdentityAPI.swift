@@ -1,5 +1,6 @@
 // The HTTP side of identity: everything below /api/v1/. It checks what HTTP is about (method, type,
-// size, origin, cookie), has `Accounts` decide, and writes answers and errors as docs/http-api.md says.
+// size, origin, cookie), has `Accounts` decide, and writes answers and errors as docs/http-api.md
+// says.
 
 import Model
 package import Ports
@@ -72,7 +73,8 @@ package struct IdentityAPI: Sendable {
             let route = Route(request.path.dropFirst(Self.prefix.count))
         else { throw Denial(.notFound, "there is no such resource") }
         guard request.method == route.method else {
-            var refused = refusal(Denial(.unknownCommand, "the resource has no such method"), request, successor: nil)
+            var refused = refusal(
+                Denial(.unknownCommand, "the resource has no such method"), request, successor: nil)
             refused.status = 405
             refused.headers.append(HTTPHeader("Allow", route.method.rawValue))
             return refused
@@ -81,8 +83,11 @@ package struct IdentityAPI: Sendable {
         if let origin = request.header("origin"), !origins.contains(origin) {
             throw Denial(.forbidden, "requests from pages of that origin are not served")
         }
-        if route.method == .post, !request.body.isEmpty, !Self.isJSON(request.header("content-type")) {
-            var refused = refusal(Denial(.malformed, "the body must be application/json"), request, successor: nil)
+        if route.method == .post, !request.body.isEmpty,
+            !Self.isJSON(request.header("content-type"))
+        {
+            var refused = refusal(
+                Denial(.malformed, "the body must be application/json"), request, successor: nil)
             refused.status = 415
             return refused
         }
@@ -95,14 +100,16 @@ package struct IdentityAPI: Sendable {
         case .setUp:
             let body = try body(request)
             let signedIn = try await accounts.setUp(
-                token: body.token, organisation: body.organisation, owner: body.person, body.delivery,
+                token: body.token, organisation: body.organisation, owner: body.person,
+                body.delivery,
                 from: origin)
             return answer(signedIn, status: 201, inCookie: body.isForCookie)
         case .signIn:
             let body = try body(request)
             let signedIn = try await accounts.signIn(
                 email: body.email, password: body.password,
-                organisation: body.organisation.isEmpty ? nil : Self.organisation(body), body.delivery,
+                organisation: body.organisation.isEmpty ? nil : Self.organisation(body),
+                body.delivery,
                 from: origin)
             return answer(signedIn, status: 200, inCookie: body.isForCookie)
         case .refresh:
@@ -126,15 +133,20 @@ package struct IdentityAPI: Sendable {
                 throw Denial.field("role", "must be MEMBER, ADMIN or OWNER")
             }
             let made = try await accounts.invite(
-                principal, role: role, uses: Int(body.uses ?? 1), hours: Int(body.expiresInHours ?? 168))
-            return Self.response(201, InvitationBody(
-                id: made.invitation.id, link: made.link, token: made.token,
-                expiresAt: made.invitation.expiresAt))
+                principal, role: role, uses: Int(body.uses ?? 1),
+                hours: Int(body.expiresInHours ?? 168))
+            return Self.response(
+                201,
+                InvitationBody(
+                    id: made.invitation.id, link: made.link, token: made.token,
+                    expiresAt: made.invitation.expiresAt))
         case .lookUp:
             let offer = try await accounts.lookUp(invitation: try body(request).token)
-            return Self.response(200, OfferBody(
-                organisation: OrganisationBody(offer.organisation), role: offer.role,
-                expiresAt: offer.expiresAt))
+            return Self.response(
+                200,
+                OfferBody(
+                    organisation: OrganisationBody(offer.organisation), role: offer.role,
+                    expiresAt: offer.expiresAt))
         case .accept:
             let body = try body(request)
             let signedIn = try await accounts.accept(
@@ -143,9 +155,10 @@ package struct IdentityAPI: Sendable {
         case .logins:
             let principal = try await bearer(request)
             let logins = try await accounts.logins(of: principal).map { login in
-                LoginBody(id: login.id, createdAt: login.createdAt, lastUsedAt: login.lastUsedAt,
-                          address: login.address, userAgent: login.userAgent,
-                          isCurrent: login.id == principal.login)
+                LoginBody(
+                    id: login.id, createdAt: login.createdAt, lastUsedAt: login.lastUsedAt,
+                    address: login.address, userAgent: login.userAgent,
+                    isCurrent: login.id == principal.login)
             }
             return Self.response(200, LoginsBody(logins: logins))
         case .login(let id):
@@ -162,7 +175,8 @@ package struct IdentityAPI: Sendable {
         guard request.body.count <= Self.bodyBytesMax else {
             throw Denial(.tooLarge, "the body is larger than 65536 bytes")
         }
-        return request.body.isEmpty ? .blank : try JSONBody.decode(RequestBody.self, from: request.body)
+        return request.body.isEmpty
+            ? .blank : try JSONBody.decode(RequestBody.self, from: request.body)
     }
 
     private static func organisation(_ body: RequestBody) throws(Denial) -> OrganisationID {
@@ -201,7 +215,8 @@ package struct IdentityAPI: Sendable {
         guard let type else { return false }
         let parts = type.lowercased().split(separator: ";", maxSplits: 1)
         guard let media = parts.first?.filter({ !$0.isWhitespace }) else { return false }
-        let parameter = parts.count == 1 ? "charset=utf-8" : parts[1].filter { !$0.isWhitespace && $0 != "\"" }
+        let parameter =
+            parts.count == 1 ? "charset=utf-8" : parts[1].filter { !$0.isWhitespace && $0 != "\"" }
         return media == "application/json" && parameter == "charset=utf-8"
     }
 
@@ -219,10 +234,14 @@ package struct IdentityAPI: Sendable {
             accessToken: signedIn.accessToken, expiresAt: signedIn.expiresAt,
             refreshToken: inCookie ? .blank : signedIn.refreshToken ?? .blank,
             account: AccountBody(
-                id: signedIn.account.id, email: signedIn.account.email, firstName: signedIn.account.firstName,
+                id: signedIn.account.id, email: signedIn.account.email,
+                firstName: signedIn.account.firstName,
                 lastName: signedIn.account.lastName),
-            organisation: OrganisationBody(signedIn.membership.organisation), role: signedIn.membership.role,
-            organisations: signedIn.memberships.map { OrganisationBody($0.organisation, role: $0.role) })
+            organisation: OrganisationBody(signedIn.membership.organisation),
+            role: signedIn.membership.role,
+            organisations: signedIn.memberships.map {
+                OrganisationBody($0.organisation, role: $0.role)
+            })
         var response = Self.response(status, body)
         if inCookie, let token = signedIn.refreshToken {
             response.headers.append(
@@ -237,13 +256,19 @@ package struct IdentityAPI: Sendable {
         let reply = denial.reply
         // Who sent the cookie gets the successor in the cookie, who sent a body in the body.
         let inCookie = cookie.token(in: request) != nil && request.header("origin") != nil
-        var response = Self.response(Self.status(of: reply.code), ErrorBody(
-            error: reply, refreshToken: inCookie ? .blank : successor?.refreshToken ?? .blank))
+        var response = Self.response(
+            Self.status(of: reply.code),
+            ErrorBody(
+                error: reply, refreshToken: inCookie ? .blank : successor?.refreshToken ?? .blank))
         if inCookie, let successor {
-            response.headers.append(cookie.header(
-                successor.refreshToken, lifetimeMilliseconds: successor.refreshLifetimeMilliseconds))
+            response.headers.append(
+                cookie.header(
+                    successor.refreshToken,
+                    lifetimeMilliseconds: successor.refreshLifetimeMilliseconds))
         }
-        if response.status == 401 { response.headers.append(HTTPHeader("WWW-Authenticate", "Bearer")) }
+        if response.status == 401 {
+            response.headers.append(HTTPHeader("WWW-Authenticate", "Bearer"))
+        }
         if response.status == 429 || response.status == 503 {
             let seconds = max(1, (reply.retryAfterMilliseconds + 999) / 1_000)
             response.headers.append(HTTPHeader("Retry-After", String(seconds)))
@@ -259,7 +284,8 @@ package struct IdentityAPI: Sendable {
         HTTPResponse(
             status: status,
             headers: [
-                HTTPHeader("Content-Type", "application/json"), HTTPHeader("Cache-Control", "no-store"),
+                HTTPHeader("Content-Type", "application/json"),
+                HTTPHeader("Cache-Control", "no-store"),
                 HTTPHeader("X-Content-Type-Options", "nosniff"),
             ],
             body: JSONBody.encode(body))
@@ -276,9 +302,11 @@ package struct IdentityAPI: Sendable {
         case let error as StoreError:
             switch error {
             case .unavailable, .uncertain, .storageFull:
-                return Denial(.unavailable, "the database does not answer", retryAfterMilliseconds: 1_000)
+                return Denial(
+                    .unavailable, "the database does not answer", retryAfterMilliseconds: 1_000)
             case .overloaded:
-                return Denial(.overloaded, "the database is too busy", retryAfterMilliseconds: 1_000)
+                return Denial(
+                    .overloaded, "the database is too busy", retryAfterMilliseconds: 1_000)
             case .fault(let what):
                 log.error("identity request failed", .word("fault", what))
                 return Denial(.internalFault, "something broke here; it was logged")

@@ -4,7 +4,8 @@ import Model
 import Wire
 
 struct RefreshCookie: Sendable {
-    /// `__Host-` binds it to this host, this path and TLS; plain HTTP, which is for trying out, has none.
+    /// `__Host-` binds it to this host, this path and TLS; plain HTTP, which is for trying out, has
+    /// none.
     let name: String
     private let attributes: String
 
@@ -14,7 +15,9 @@ struct RefreshCookie: Sendable {
     }
 
     func header(_ token: RefreshToken, lifetimeMilliseconds: Int64) -> HTTPHeader {
-        HTTPHeader("Set-Cookie", "\(name)=\(token.reveal); Max-Age=\(lifetimeMilliseconds / 1_000)\(attributes)")
+        HTTPHeader(
+            "Set-Cookie",
+            "\(name)=\(token.reveal); Max-Age=\(lifetimeMilliseconds / 1_000)\(attributes)")
     }
 
     var removal: HTTPHeader { HTTPHeader("Set-Cookie", "\(name)=; Max-Age=0\(attributes)") }

@@ -44,8 +44,6 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
     private var spare: [Job] = []
     private var timers = TimerHeap()
     private var hooks: [() -> Void] = []
-    private var signals: [UnsafeMutablePointer<uv_signal_t>] = []
-    private var signalled: @Sendable (Int32) -> Void = { _ in }
     private let thread = Lock<pthread_t?>(nil)
     /// One object for all tasks: the runtime compares executors to see whether a task is where it wants
     /// to be.
@@ -110,24 +108,6 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
         precondition(isCurrent)
         hooks.append(hook)
     }
-
-    /// Calls `body` on this loop with the number of each of these signals that comes, until the loop
-    /// stops. Once per loop.
-    package func onSignals(_ numbers: [Int32], _ body: @escaping @Sendable (Int32) -> Void) {
-        submit { [self] in
-            precondition(signals.isEmpty)
-            signalled = body
-            for number in numbers {
-                let signal = UnsafeMutablePointer<uv_signal_t>.allocate(capacity: 1)
-                precondition(uv_signal_init(uv, signal) == 0)
-                signal.pointee.data = Unmanaged.passUnretained(self).toOpaque()
-                precondition(uv_signal_start(signal, loopSignalled, number) == 0, "no such signal")
-                signals.append(signal)
-            }
-        }
-    }
-
-    fileprivate func signalCame(_ number: Int32) { signalled(number) }
 
     // MARK: Executor
 
@@ -279,12 +259,6 @@ package final class Loop: SerialExecutor, Lane, @unchecked Sendable {
         uv_close(Self.handle(idle), nil)
         uv_close(Self.handle(timer), nil)
         uv_close(Self.handle(wake), nil)
-        for signal in signals {
-            uv_close(Self.handle(signal)) { raw in
-                UnsafeMutableRawPointer(raw!).assumingMemoryBound(to: uv_signal_t.self).deallocate()
-            }
-        }
-        signals = []
         hooks = []
     }
 
@@ -352,9 +326,6 @@ private func loopPrepared(_ handle: UnsafeMutablePointer<uv_prepare_t>?) {
 }
 private func loopTimed(_ handle: UnsafeMutablePointer<uv_timer_t>?) {
     loop(handle!.pointee.data).timersFired()
-}
-private func loopSignalled(_ handle: UnsafeMutablePointer<uv_signal_t>?, number: Int32) {
-    loop(handle!.pointee.data).signalCame(number)
 }
 private func loopThread(_ data: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     Unmanaged<Loop>.fromOpaque(data!).takeRetainedValue().runThread()

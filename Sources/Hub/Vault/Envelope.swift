@@ -8,11 +8,11 @@ import Ports
 
 /// How a blob was made. The raw value is its first byte.
 package enum EnvelopeVersion: UInt8, Sendable, CaseIterable {
-    /// AES-256-GCM under the named key itself: opened, no longer written, since random IVs limit a key
-    /// to 2³² messages.
+    /// AES-256-GCM under the named key itself: opened, no longer written, since random IVs limit a
+    /// key to 2³² messages.
     case direct = 1
-    /// Under HKDF-SHA256(key, info: "hub/v2" ‖ SHA-256(associated data)): a key for each record, which
-    /// takes that limit away and commits to the associated data. Costs about 1 µs more.
+    /// Under HKDF-SHA256(key, info: "hub/v2" ‖ SHA-256(associated data)): a key for each record,
+    /// which takes that limit away and commits to the associated data. Costs about 1 µs more.
     case derived = 2
 }
 
@@ -37,7 +37,8 @@ package enum Envelope {
                     AES256GCM.seal(
                         plaintext, key: recordKey, iv: UnsafeRawBufferPointer(ivField),
                         associatedData: associatedData,
-                        ciphertext: UnsafeMutableRawBufferPointer(rebasing: blob[headerBytes..<count]),
+                        ciphertext: UnsafeMutableRawBufferPointer(
+                            rebasing: blob[headerBytes..<count]),
                         tag: UnsafeMutableRawBufferPointer(rebasing: blob[13..<headerBytes]))
                 }
             }
@@ -47,12 +48,14 @@ package enum Envelope {
 
     /// How many bytes a blob holds; `nil` for one too short or of a version this hub does not know.
     static func plaintextBytes(_ blob: [UInt8]) -> Int? {
-        guard blob.count >= headerBytes, EnvelopeVersion(rawValue: blob[0]) != nil else { return nil }
+        guard blob.count >= headerBytes, EnvelopeVersion(rawValue: blob[0]) != nil else {
+            return nil
+        }
         return blob.count - headerBytes
     }
 
-    /// Writes the plaintext to `out`, which has `plaintextBytes` bytes. `false` when anything of blob,
-    /// place or key is not as it was.
+    /// Writes the plaintext to `out`, which has `plaintextBytes` bytes. `false` when anything of
+    /// blob, place or key is not as it was.
     static func open(
         _ blob: [UInt8], for name: AssociatedData, under key: UnwrappedKey,
         into out: UnsafeMutableRawBufferPointer
@@ -67,19 +70,21 @@ package enum Envelope {
                         UnsafeRawBufferPointer(rebasing: blob[headerBytes...]), key: recordKey,
                         iv: UnsafeRawBufferPointer(rebasing: blob[1..<13]),
                         associatedData: associatedData,
-                        tag: UnsafeRawBufferPointer(rebasing: blob[13..<headerBytes]), plaintext: out)
+                        tag: UnsafeRawBufferPointer(rebasing: blob[13..<headerBytes]),
+                        plaintext: out)
                 }
             }
         }
     }
 }
 
-/// The place a blob belongs to. Each form starts with a label of its own, and every field has a fixed
-/// length or is preceded by it, so that no two places have the same bytes.
+/// The place a blob belongs to. Each form starts with a label of its own, and every field has a
+/// fixed length or is preceded by it, so that no two places have the same bytes.
 enum AssociatedData {
     /// A message body, under the data key `key`.
     case record(RecordName, key: KeyID)
-    /// A key wrapped under `parent`; `nil` is the master key. `purpose` is `nil` for an organisation key.
+    /// A key wrapped under `parent`; `nil` is the master key. `purpose` is `nil` for an
+    /// organisation key.
     case key(KeyID, parent: KeyID?, purpose: KeyPurpose?, OrganisationID)
     /// A secret of the installation, under the master key.
     case installation(String)

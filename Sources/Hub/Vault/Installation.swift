@@ -1,5 +1,5 @@
-// What an installation is in cryptographic terms: its salt, proof of its master key, and the key that
-// signs its tokens. Made on the first start, checked on every other.
+// What an installation is in cryptographic terms: its salt, proof of its master key, and the key
+// that signs its tokens. Made on the first start, checked on every other.
 
 package import Crypto
 import Model

@@ -5,8 +5,8 @@
 import Model
 import Ports
 
-/// Which key is asked for. Data keys and organisation keys are asked for apart, so that a stored parent
-/// that is no organisation key, or the key itself, ends the search.
+/// Which key is asked for. Data keys and organisation keys are asked for apart, so that a stored
+/// parent that is no organisation key, or the key itself, ends the search.
 enum KeyQuestion: Hashable, Sendable {
     /// The organisation key of that id, whatever its state.
     case organisation(KeyID)
@@ -58,7 +58,8 @@ final class KeyCache: Sendable {
 
     var count: Int { state.withLock { $0.entries.count } }
 
-    /// The key, loaded by `load` unless it is here or on its way. Suspends only in the latter cases.
+    /// The key, loaded by `load` unless it is here or on its way. Suspends only in the latter
+    /// cases.
     func key(_ slot: Slot, load: () async throws(VaultError) -> UnwrappedKey)
         async throws(VaultError) -> UnwrappedKey
     {
@@ -73,7 +74,9 @@ final class KeyCache: Sendable {
                 } catch {
                     answer = .failure(error)
                 }
-                for waiter in settle(slot, answer, purges: purges) { waiter.resume(returning: answer) }
+                for waiter in settle(slot, answer, purges: purges) {
+                    waiter.resume(returning: answer)
+                }
                 return try answer.get()
             case .wait:
                 let answer = await withCheckedContinuation { waiter in

@@ -1,16 +1,16 @@
-// Where the master key comes from: an environment variable or a file. Keys of a key service join the
-// enum when there is one. Only the composition root reads it, once, before threads start.
+// Where the master key comes from: an environment variable or a file. Keys of a key service join
+// the enum when there is one. Only the composition root reads it, once, before threads start.
 
 import Crypto
 import Glibc
 
 /// Where to look for the master key.
 package enum MasterKeySource: Sendable, Hashable {
-    /// Base64 or hexadecimal text in this variable, which is overwritten and removed after reading, so
-    /// that neither child processes nor `/proc/…/environ` show it.
+    /// Base64 or hexadecimal text in this variable, which is overwritten and removed after reading,
+    /// so that neither child processes nor `/proc/…/environ` show it.
     case environment(String)
-    /// Text of the same form in a file that only its owner can read. With `create`, a missing file is
-    /// made, mode 0600.
+    /// Text of the same form in a file that only its owner can read. With `create`, a missing file
+    /// is made, mode 0600.
     case file(String, create: Bool)
 }
 
@@ -92,8 +92,8 @@ package final class MasterKey: Sendable {
 
     // MARK: Text
 
-    /// Base64 (either alphabet, padded or not) or hexadecimal of at least 32 bytes. Random bytes always
-    /// pass the two tests for randomness; words and patterns nearly never do.
+    /// Base64 (either alphabet, padded or not) or hexadecimal of at least 32 bytes. Random bytes
+    /// always pass the two tests for randomness; words and patterns nearly never do.
     private static func decode(_ text: UnsafeRawBufferPointer, _ name: String)
         throws(MasterKeyError) -> SecretBytes
     {
@@ -101,9 +101,11 @@ package final class MasterKey: Sendable {
         while let last = digits.last, last == 10 || last == 13 || last == 32 {
             digits = UnsafeRawBufferPointer(rebasing: digits.dropLast())
         }
-        let isHex = digits.count % 2 == 0 && digits.allSatisfy { byte in
-            (48...57).contains(byte) || (65...70).contains(byte) || (97...102).contains(byte)
-        }
+        let isHex =
+            digits.count % 2 == 0
+            && digits.allSatisfy { byte in
+                (48...57).contains(byte) || (65...70).contains(byte) || (97...102).contains(byte)
+            }
         if !isHex {
             for _ in 0..<2 where digits.count > 0 && digits.last == UInt8(ascii: "=") {
                 digits = UnsafeRawBufferPointer(rebasing: digits.dropLast())
@@ -112,13 +114,15 @@ package final class MasterKey: Sendable {
         let count = isHex ? digits.count / 2 : digits.count * 6 / 8
         guard count > 0, count <= 1024 else { throw .notEncoded(name) }
         let secret = try SecretBytes(count: count) { (out) throws(MasterKeyError) in
-            let decoded = isHex
+            let decoded =
+                isHex
                 ? Hex.decode(digits: digits, into: out)
                 : Base64.decode(digits: digits, .standard, into: out)
                     || Base64.decode(digits: digits, .url, into: out)
             guard decoded else { throw .notEncoded(name) }
             guard count >= 32 else { throw .tooShort(name, have: count) }
-            let hasBothCases = digits.contains { (65...90).contains($0) }
+            let hasBothCases =
+                digits.contains { (65...90).contains($0) }
                 && digits.contains { (97...122).contains($0) }
             guard isHex || hasBothCases, Set(out).count >= 16 else { throw .notRandom(name) }
         }
@@ -162,11 +166,12 @@ package final class MasterKey: Sendable {
         return MasterKey(secret, isNew: isNew)
     }
 
-    /// Writes a new key beside `path`, makes it durable, and then gives it its name, which fails if there
-    /// is a file by now: two first starts at the same time agree on one key, and a crash leaves no half.
+    /// Writes a new key beside `path`, makes it durable, and then gives it its name, which fails if
+    /// there is a file by now: two first starts at the same time agree on one key, and a crash
+    /// leaves no half.
     private static func makeFile(_ path: String) throws(MasterKeyError) {
         func fail() -> MasterKeyError { .unusable(path, reason: String(cString: strerror(errno))) }
-        let temporary = "\(path).\(getpid()).new"
+        let temporary = "\(path).\(String(SystemEntropy().words().0, radix: 36)).new"
         let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw fail() }
         defer {
@@ -175,11 +180,15 @@ package final class MasterKey: Sendable {
         }
         let random = SecretBytes.random(count: 32)
         let text = SecretBytes(count: 65) { out in
-            random.withBytes { Hex.encode($0, into: UnsafeMutableRawBufferPointer(rebasing: out[..<64])) }
+            random.withBytes {
+                Hex.encode($0, into: UnsafeMutableRawBufferPointer(rebasing: out[..<64]))
+            }
             out[64] = UInt8(ascii: "\n")
         }
         let written = text.withBytes { write(file, $0.baseAddress, $0.count) }
-        guard written == text.count, fchmod(file, 0o600) == 0, fsync(file) == 0 else { throw fail() }
+        guard written == text.count, fchmod(file, 0o600) == 0, fsync(file) == 0 else {
+            throw fail()
+        }
         guard link(temporary, path) == 0 || errno == EEXIST else { throw fail() }
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."

@@ -1,6 +1,7 @@
-// The vault of all organisations: seals and opens message bodies under data keys, which organisation
-// keys wrap, which the master key wraps. It runs where its caller runs, and suspends only to load a key.
-// Rotating keys and keys that customers bring will enter here; states are respected already.
+// The vault of all organisations: seals and opens message bodies under data keys, which
+// organisation keys wrap, which the master key wraps. It runs where its caller runs, and suspends
+// only to load a key. Rotating keys and keys that customers bring will enter here; states are
+// respected already.
 
 package import Model
 package import Ports
@@ -10,8 +11,8 @@ package final class OrganisationVault: BodyVault {
     package struct Limits: Sendable {
         /// Unwrapped keys kept at most. An organisation in use needs two to four.
         package var keysMax: Int
-        /// How long an unwrapped key is kept, used or not. Longer saves store reads; shorter makes a
-        /// key that was destroyed elsewhere go dark sooner.
+        /// How long an unwrapped key is kept, used or not. Longer saves store reads; shorter makes
+        /// a key that was destroyed elsewhere go dark sooner.
         package var keyLifetimeMilliseconds: UInt64
         package init(keysMax: Int = 4096, keyLifetimeMilliseconds: UInt64 = 300_000) {
             self.keysMax = keysMax
@@ -25,14 +26,17 @@ package final class OrganisationVault: BodyVault {
     private let clocks: any Clocks
     private let cache: KeyCache
 
-    package init(_ installation: Installation, store: any KeyStore, clocks: any Clocks,
-                 entropy: any Entropy, limits: Limits = Limits()) {
+    package init(
+        _ installation: Installation, store: any KeyStore, clocks: any Clocks,
+        entropy: any Entropy, limits: Limits = Limits()
+    ) {
         wrappingKey = installation.wrappingKey
         self.store = store
         self.clocks = clocks
         self.entropy = entropy
-        cache = KeyCache(capacity: limits.keysMax,
-                         lifetimeMilliseconds: limits.keyLifetimeMilliseconds, clocks: clocks)
+        cache = KeyCache(
+            capacity: limits.keysMax,
+            lifetimeMilliseconds: limits.keyLifetimeMilliseconds, clocks: clocks)
     }
 
     /// Unwrapped keys in memory now, for a gauge.
@@ -46,14 +50,16 @@ package final class OrganisationVault: BodyVault {
 
     // MARK: Bodies
 
-    package func seal(_ plaintext: [(RecordName, String)]) async throws(VaultError) -> [SealedBody] {
+    package func seal(_ plaintext: [(RecordName, String)]) async throws(VaultError) -> [SealedBody]
+    {
         guard !plaintext.isEmpty else { return [] }
         let ivs = entropy.bytes(plaintext.count * AES256GCM.ivBytes)
         var keys = KeysOfCall()
         var sealed: [SealedBody] = []
         sealed.reserveCapacity(plaintext.count)
         for (index, (name, text)) in plaintext.enumerated() {
-            let slot = KeyCache.Slot(organisation: name.organisation, question: .active(name.purpose))
+            let slot = KeyCache.Slot(
+                organisation: name.organisation, question: .active(name.purpose))
             let key = try await keys.key(slot, self)
             guard let id = key.id else { throw .damaged }
             let iv = ivs[index * AES256GCM.ivBytes..<(index + 1) * AES256GCM.ivBytes]
@@ -75,11 +81,15 @@ package final class OrganisationVault: BodyVault {
             let slot = KeyCache.Slot(organisation: name.organisation, question: .data(body.key))
             let key = try await keys.key(slot, self)
             guard let count = Envelope.plaintextBytes(body.bytes) else { throw .damaged }
-            let bytes = try [UInt8](unsafeUninitializedCapacity: count) { (out, written) throws(VaultError) in
-                let plaintext = UnsafeMutableRawBufferPointer(rebasing:
-                    UnsafeMutableRawBufferPointer(out)[..<count])
-                guard Envelope.open(body.bytes, for: .record(name, key: body.key), under: key,
-                                    into: plaintext)
+            let bytes = try [UInt8](unsafeUninitializedCapacity: count) {
+                (out, written) throws(VaultError) in
+                let plaintext = UnsafeMutableRawBufferPointer(
+                    rebasing:
+                        UnsafeMutableRawBufferPointer(out)[..<count])
+                guard
+                    Envelope.open(
+                        body.bytes, for: .record(name, key: body.key), under: key,
+                        into: plaintext)
                 else { throw .damaged }
                 written = count
             }
@@ -116,13 +126,16 @@ package final class OrganisationVault: BodyVault {
             case .data(let id):
                 let key = try await self.stored(id, organisation)
                 guard let parent = key.parent, key.purpose != nil else { throw .damaged }
-                return try await self.key(.init(organisation: organisation, question: .organisation(parent)))
-                    .unwrap(key, in: organisation)
+                return try await self.key(
+                    .init(organisation: organisation, question: .organisation(parent))
+                )
+                .unwrap(key, in: organisation)
             case .active(let purpose):
                 let id = try await self.active(purpose, organisation).id
                 return try await self.key(
-                    .init(organisation: organisation,
-                          question: purpose == nil ? .organisation(id) : .data(id)))
+                    .init(
+                        organisation: organisation,
+                        question: purpose == nil ? .organisation(id) : .data(id)))
             }
         }
     }
@@ -132,9 +145,11 @@ package final class OrganisationVault: BodyVault {
         -> WrappedKey
     {
         // A destroyed key leaves a tombstone; one that was never there is a damaged reference.
-        guard let key = try await asking({ () async throws(StoreError) in
-            try await self.store.key(organisation, id)
-        }), key.id == id else { throw .damaged }
+        guard
+            let key = try await asking({ () async throws(StoreError) in
+                try await self.store.key(organisation, id)
+            }), key.id == id
+        else { throw .damaged }
         guard key.state != .destroyed else { throw .keyGone }
         return key
     }
@@ -149,7 +164,8 @@ package final class OrganisationVault: BodyVault {
             guard standing.state == .active, standing.purpose == purpose else { throw .damaged }
             return standing
         }
-        let parent = purpose == nil
+        let parent =
+            purpose == nil
             ? wrappingKey
             : try await key(KeyCache.Slot(organisation: organisation, question: .active(nil)))
         let now = clocks.now()
@@ -170,7 +186,8 @@ package final class OrganisationVault: BodyVault {
             return try await question()
         } catch {
             switch error {
-            case .unavailable(let why), .uncertain(let why), .fault(let why): throw .unavailable(why)
+            case .unavailable(let why), .uncertain(let why), .fault(let why):
+                throw .unavailable(why)
             case .overloaded: throw .unavailable("overloaded")
             case .storageFull: throw .unavailable("storage full")
             }

@@ -1,5 +1,6 @@
-// A key in the clear: the master's wrapping key, an organisation key or a data key. It lives only in
-// the cache and in the calls that use it; when the last of them lets go, its bytes are overwritten.
+// A key in the clear: the master's wrapping key, an organisation key or a data key. It lives only
+// in the cache and in the calls that use it; when the last of them lets go, its bytes are
+// overwritten.
 
 import Crypto
 import Model
@@ -20,8 +21,8 @@ package final class UnwrappedKey: Sendable {
         self.bytes = bytes
     }
 
-    /// HMAC-SHA256(key, "hub/kcv/v1"): tells which key this is without telling the key. GCM opens some
-    /// blobs under more than one key, so each unwrapping compares this.
+    /// HMAC-SHA256(key, "hub/kcv/v1"): tells which key this is without telling the key. GCM opens
+    /// some blobs under more than one key, so each unwrapping compares this.
     var checkValue: [UInt8] {
         bytes.withBytes { HMACKey($0) }.authenticate(Array("hub/kcv/v1".utf8))
     }
@@ -58,7 +59,8 @@ package final class UnwrappedKey: Sendable {
     {
         let name = AssociatedData.key(
             child.id, parent: child.parent, purpose: child.purpose, organisation)
-        guard child.parent == id, Envelope.plaintextBytes(child.wrapped) == AES256GCM.keyBytes else {
+        guard child.parent == id, Envelope.plaintextBytes(child.wrapped) == AES256GCM.keyBytes
+        else {
             throw .damaged
         }
         let key = try UnwrappedKey(id: child.id, secret(child.wrapped, name))

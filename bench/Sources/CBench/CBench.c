@@ -1,3 +1,4 @@
+// What Swift cannot call by itself: see CBench.h.
 #define _GNU_SOURCE
 #include "CBench.h"
 

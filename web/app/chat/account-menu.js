@@ -12,12 +12,13 @@ import { chooseTheme, chosenTheme } from '../theme.js';
 /** @param {import('./chat.js').Chat} chat @returns {HTMLElement} */
 export function makeAccountMenu(chat) {
   const signedIn = chat.account.signedIn;
+  const organisation = signedIn?.organisation.name ?? '';
   const button = h('button', {
     type: 'button', class: 'org', 'aria-expanded': 'false', 'aria-controls': 'account-menu',
     onclick: () => toggle(panel.hidden),
   },
   h('span', { class: 'org-text' },
-    h('span', { class: 'org-name' }, signedIn?.organisation.name ?? ''),
+    h('span', { class: 'org-name', title: organisation }, organisation),
     h('span', { class: 'org-self' }, fullName(signedIn?.account))),
   icon('chevron'));
 

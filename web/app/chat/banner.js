@@ -8,7 +8,7 @@ const patienceMs = 1_200;
 
 /** @param {import('./chat.js').Chat} chat */
 export function makeBanner({ client }) {
-  const text = h('span', { class: 'banner-text', role: 'status' });
+  const text = h('span', { role: 'status' });
   const countdown = h('span', { class: 'banner-count' });
   const retry = h('button', {
     type: 'button', class: 'link-button', onclick: () => client.retryNow(),

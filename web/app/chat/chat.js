@@ -2,6 +2,7 @@
 
 import { ChannelLog, HubClient, Workspace } from '../../sdk/index.js';
 import { fill, h } from '../dom.js';
+import { errorText } from '../format.js';
 import { openChannelSwitcher } from '../dialogs/switcher.js';
 import { keep, recall } from '../storage.js';
 import { makeBanner } from './banner.js';
@@ -80,7 +81,10 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
       location.hash = '';
     },
     showSidebar: () => toggleSidebar(true),
-    signOut: () => void client.stop({ forget: true }).then(() => onSignedOut({ isChosen: true, code: 0 })),
+    signOut: () => {
+      const done = () => onSignedOut({ isChosen: true, code: 0 });
+      void client.stop({ forget: true }).then(done);
+    },
     switched: () => onSwitched(),
   };
 
@@ -165,6 +169,9 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
       }
     }),
     workspace.on('loaded', show),
+    workspace.on('failed', (error) => {
+      if (!workspace.isLoaded) fill(content, failure(error, () => workspace.load()));
+    }),
     workspace.on('channels', title),
     workspace.on('people', title),
     workspace.on('removed', (id) => {
@@ -190,4 +197,14 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     document.removeEventListener('keydown', keyed);
     void client.stop();
   };
+}
+
+/**
+ * @param {import('../../sdk/codes.js').HubError} error
+ * @param {() => void} retry
+ * @returns {HTMLElement}
+ */
+function failure(error, retry) {
+  return h('p', { class: 'edge-problem', role: 'alert' }, errorText(error), ' ',
+    h('button', { type: 'button', class: 'link-button', onclick: retry }, 'Try again'));
 }

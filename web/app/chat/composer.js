@@ -20,7 +20,7 @@ export function makeComposer(chat, channel, { onSent }) {
   const problem = h('p', { class: 'composer-problem', role: 'alert' });
   const count = h('span', { class: 'composer-count' });
   const input = h('textarea', {
-    class: 'composer-input', rows: 1, dir: 'auto', enterkeyhint: 'send', maxlength: 20_000,
+    class: 'composer-input', rows: 1, dir: 'auto', enterkeyhint: 'send',
     onkeydown: keyed, oninput: changed,
   });
   const button = h('button', {

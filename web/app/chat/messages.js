@@ -21,7 +21,10 @@ export function makeMessages(chat, channel, log) {
   const { workspace } = chat;
   /** Sequence above which messages are marked as new; 0: none are. */
   let newFrom = workspace.unread(channel) > 0 ? channel.read + 1 : 0;
+  /** At the newest message, and to be kept there. */
   let isPinned = true;
+  /** The newest page is asked for: go there when it comes, whatever is scrolled until then. */
+  let isJumping = false;
   let isFirstDraw = true;
 
   const list = h('ol', { class: 'list' });
@@ -35,6 +38,10 @@ export function makeMessages(chat, channel, log) {
   const element = h('div', { class: 'messages' }, scroller, jump);
 
   function draw() {
+    if (isJumping && log.isAtEnd && log.loading === null) {
+      isJumping = false;
+      isPinned = true;
+    }
     const place = isPinned ? null : anchor();
     reconcile(list, log.state === 'ready' ? logRows(chat, log, newFrom) : []);
     list.toggleAttribute('hidden', log.state !== 'ready');
@@ -45,7 +52,9 @@ export function makeMessages(chat, channel, log) {
       if (divider) showDivider(/** @type {HTMLElement} */ (divider));
       else toEnd();
     } else if (place) {
-      scroller.scrollTop += place.node.getBoundingClientRect().top - place.top;
+      // Looked up anew: the row may have been made again, or be gone.
+      const node = list.querySelector(`[data-sequence="${place.sequence}"]`);
+      if (node) scroller.scrollTop += node.getBoundingClientRect().top - place.top;
     } else {
       toEnd();
     }
@@ -64,14 +73,15 @@ export function makeMessages(chat, channel, log) {
   }
 
   /**
-   * The first row in view that stays, and where it is.
-   * @returns {{node: Element, top: number} | null}
+   * The first message in view, and where it is.
+   * @returns {{sequence: string, top: number} | null}
    */
   function anchor() {
     const { top } = scroller.getBoundingClientRect();
     for (const node of list.children) {
+      const sequence = node.getAttribute('data-sequence');
       const box = node.getBoundingClientRect();
-      if (box.bottom > top && node.hasAttribute('data-sequence')) return { node, top: box.top };
+      if (sequence !== null && box.bottom > top) return { sequence, top: box.top };
     }
     return null;
   }
@@ -101,7 +111,8 @@ export function makeMessages(chat, channel, log) {
     return [h('div', { class: 'beginning' }, h('h2', {}, `This is where #${channel.name} begins`),
       h('p', {}, channel.topic || (channel.kind === 'OPEN'
         ? 'Everybody in the organisation can find and join it.'
-        : 'Only its members know that it exists.'), isEmpty && ' Write the first message.'))];
+        : 'Only its members know that it exists.')),
+      isEmpty && h('p', {}, 'Write the first message.'))];
   }
 
   function scrolled() {
@@ -142,7 +153,7 @@ export function makeMessages(chat, channel, log) {
   }
 
   function jumpToNewest() {
-    isPinned = true;
+    isJumping = true;
     newFrom = 0;
     if (log.isAtEnd) draw();
     else void log.loadNewest();

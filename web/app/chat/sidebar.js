@@ -19,9 +19,9 @@ import {
 export function makeSidebar(chat) {
   const { workspace, account } = chat;
   const mayInvite = account.signedIn?.role !== 'MEMBER';
-  const channels = h('ul', { class: 'side-list' });
-  const directs = h('ul', { class: 'side-list' });
-  const people = h('ul', { class: 'side-list' });
+  const channels = h('ul');
+  const directs = h('ul');
+  const people = h('ul');
   const channelsNote = h('p', { class: 'side-note' });
   const peopleNote = h('p', { class: 'side-note' });
   const directSection = section('Direct messages', [directs]);
@@ -69,7 +69,7 @@ export function makeSidebar(chat) {
     element,
     draw: redraw,
     focus: () => /** @type {HTMLElement | null} */ (element.querySelector('[aria-current]')
-      ?? element.querySelector('.side-list button'))?.focus(),
+      ?? element.querySelector('.side-scroll button'))?.focus(),
   };
 }
 

@@ -9,7 +9,12 @@ import { icon, mark } from '../icons.js';
 /** @param {import('./chat.js').Chat} chat @returns {HTMLElement} */
 export function makeWelcome(chat) {
   const { workspace, account } = chat;
-  const hasOpen = [...workspace.channels.values()].some(({ kind }) => kind === 'OPEN');
+  const channels = [...workspace.channels.values()];
+  const hasOpen = channels.some(({ kind }) => kind === 'OPEN');
+  const lead = channels.some(({ joined }) => joined)
+    ? 'Pick a channel on the left, or start with one of these.'
+    : hasOpen ? 'Join a channel to follow what is said there.'
+      : 'It is quiet here. These are good first steps.';
   const name = account.signedIn?.organisation.name ?? '';
   const mayInvite = account.signedIn?.role !== 'MEMBER';
   /**
@@ -29,9 +34,7 @@ export function makeWelcome(chat) {
     h('div', { class: 'welcome-body' },
       mark(),
       h('h1', { id: 'welcome-title' }, `Welcome to ${name}`),
-      h('p', { class: 'lead' }, hasOpen
-        ? 'Pick a channel on the left, or start with one of these.'
-        : 'It is quiet here. These are good first steps.'),
+      h('p', { class: 'lead' }, lead),
       h('ul', { class: 'choices' },
         hasOpen && choice('compass', 'Browse channels', 'See what your colleagues talk about.',
           () => openBrowse(chat)),

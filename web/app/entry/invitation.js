@@ -15,7 +15,6 @@ export function showInvitation(account, { token, facts, onDone }) {
   const { first, last, email, password } = personFields();
   const ownPassword = textField({
     name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password',
-    maxlength: 256,
   });
   const remember = checkBox({ label: 'Keep me signed in on this device', checked: true });
   const names = h('div', { class: 'pair' }, first.element, last.element);

@@ -51,7 +51,7 @@ export function personFields() {
     }),
     password: textField({
       name: 'password', label: 'Password', type: 'password', autocomplete: 'new-password',
-      check: newPasswordError, hint: 'At least 8 characters. A few words are good.', maxlength: 256,
+      check: newPasswordError, hint: 'At least 8 characters. A few words are good.',
     }),
   };
 }

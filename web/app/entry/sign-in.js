@@ -14,7 +14,6 @@ export function showSignIn(account, { notice, onDone }) {
   });
   const password = textField({
     name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password',
-    maxlength: 256,
   });
   const remember = checkBox({
     label: 'Keep me signed in on this device', hint: 'For 30 days; otherwise for a day.',

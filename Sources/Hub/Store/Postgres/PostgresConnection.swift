@@ -118,6 +118,8 @@ final class PostgresConnection {
         precondition(handle == nil)
         handle = target.withParameters { PQconnectStartParams($0, $1, 1) }
         guard let handle, PQstatus(handle) != CONNECTION_BAD else { return lost("cannot connect") }
+        // Notices would go to stderr.
+        PQsetNoticeProcessor(handle, { _, _ in }, nil)
         state = .connecting(PGRES_POLLING_WRITING)
         return .wait
     }
@@ -244,12 +246,17 @@ final class PostgresConnection {
 
     private func receive() -> Step {
         guard PQconsumeInput(handle) == 1, flush() else { return lost("the connection broke") }
+        var nulls = 0
         while next < expected.count, PQisBusy(handle) == 0 {
-            // Between the results of two statements there is a null.
+            // Between the results of two statements there is a null; more make no sense.
             guard let result = PQgetResult(handle) else {
-                guard PQstatus(handle) == CONNECTION_OK else { return lost("the connection broke") }
+                nulls += 1
+                guard nulls < 3, PQstatus(handle) == CONNECTION_OK else {
+                    return lost("the connection broke")
+                }
                 continue
             }
+            nulls = 0
             defer { PQclear(result) }
             let status = PQresultStatus(result)
             if status == PGRES_FATAL_ERROR, PQstatus(handle) == CONNECTION_BAD {

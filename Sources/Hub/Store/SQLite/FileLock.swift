@@ -1,5 +1,6 @@
 // Keeps a second hub off the same SQLite file: a lock on a file beside it, held until the process ends
 // however it ends. SQLite's own locks cannot say this, as readers of this process need the file too.
+// Makes the database file, too, so that nobody else can read it.
 
 import Glibc
 
@@ -24,6 +25,15 @@ struct FileLock: Sendable {
         let process = "\(getpid())\n"
         if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, process, process.utf8.count, 0) }
         self.descriptor = descriptor
+        // A file that is there keeps its mode; SQLite gives its log the mode of the database.
+        let file = Glibc.open(real, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else {
+            let code = errno
+            release()
+            throw .unwritable(path: path, errno: code)
+        }
+        // Before SQLite has opened it: closing a file drops the process's locks on it.
+        Glibc.close(file)
     }
 
     func release() { Glibc.close(descriptor) }

@@ -38,17 +38,28 @@ final class SQLiteConnection {
         sqlite3_close_v2(handle)
     }
 
-    /// Text without parameters, not kept: BEGIN, COMMIT, settings.
-    func execute(_ text: String, committing: Bool = false) throws(Failure) {
+    /// Text without parameters that is not kept.
+    func execute(_ text: String) throws(Failure) {
         let code = sqlite3_exec(handle, text, nil, nil, nil)
-        if code != SQLITE_OK { throw Self.failure(handle, code, committing: committing) }
+        if code != SQLITE_OK { throw Self.failure(handle, code, committing: false) }
     }
+
+    func begin() throws(Failure) { _ = try run(Bound(sql: Self.beginning, values: [])) }
+    func commit() throws(Failure) { _ = try run(Bound(sql: Self.commit, values: []), committing: true) }
+    func rollBack() throws(Failure) { try execute("ROLLBACK") }
+    func setSavepoint() throws(Failure) { _ = try run(Bound(sql: Self.savepoint, values: [])) }
+    func releaseSavepoint() throws(Failure) { _ = try run(Bound(sql: Self.release, values: [])) }
+    func rollBackToSavepoint() throws(Failure) { try execute("ROLLBACK TO job; RELEASE job") }
+    private static let beginning = SQL("BEGIN IMMEDIATE")
+    private static let commit = SQL("COMMIT")
+    private static let savepoint = SQL("SAVEPOINT job")
+    private static let release = SQL("RELEASE job")
 
     /// Whether a transaction is open. Some errors end it by themselves.
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
     /// Runs a statement to its end.
-    func run(_ bound: Bound) throws(Failure) -> Rows {
+    func run(_ bound: Bound, committing: Bool = false) throws(Failure) -> Rows {
         let statement = try prepare(bound.sql)
         defer {
             sqlite3_reset(statement)
@@ -68,7 +79,7 @@ final class SQLiteConnection {
                 if rows.width == 0 { rows.changed = Int(sqlite3_changes(handle)) }
                 return rows
             case let code:
-                throw Self.failure(handle, code, committing: false)
+                throw Self.failure(handle, code, committing: committing)
             }
         }
     }
@@ -172,13 +183,13 @@ final class SQLiteConnection {
 
 extension SQLiteConnection: MigrationConnection {
     func transact(_ statements: [Bound]) async throws(Failure) -> [Rows] {
-        try execute("BEGIN IMMEDIATE")
+        try begin()
         var rows: [Rows] = []
         do throws(Failure) {
             for statement in statements { rows.append(try run(statement)) }
-            try execute("COMMIT", committing: true)
+            try commit()
         } catch {
-            if isInTransaction { try? execute("ROLLBACK") }
+            if isInTransaction { try? rollBack() }
             throw error
         }
         return rows

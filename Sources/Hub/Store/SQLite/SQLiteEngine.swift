@@ -142,7 +142,7 @@ struct SQLiteWriter {
                 metrics.jobs.add(UInt64(batch.count))
                 metrics.commitTime.record(nanoseconds: clocks.monotonic().value - start.value)
             } catch {
-                if connection.isInTransaction { try? connection.execute("ROLLBACK") }
+                if connection.isInTransaction { try? connection.rollBack() }
                 trouble.begin()
                 let failed = error.storeError
                 answers = batch.map { _ in .failure(failed) }
@@ -156,25 +156,25 @@ struct SQLiteWriter {
 
     /// Throws when the transaction as a whole failed.
     private func commit(_ batch: [Pending]) throws(Failure) -> [Pending.Answer] {
-        try connection.execute("BEGIN IMMEDIATE")
+        try connection.begin()
         var answers: [Pending.Answer] = []
         answers.reserveCapacity(batch.count)
         for pending in batch { answers.append(try attempt(pending.job)) }
-        try connection.execute("COMMIT", committing: true)
+        try connection.commit()
         return answers
     }
 
     /// Throws what concerns the whole transaction; a job's own failure is its answer.
     private func attempt(_ job: Job) throws(Failure) -> Pending.Answer {
-        try connection.execute("SAVEPOINT job")
+        try connection.setSavepoint()
         do throws(Failure) {
             let rows = try all(job.statements)
-            try connection.execute("RELEASE job")
+            try connection.releaseSavepoint()
             return .success(.done(rows))
         } catch {
             // A full disk or a failed write concerns everybody, and SQLite may have rolled back.
             guard connection.isInTransaction, error.isOfOneJob else { throw error }
-            try connection.execute("ROLLBACK TO job; RELEASE job")
+            try connection.rollBackToSavepoint()
             guard case .constraint = error, let explain = job.explain else {
                 return .failure(error.storeError)
             }

@@ -1,0 +1,93 @@
+// What the clock brings about, in a sweep over all connections a few times per second: requests that do
+// not come, sessions that do not begin, peers that are silent or take nothing, and the drain at the end.
+
+import Loop
+import Model
+import Wire
+
+extension FrontLoop {
+    func sweep() {
+        readClock()
+        if isAcceptPaused {
+            isAcceptPaused = false
+            for listener in listeners { listener.poll.watch(.readable) }
+        }
+        for number in 0..<Int32(table.count) where table[number].phase != .free {
+            sweep(number)
+        }
+        drainMore()
+        loop.submit(afterMilliseconds: configuration.sweepMilliseconds) { [weak lane] in
+            lane?.sweep()
+        }
+    }
+
+    private func sweep(_ number: Int32) {
+        let slot = table[number]
+        let isDue = slot.deadline != 0 && now >= slot.deadline
+        let isSilent = slot.phase == .open && now >= slot.heardAt + configuration.heartbeatMilliseconds
+        guard isDue || isSilent || slot.isBlocked, let connection = connections[Int(number)]
+        else { return }
+        switch slot.phase {
+        case .free: break
+        case .closing: if isDue { drop(connection) }
+        case _ where hasStalled(connection):
+            if connection.isWebSocket { metrics.closed(.slow) }
+            drop(connection)
+        case .http: if isDue, !slot.isBlocked { httpTimedOut(connection) }
+        case .greeting: if isDue { close(connection, .helloTimeout, retryAfterMilliseconds: 0) }
+        case .open where slot.isPinged:
+            if isDue { close(connection, .heartbeatTimeout, retryAfterMilliseconds: 0) }
+        case .open where isSilent:
+            table[number].isPinged = true
+            table[number].deadline = now + configuration.pongMilliseconds
+            ping(connection)
+        case .open: break
+        }
+    }
+
+    private func hasStalled(_ connection: Connection) -> Bool {
+        table[connection.number].isBlocked
+            && now >= connection.progressAt + configuration.stallMilliseconds
+    }
+
+    // MARK: Draining
+
+    /// Sessions that are sent away per sweep in any case.
+    private static let drainBatchMin = 100
+
+    /// Stops accepting and sends everybody away; `done` is called when nobody is left, or at the deadline.
+    func drain(_ done: @escaping @Sendable () -> Void) {
+        readClock()
+        stopListening()
+        drained = done
+        drainDeadline = now + configuration.drainMilliseconds
+        drainMore()
+    }
+
+    private func drainMore() {
+        guard let deadline = drainDeadline else { return }
+        // Spread over half the time, so that they do not come back all at once.
+        let sweeps = Int(configuration.drainMilliseconds / 2) / Int(max(1, configuration.sweepMilliseconds))
+        let sentMax = max(Self.drainBatchMin, table.count / max(1, sweeps))
+        var sent = 0
+        for number in 0..<Int32(table.count) {
+            guard let connection = connections[Int(number)] else { continue }
+            switch table[number].phase {
+            case .greeting, .open:
+                guard sent < sentMax else { continue }
+                close(connection, .draining, retryAfterMilliseconds: 0)
+                sent += 1
+            case .http:
+                if connection.exchange == nil, connection.outbox.isEmpty,
+                   connection.answersNoted == 0 { drop(connection) }
+            case .free, .closing: break
+            }
+        }
+        let isEmpty = connections.allSatisfy { $0 == nil }
+        guard isEmpty || now >= deadline else { return }
+        for connection in connections { if let connection { drop(connection) } }
+        drainDeadline = nil
+        drained?()
+        drained = nil
+    }
+}

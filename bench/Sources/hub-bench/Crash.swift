@@ -95,6 +95,9 @@ struct Crash: ParsableCommand {
         do {
             try makeConfiguration("").validate()
             if account.email != nil { try account.validate(required: true) }
+            guard access(hub, X_OK) == 0 else {
+                throw BenchError("--hub: '\(hub)' is no program that can be run")
+            }
         } catch let error as BenchError {
             throw ValidationError(error.description)
         }

@@ -15,10 +15,6 @@ package final class HubProcess {
     package init(arguments: [String], logPath: String) throws {
         self.arguments = arguments
         self.logPath = logPath
-        guard access(arguments[0], X_OK) == 0 else {
-            throw BenchError("--hub: '\(arguments[0])' is no program that can be run: "
-                + String(cString: strerror(errno)))
-        }
         log = open(logPath, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0o600)
         guard log >= 0 else { throw BenchError.system("cannot write '\(logPath)'") }
     }

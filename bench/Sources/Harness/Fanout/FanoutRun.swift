@@ -116,7 +116,7 @@ package final class FanoutRun: WebSocketDelegate {
         try load()
         try drain()
         phase = .over
-        for connection in connections { connection.abandon() }
+        for connection in connections { connection.leave() }
         checker.finish()
         recorder.finish(checker, measuredFrom: measureStart, to: loadEnd)
         var warnings: [String] = []

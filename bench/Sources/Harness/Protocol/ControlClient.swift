@@ -42,7 +42,7 @@ package final class ControlClient: WebSocketDelegate {
         welcome = reply
     }
 
-    deinit { connection?.abandon() }
+    deinit { connection?.leave() }
 
     /// Asks and waits for the answer; an error answer is thrown.
     package func call(_ command: Command) throws -> Reply {

@@ -93,7 +93,12 @@ final class TLSClient {
         switch reason {
         case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .needsInput
         case SSL_ERROR_ZERO_RETURN: return .closed
-        default: return .failed("TLS: \(TLSContext.lastError())")
+        default:
+            let reason = TLSContext.lastError()
+            let remedy = reason.contains("certificate verify failed")
+                ? " (trust its authority with --ca FILE, or accept any certificate with --insecure)"
+                : ""
+            return .failed("TLS: \(reason)\(remedy)")
         }
     }
 

@@ -83,6 +83,12 @@ package final class WebSocketConnection {
         updateInterest()
     }
 
+    /// Says goodbye (1000) and leaves without waiting for the answer; the delegate hears nothing.
+    package func leave() {
+        ([0x03, 0xE8] as [UInt8]).withUnsafeBytes { send(.close, $0) }
+        abandon()
+    }
+
     /// Ends without the closing handshake, silently: the delegate hears nothing.
     package func abandon() {
         state = .closed

@@ -16,7 +16,7 @@ enum SecurityHeaders {
             HTTPHeader("Content-Security-Policy", """
                 default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                 connect-src \(connect); font-src 'self'; manifest-src 'self'; form-action 'self'; \
-                frame-ancestors 'none'; base-uri 'none'
+                frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'
                 """),
             HTTPHeader("X-Content-Type-Options", "nosniff"),
             HTTPHeader("Referrer-Policy", "no-referrer"),

@@ -34,6 +34,7 @@ enum Documents {
         let folder = file.path.split(separator: "/").dropLast().map(String.init)
         let path = parts[0].isEmpty ? file.path : resolved(folder, String(parts[0]))
         if repository.files.contains(where: { $0.isUnder(path) }) { return parts.count == 1 }
+        if repository.others.contains(path) { return parts.count == 1 }
         guard let found = repository.file(path) else { return false }
         guard parts.count == 2 else { return true }
         return headings(found).contains(String(parts[1]))

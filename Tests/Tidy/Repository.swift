@@ -36,17 +36,23 @@ struct Violation: Hashable, Sendable, CustomStringConvertible {
 
 struct Repository: Sendable {
     let files: [TextFile]
+    /// Paths of what is no text, such as pictures.
+    let others: Set<String>
 
     static let current = Repository(root: rootPath())
     /// Every Swift file of `current`, taken apart once.
     static let sources = current.swift.map(SwiftSource.init)
 
-    init(files: [TextFile]) { self.files = files }
+    init(files: [TextFile], others: Set<String> = []) {
+        self.files = files
+        self.others = others
+    }
 
     init(root: String) {
         var files: [TextFile] = []
-        Self.walk(root, "", into: &files)
-        self.files = files.sorted { $0.path < $1.path }
+        var others: Set<String> = []
+        Self.walk(root, "", into: &files, &others)
+        self.init(files: files.sorted { $0.path < $1.path }, others: others)
     }
 
     func file(_ path: String) -> TextFile? { files.first { $0.path == path } }
@@ -57,7 +63,8 @@ struct Repository: Sendable {
         ".build", ".git", "node_modules", "hub-data", "reports", "__pycache__", "screenshots",
     ]
 
-    private static func walk(_ root: String, _ folder: String, into files: inout [TextFile]) {
+    private static func walk(_ root: String, _ folder: String, into files: inout [TextFile],
+                             _ others: inout Set<String>) {
         guard let directory = opendir("\(root)/\(folder)") else { return }
         defer { closedir(directory) }
         while let entry = readdir(directory) {
@@ -70,9 +77,12 @@ struct Repository: Sendable {
             var status = stat()
             guard lstat("\(root)/\(path)", &status) == 0 else { continue }
             switch status.st_mode & S_IFMT {
-            case S_IFDIR: walk(root, path, into: &files)
+            case S_IFDIR: walk(root, path, into: &files, &others)
             case S_IFREG where status.st_size < 4 << 20:
-                guard let text = read("\(root)/\(path)") else { continue }
+                guard let text = read("\(root)/\(path)") else {
+                    others.insert(path)
+                    continue
+                }
                 files.append(TextFile(path, text, isExecutable: status.st_mode & 0o100 != 0))
             default: continue
             }

@@ -196,12 +196,12 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
 @Suite struct DocumentRuleSamples {
     private let repository = Repository(files: [
         TextFile("README.md", "# A b, c!\n"), TextFile("docs/a.md", ""), TextFile("docs/pictures/p.txt", ""),
-    ])
+    ], others: ["docs/pictures/p.png"])
 
     @Test(arguments: [
         ("[a](a.md)", 0), ("[a](gone.md)", 1), ("[a](../README.md#a-b-c)", 0), ("[a](../README.md#gone)", 1),
         ("[a](pictures)", 0), ("[a](https://a.example)", 0), ("[a](#gone) and [b](gone)", 2),
-        ("```\n[a](gone)\n```", 0),
+        ("```\n[a](gone)\n```", 0), ("![a](pictures/p.png)", 0), ("![a](pictures/q.png)", 1),
     ])
     func links(text: String, violations: Int) {
         #expect(Documents.linkRule(TextFile("docs/a.md", text), in: repository).count == violations)

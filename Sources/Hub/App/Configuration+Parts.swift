@@ -31,14 +31,18 @@ extension Configuration {
         return settings
     }
 
-    /// - Parameter descriptorsMax: what the system allows; some are kept for the store and files.
+    /// As many connections as are configured, or as the system's limit on descriptors leaves beside those
+    /// of the store, files and loops.
+    func connections(descriptorsMax: Int) -> Int { min(connectionsMax, max(1, descriptorsMax - 128)) }
+
+    /// - Parameter descriptorsMax: what the system allows.
     func front(descriptorsMax: Int) -> FrontConfiguration {
         let allowed = metricsAllow
         var front = FrontConfiguration()
         front.addresses = listen.map { FrontAddress(host: $0.host, port: $0.port) }
         front.allowedOrigins = (allowedOrigins + [publicURL].compactMap { $0 }).map(\.description)
         front.allowsMetrics = { peer in allowed.contains { $0.contains(peer) } }
-        front.connectionsMax = min(connectionsMax, max(1, descriptorsMax - 128))
+        front.connectionsMax = connections(descriptorsMax: descriptorsMax)
         front.helloFrameBytesMax = Int(helloFrameBytesMax)
         front.frameBytesMax = Int(limits.frameBytesMax)
         front.outboxBytesMax = outboxBytesMax

@@ -32,6 +32,11 @@ final class Hub: Sendable {
     static func start(_ configuration: Configuration, descriptorsMax: Int, clocks: SystemClocks,
                       log: Log) async throws(Refusal) -> Hub {
         protectSecrets(log)
+        let connections = configuration.connections(descriptorsMax: descriptorsMax)
+        if connections < configuration.connectionsMax {
+            log.warning("fewer connections than configured: raise the limit on file descriptors",
+                        .number("connections", connections), .number("descriptors", descriptorsMax))
+        }
         let metrics = Metrics()
         let entropy = SystemEntropy()
         let site = try site(configuration)

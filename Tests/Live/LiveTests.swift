@@ -209,6 +209,22 @@ import Testing
         #expect(page(History(channel: general, after: 400))! == ([], false))
     }
 
+    /// One read under way and three waiting: the fifth is refused.
+    @Test func readsThatWaitAreBounded() {
+        let world = world {
+            $0.readsMax = 1
+            $0.readsWaitingMax = 3
+        }
+        let writer = Client(world, as: alice)
+        for number in 1...400 { _ = writer.post("m\(number)") }
+        let pages = (0..<5).map { writer.send(.history(History(channel: general, before: 20 + $0, limit: 5))) }
+        let lists = (0..<5).map { _ in writer.send(.listChannels(ListChannels())) }
+        world.settle()
+        #expect(pages.map { error(writer.reply(to: $0)) } == [nil, nil, nil, nil, .overloaded])
+        #expect(lists.map { error(writer.reply(to: $0)) } == [nil, nil, nil, nil, .overloaded])
+        #expect(error(writer.ask(.history(History(channel: general, before: 20, limit: 5)))) == nil)
+    }
+
     @Test func aReadThatFailsIsAnsweredWithARetryableError() {
         let world = world()
         let reader = Client(world, as: alice)

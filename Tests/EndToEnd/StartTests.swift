@@ -35,6 +35,9 @@ import Testing
             try? String(repeating: "no database ", count: 500).write(to: file, atomically: true, encoding: .utf8)
             return ["--data-dir", folder.path, "--store", "sqlite:\(file.path)"]
         }, code: 78, words: ["not.sqlite"]),
+        Case(name: "a store that forgets", arguments: {
+            ["--data-dir", $0.path, "--store", "sqlite::memory:"]
+        }, code: 78, words: ["sqlite:PATH"]),
         Case(name: "a password on the command line", arguments: {
             ["--data-dir", $0.path, "--store", "postgresql://hub:geheim@127.0.0.1:1/hub"]
         }, code: 64, words: ["store_password_file"]),

@@ -19,7 +19,6 @@ final class Client {
     let lane: RecordingLane
     let session: Session
     private var nextID: UInt32 = 1
-    private var seen = 0
 
     init(_ world: World, front: Int = 0) {
         self.world = world

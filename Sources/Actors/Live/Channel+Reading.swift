@@ -11,7 +11,7 @@ import Rules
 extension Channel {
     enum ReadJob: Sendable {
         case replay(Origin, from: Position, isFirst: Bool)
-        case page(Origin, History, LogRange, limit: Int)
+        case page(Origin, LogRange, limit: Int)
     }
 
     private static let replayPageMax = 200
@@ -117,11 +117,11 @@ extension Channel {
                 answer(origin, Array(newer.prefix(limit)), more: newer.count > limit)
                 return
             }
-            enqueue(.page(origin, page, .after(after), limit: limit), origin)
+            enqueue(.page(origin, .after(after), limit: limit), origin)
         } else if let older = facts.log.recentEvents(before: page.before, limit: limit) {
             answer(origin, Array(older), more: (older.first?.sequence ?? 1) > 1)
         } else {
-            enqueue(.page(origin, page, .before(page.before), limit: limit), origin)
+            enqueue(.page(origin, .before(page.before), limit: limit), origin)
         }
     }
 
@@ -170,7 +170,7 @@ extension Channel {
             switch job {
             case .replay(let origin, let from, let isFirst):
                 try await replayPage(origin, from: from, isFirst: isFirst)
-            case .page(let origin, _, let range, let limit):
+            case .page(let origin, let range, let limit):
                 try await readPage(origin, range, limit: limit)
             }
         } catch {
@@ -184,7 +184,7 @@ extension Channel {
         surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
         let reply = Self.reply(error)
         switch job {
-        case .page(let origin, _, _, _): origin.answer(.error(reply))
+        case .page(let origin, _, _): origin.answer(.error(reply))
         case .replay(let origin, _, let isFirst):
             guard replaying[origin.address.session] == origin.command else { return }
             replaying[origin.address.session] = nil

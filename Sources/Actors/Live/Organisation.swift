@@ -6,7 +6,7 @@ import Ports
 import Rules
 
 package enum OrganisationCommand: Sendable {
-    case open(Origin, Principal, [String])
+    case open(Origin, Principal)
     case presence(Origin, PresenceState)
     case watchPresence(Origin, active: Bool)
     case listPeople(Origin)
@@ -127,8 +127,7 @@ package actor Organisation {
 
     private func carryOut(_ command: OrganisationCommand) {
         switch command {
-        case .open(let origin, let principal, let capabilities):
-            open(origin, principal, capabilities)
+        case .open(let origin, let principal): open(origin, principal)
         case .presence(let origin, let state):
             guard sessions[origin.address.session] != nil else { return }
             presence.sessionIs(state, origin.address.session, of: origin.account)
@@ -152,7 +151,7 @@ package actor Organisation {
 
     // MARK: Sessions
 
-    private func open(_ origin: Origin, _ principal: Principal, _ wanted: [String]) {
+    private func open(_ origin: Origin, _ principal: Principal) {
         let address = origin.address
         guard let person = people![principal.account] else {
             origin.refuse(.forbidden, "The account is not a member of the organisation.")
@@ -165,7 +164,7 @@ package actor Organisation {
             return
         }
         opening.insert(address.session)
-        enqueue(.open(origin, principal, wanted))
+        enqueue(.open(origin, principal))
     }
 
     /// A sign-in may have been revoked within the life of its access token.
@@ -192,6 +191,7 @@ package actor Organisation {
             session: address.session, account: principal.account, organisation: id,
             role: principal.role, heartbeatMilliseconds: configuration.heartbeatMilliseconds,
             tokenExpiresAt: principal.expiresAt, serverTime: surroundings.clocks.now(),
+            // No optional feature exists yet, so the intersection is empty whatever the client knows.
             capabilities: [], limits: configuration.limits)))
         address.lane.hand(.attach(address.session, .organisation(id)))
         presence.sessionIs(.online, address.session, of: principal.account)
@@ -311,7 +311,7 @@ package actor Organisation {
     /// Answers with the error; a session that could not be opened is sent away to come again.
     private func failed(_ command: OrganisationCommand, _ error: ErrorReply) {
         command.origin?.answer(.error(error))
-        if case .open(let origin, _, _) = command {
+        if case .open(let origin, _) = command {
             opening.remove(origin.address.session)
             close(origin.address, .overloaded)
         }
@@ -319,7 +319,7 @@ package actor Organisation {
 
     private func carryOutInStore(_ command: OrganisationCommand) async throws(StoreError) {
         switch command {
-        case .open(let origin, let principal, _): try await checkLogin(origin, principal)
+        case .open(let origin, let principal): try await checkLogin(origin, principal)
         case .listChannels(let origin):
             let channels = try await surroundings.channels.channels(
                 id, visibleTo: origin.account, limit: registry.configuration.channelsListedMax)
@@ -387,7 +387,7 @@ extension OrganisationCommand {
     /// Who waits for an answer.
     var origin: Origin? {
         switch self {
-        case .open(let origin, _, _), .presence(let origin, _), .watchPresence(let origin, _),
+        case .open(let origin, _), .presence(let origin, _), .watchPresence(let origin, _),
              .listPeople(let origin), .listChannels(let origin), .createChannel(let origin, _),
              .openDirect(let origin, _), .addMember(let origin, _): origin
         case .closed, .tellAccounts, .personChanged, .loginRevoked: nil

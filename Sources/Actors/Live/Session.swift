@@ -129,8 +129,7 @@ package actor Session {
             let principal = try registry.surroundings.verifier.verify(hello.token, at: now)
             state = .opening(principal, hello: command, held: [])
             let origin = Origin(address: address(principal), command: command)
-            tellOrganisation(principal, command, .open(origin, principal, hello.capabilities),
-                             isControl: false)
+            tellOrganisation(principal, command, .open(origin, principal))
         } catch {
             switch error {
             case .expired:
@@ -149,7 +148,7 @@ package actor Session {
             if !registry.tell(principal.organisation, id, command) { refuseOverloaded(frame.id) }
         }
         func organisation(_ command: OrganisationCommand) {
-            tellOrganisation(principal, frame.id, command, isControl: false)
+            tellOrganisation(principal, frame.id, command)
         }
         switch frame.command {
         case .hello:
@@ -237,8 +236,8 @@ package actor Session {
     }
 
     private func tellOrganisation(_ principal: Principal, _ command: UInt32,
-                                  _ message: OrganisationCommand, isControl: Bool) {
-        if !registry.tell(principal.organisation, message, isControl: isControl) {
+                                  _ message: OrganisationCommand) {
+        if !registry.tell(principal.organisation, message) {
             refuseOverloaded(command)
             if case .opening = state { close(.overloaded) }
         }

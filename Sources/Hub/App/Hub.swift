@@ -172,15 +172,13 @@ final class Hub: Sendable {
 
     private static func openStore(_ configuration: Configuration, metrics: Metrics,
                                   clocks: SystemClocks, log: Log) async throws(Refusal) -> Store {
-        let location: StoreLocation = switch try configuration.databaseLocationWithPassword() {
-        case .sqlite(let path): .sqlite(path: path)
-        case .postgresql(let url): .postgres(url: url.reveal)
-        }
+        let place = try configuration.databaseLocationWithPassword().reveal
         var options = StoreOptions()
         options.sqliteReaders = configuration.storeConnections
         options.postgresConnections = configuration.storeConnections
         do throws(OpenError) {
-            return try await Store.open(location, options: options, metrics: metrics, clocks: clocks, log: log)
+            return try await Store.open(StoreLocation(place), options: options, metrics: metrics,
+                                        clocks: clocks, log: log)
         } catch {
             throw Refusal(error.exitCode, error.problem, remedy: error.remedy)
         }

@@ -51,7 +51,7 @@ package final class StaticSite: Sendable {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            guard !name.hasPrefix("."), name != "sdk-tests", name != "test" else { continue }
+            guard !name.hasPrefix(".") else { continue }
             let path = folder + "/" + name
             var status = stat()
             guard stat(path, &status) == 0 else { continue }

@@ -90,15 +90,25 @@ package final class Registry: Sendable {
 
     package let surroundings: Surroundings
     package let configuration: LiveConfiguration
-    private let lanes: [any Lane]
+    private let lane: @Sendable (UInt64) -> any Lane
     private let actors = Lock(Actors())
 
-    /// - Parameter lanes: where channels and organisations live, pinned by id; at least one.
-    package init(lanes: [any Lane], surroundings: Surroundings, configuration: LiveConfiguration) {
-        precondition(!lanes.isEmpty)
-        self.lanes = lanes
+    /// - Parameter lane: where the channel or organisation lives whose id has this low word; the same
+    ///   lane each time.
+    package init(lane: @escaping @Sendable (UInt64) -> any Lane, surroundings: Surroundings,
+                 configuration: LiveConfiguration) {
+        self.lane = lane
         self.surroundings = surroundings
         self.configuration = configuration
+    }
+
+    /// - Parameter lanes: where channels and organisations live, pinned by id; at least one.
+    package convenience init(lanes: [any Lane], surroundings: Surroundings,
+                             configuration: LiveConfiguration) {
+        precondition(!lanes.isEmpty)
+        // The low word of an id is random.
+        self.init(lane: { lanes[Int($0 % UInt64(lanes.count))] }, surroundings: surroundings,
+                  configuration: configuration)
     }
 
     /// Hands a command to a channel. `false` when its inbox is full; control commands always get in.
@@ -109,7 +119,7 @@ package final class Registry: Sendable {
             let actor = actors.withLock { actors in
                 if let actor = actors.channels[name] { return actor }
                 let actor = Channel(organisation: organisation, id: channel,
-                                    lane: lane(for: channel.low), registry: self)
+                                    lane: lane(channel.low), registry: self)
                 actors.channels[name] = actor
                 surroundings.metrics.channels.add(1)
                 return actor
@@ -128,8 +138,7 @@ package final class Registry: Sendable {
         while true {
             let actor = actors.withLock { actors in
                 if let actor = actors.organisations[organisation] { return actor }
-                let actor = Organisation(id: organisation, lane: lane(for: organisation.low),
-                                         registry: self)
+                let actor = Organisation(id: organisation, lane: lane(organisation.low), registry: self)
                 actors.organisations[organisation] = actor
                 surroundings.metrics.organisations.add(1)
                 return actor
@@ -160,11 +169,6 @@ package final class Registry: Sendable {
                 surroundings.metrics.organisations.add(-1)
             }
         }
-    }
-
-    private func lane(for id: UInt64) -> any Lane {
-        // The low word of an id is random.
-        lanes[Int(id % UInt64(lanes.count))]
     }
 }
 

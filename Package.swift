@@ -54,12 +54,18 @@ let package = Package(
         hub("Store", ["CPQ", "CSQLite", "Loop", "Ports", "Model"]),
         hub("Vault", ["Crypto", "Ports", "Model"]),
         hub("Identity", ["Crypto", "Wire", "Ports", "Model"]),
-        hub("Front", ["Wire", "Loop", "Crypto", "Live", "Ports", "Model"]),
+        hub("Front", ["Wire", "Loop", "Crypto", "Live", "Rules", "Ports", "Model"]),
         .executableTarget(
             name: "App",
             dependencies: ["Front", "Identity", "Vault", "Store", "Wire", "Loop", "Crypto", "Live",
                            "Rules", "Ports", "Model"],
             path: "Sources/Hub/App", swiftSettings: house),
+
+        // The simulator: a library, the command that runs it, and the suite that runs it in `make test`.
+        .target(name: "Simulation", dependencies: ["Wire", "Live", "Rules", "Ports", "Model"],
+                path: "Tests/Simulation", exclude: ["Command", "Suite", "Mutants"], swiftSettings: house),
+        .executableTarget(name: "hub-sim", dependencies: ["Simulation"], path: "Tests/Simulation/Command",
+                          swiftSettings: house),
 
         tests("Rules", ["Rules", "Model"]),
         tests("Live", ["Live", "Ports", "Model"]),

@@ -9,6 +9,7 @@ import Live
 import Loop
 import Model
 import Ports
+import Rules
 import Wire
 
 extension FrontLoop {
@@ -151,7 +152,7 @@ extension FrontLoop {
     /// For a reader that is behind. Ephemeral frames go first; a reader over its budget is closed.
     private func appendBlocked(_ number: Int32, _ frame: EncodedFrame, isEphemeral: Bool) {
         guard let connection = connections[Int(number)] else { return }
-        if isEphemeral, connection.outbox.bytes > configuration.outboxBytesMax / 2 {
+        if isEphemeral, !outboxRule.takesEphemeral(waiting: connection.outbox.bytes) {
             metrics.ephemeralDropped.add()
             return
         }
@@ -264,13 +265,12 @@ extension FrontLoop {
     }
 
     private func isOverBudget(_ connection: Connection) -> Bool {
-        let waiting = connection.outbox.bytes
-        return waiting > configuration.outboxBytesMax || waiting > Self.sparedBytes
-            && metrics.outboxBytes.current > Int64(configuration.outboxTotalBytesMax)
+        outboxRule.isOverBudget(waiting: connection.outbox.bytes, total: Int(metrics.outboxBytes.current))
     }
 
-    /// Outboxes up to this size are left alone when all together are too large.
-    private static let sparedBytes = 64 << 10
+    private var outboxRule: OutboxRule {
+        OutboxRule(bytesMax: configuration.outboxBytesMax, totalBytesMax: configuration.outboxTotalBytesMax)
+    }
 
     private func flushedHTTP(_ connection: Connection) {
         guard connection.outbox.isEmpty else { return }

@@ -1,0 +1,86 @@
+// Revoked means dark, in order: nothing behind somebody's removal from a closed channel is sent to them,
+// a revoked sign-in goes dark in bounded time, and nobody is sent away without a reason.
+
+import Model
+import Ports
+
+final class FenceChecker: Checker {
+    /// When an account came and went, in the order of the log; closed channels only.
+    private struct Stay {
+        var from: UInt64
+        var to: UInt64?
+    }
+    private struct Place: Hashable {
+        let channel: ChannelID
+        let account: AccountID
+    }
+    private var stays: [Place: [Stay]] = [:]
+    private var closed: Set<ChannelID> = []
+    private var revokedAt: [LoginID: Int64] = [:]
+    private var healedAt: Int64?
+
+    /// A revoked sign-in may still be served for so long, in a healthy world.
+    static let darkMicroseconds: Int64 = 15_000_000
+
+    func observe(_ fact: Fact, in world: Simulation) {
+        switch fact {
+        case .channelMade(_, let record):
+            guard record.kind != .open else { return }
+            closed.insert(record.id)
+            for account in record.members { stays[Place(channel: record.id, account: account)] = [Stay(from: 0)] }
+        case .committed(_, let channel, let events):
+            if closed.contains(channel) { for event in events { committed(event, channel) } }
+        case .handed(let connection, let frame): handed(frame, connection, world)
+        case .revoked(let login): revokedAt[login] = world.scheduler.now
+        case .sentAway(let client, let code):
+            if code != .revoked || revokedAt[client.login] == nil {
+                world.fail("fence", "client \(client.number) was sent away for good, \(code.slug), "
+                    + "without a reason")
+            }
+        case .healed: healedAt = world.scheduler.now
+        default: break
+        }
+    }
+
+    private func committed(_ event: StoredEvent, _ channel: ChannelID) {
+        guard let subject = event.subject else { return }
+        let place = Place(channel: channel, account: subject)
+        if event.kind == .joined { stays[place, default: []].append(Stay(from: event.sequence)) }
+        if event.kind == .left, let last = stays[place]?.indices.last, stays[place]![last].to == nil {
+            stays[place]![last].to = event.sequence
+        }
+    }
+
+    private func handed(_ frame: ServerFrame, _ connection: SimConnection, _ world: Simulation) {
+        let client = connection.client
+        if let since = revokedAt[client.login], !frame.body.isClosing {
+            let start = max(since, healedAt ?? .max)
+            if world.scheduler.now - start > Self.darkMicroseconds {
+                world.fail("fence", "client \(client.number), whose sign-in was revoked, is still served")
+            }
+        }
+        let (channel, last): (ChannelID, UInt64)
+        switch frame.body {
+        case .events(let push): (channel, last) = (push.channel, push.events.last?.sequence ?? 0)
+        case .historyPage(let page): (channel, last) = (page.channel, page.events.last?.sequence ?? 0)
+        case .subscribed(let reply): (channel, last) = (reply.channel, 0)
+        default: return
+        }
+        guard closed.contains(channel) else { return }
+        let stays = self.stays[Place(channel: channel, account: client.account)] ?? []
+        // Who is a member, or comes back later, may read everything; who has left, up to the leaving.
+        if !stays.contains(where: { $0.to == nil || $0.to! >= last }) {
+            world.fail("fence", "client \(client.number) got event \(last) of channel "
+                + "\(world.name(channel)) and is no member of it there")
+        }
+    }
+}
+
+extension ServerBody {
+    fileprivate var isClosing: Bool {
+        switch self {
+        case .closing, .error: true
+        default: false
+        }
+    }
+}

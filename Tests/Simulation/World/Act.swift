@@ -1,0 +1,103 @@
+// What a simulated person does.
+
+import Model
+
+enum Act: Int, CaseIterable, Sendable {
+    case post, burst, postTwice, postAgain, join, leave, subscribeAgain, unsubscribe, history
+    case typing, presence, watchPresence, listChannels, createChannel, openDirect, addMember
+    case listMembers, markRead, listPeople, ping, refresh, trespass, hangUp
+
+    /// How often compared with the others.
+    var weight: Int {
+        switch self {
+        case .post: 40
+        case .burst: 4
+        case .postTwice, .postAgain: 4
+        case .join, .leave: 6
+        case .subscribeAgain, .unsubscribe: 4
+        case .history: 6
+        case .typing: 4
+        case .addMember: 5
+        case .markRead: 4
+        case .trespass: 3
+        case .createChannel, .openDirect, .hangUp: 1
+        case .presence, .watchPresence, .listChannels, .listMembers, .listPeople, .ping, .refresh: 2
+        }
+    }
+}
+
+extension SimClient {
+    func perform(_ act: Act) {
+        guard let view = views.isEmpty ? nil : views[random.below(views.count)] else { return }
+        let channel = view.channel
+        switch act {
+        case .post: post(to: channel)
+        case .burst: for _ in 0..<(5 + random.below(25)) { post(to: channel) }
+        case .postTwice:
+            post(to: channel)
+            if let entry = posts.last { send(entry) }
+        case .postAgain:
+            guard let old = random.pick(settled) else { return }
+            send(.post(Post(channel: old.channel, key: old.key, text: old.text)), .postAgain(old))
+        case .join: send(.join(Join(channel: channel)), .join(channel))
+        case .leave: send(.leave(Leave(channel: channel)), .done)
+        case .subscribeAgain: subscribe(view)
+        case .unsubscribe:
+            guard view.state == .live else { return }
+            view.isWanted = false
+            send(.unsubscribe(Unsubscribe(channel: channel)), .unsubscribe(view))
+        case .history: readHistory(view)
+        case .typing: send(.typing(Typing(channel: channel, active: random.chance(70))), .done)
+        case .presence:
+            send(.presence(SetPresence(state: random.chance(50) ? .away : .online)), .done)
+        case .watchPresence:
+            send(.watchPresence(WatchPresence(active: random.chance(80))), .presenceList)
+        case .listChannels: send(.listChannels(ListChannels()), .channelList)
+        case .createChannel:
+            let name = "c\(number)-\(random.below(5))"
+            send(.createChannel(CreateChannel(name: name, kind: random.chance(50) ? .open : .closed)),
+                 .channelReply)
+        case .openDirect:
+            guard let other = random.pick(world.accounts(of: organisation)) else { return }
+            send(.openDirect(OpenDirect(account: other)), .channelReply)
+        case .addMember:
+            guard let other = random.pick(world.accounts(of: organisation)) else { return }
+            send(.addMember(AddMember(channel: channel, account: other)), .done)
+        case .listMembers: send(.listMembers(ListMembers(channel: channel)), .memberList)
+        case .markRead:
+            send(.markRead(MarkRead(channel: channel, sequence: view.position?.sequence ?? 0)), .done)
+        case .listPeople: send(.listPeople(ListPeople()), .peopleList)
+        case .ping: send(.ping(Ping()), .pong)
+        case .refresh: refreshInBand()
+        case .trespass: trespass()
+        case .hangUp: hangUp()
+        }
+    }
+
+    private func post(to channel: ChannelID) {
+        postsMade += 1
+        let text = "m\(number).\(postsMade) "
+            + Self.filler.prefix(1 + random.below(world.plan.textBytesMax))
+        let entry = PendingPost(channel: channel, key: "k\(number).\(postsMade)", text: text)
+        posts.append(entry)
+        send(entry)
+    }
+
+    private static let filler = String(repeating: "x", count: 4_000)
+
+    /// A command about a channel of another organisation, or of nobody.
+    private func trespass() {
+        guard let channel = random.pick(world.foreignChannels(to: organisation)) else { return }
+        let command: Command = switch random.below(7) {
+        case 0: .subscribe(Subscribe(channel: channel))
+        case 1: .post(Post(channel: channel, key: "t\(number).\(postsMade)", text: "trespass"))
+        case 2: .history(History(channel: channel))
+        case 3: .join(Join(channel: channel))
+        case 4: .listMembers(ListMembers(channel: channel))
+        case 5: .typing(Typing(channel: channel, active: true))
+        default: .subscribe(Subscribe(channel: channel, after: Position(epoch: 1, sequence: 0)))
+        }
+        postsMade += 1
+        send(command, .refusal)
+    }
+}

@@ -1,0 +1,290 @@
+// A world: hubs over one store, clients, a network, and the disasters of its plan. One seed decides all.
+
+import Live
+import Model
+import Ports
+import Wire
+
+package final class Simulation: @unchecked Sendable {
+    // SAFETY: see Scheduler.
+
+    package let seed: UInt64
+    let plan: Plan
+    package let trace: Trace
+    package let scheduler: Scheduler
+    private(set) var store: SimStore!
+    private(set) var nodes: [SimNode] = []
+    private(set) var clients: [SimClient] = []
+    package private(set) var violation: Violation?
+    /// What strikes now; all zero once the world is healed.
+    private(set) var faults: Faults
+    private(set) var isHealed = false
+    private var random: SeededRandom
+    private var network: SeededRandom
+    private var lanesMade = 0
+    private var nodesMade = 0
+    private var connectionsMade = 0
+    private var connections: [SimConnection] = []
+    private var checkers: [any Checker] = []
+    private(set) var organisations: [OrganisationID] = []
+    private var people: [OrganisationID: [AccountID]] = [:]
+    private var roles: [OrganisationID: [AccountID: Role]] = [:]
+    /// By organisation, in the order they were made.
+    private(set) var channels: [OrganisationID: [ChannelID]] = [:]
+
+    package init(seed: UInt64, isVerbose: Bool = false) {
+        self.seed = seed
+        var random = SeededRandom(seed)
+        var plan = Plan(&random)
+        if CommandLine.arguments.contains("one") { plan.nodes = 1 }
+        self.plan = plan
+        trace = Trace(isVerbose: isVerbose)
+        scheduler = Scheduler(random: random.fork(), trace: trace)
+        faults = plan.faults
+        network = random.fork()
+        self.random = random
+        trace.clock = scheduler
+        store = SimStore(self, random: self.random.fork())
+        checkers = Self.makeCheckers()
+        populate()
+    }
+
+    static func makeCheckers() -> [any Checker] {
+        [DurabilityChecker(), IsolationChecker(), FenceChecker(), BoundsChecker(), ConvergenceChecker(),
+         LeakChecker()]
+    }
+
+    // MARK: The run
+
+    /// Lives through everything, up to the first violation.
+    package func run() {
+        for _ in 0..<plan.nodes { startNode() }
+        for client in clients { client.start() }
+        scheduleDisasters()
+        advance(milliseconds: plan.milliseconds)
+        heal()
+        advance(milliseconds: 100_000)
+        observe(.settled)
+        for client in clients { client.goAway() }
+        advance(milliseconds: 40_000 + 3 * Int64(plan.live.passivationMilliseconds))
+        observe(.emptied)
+        for node in nodes { node.kill() }
+    }
+
+    private func advance(milliseconds: Int64) {
+        let end = scheduler.now + milliseconds * 1_000
+        while violation == nil, scheduler.now < end, scheduler.step() {}
+    }
+
+    private func heal() {
+        guard violation == nil else { return }
+        trace.note(.healed, 0)
+        isHealed = true
+        faults = Faults()
+        for connection in connections where connection.isSilent { connection.breakDown() }
+        observe(.healed)
+    }
+
+    func observe(_ fact: Fact) {
+        for checker in checkers where violation == nil { checker.observe(fact, in: self) }
+    }
+
+    /// The first violation ends the run.
+    func fail(_ promise: String, _ text: String) {
+        guard violation == nil else { return }
+        violation = Violation(promise: promise, text: text)
+        trace.note(.violation, 0, 0, "", "\(promise): \(text)")
+    }
+
+    // MARK: People and channels
+
+    private func populate() {
+        for index in 0..<2 {
+            let organisation = OrganisationID(high: 3, low: UInt64(index + 1))
+            organisations.append(organisation)
+            var accounts: [AccountID] = []
+            let count = index == 0 ? max(2, plan.clients * 2 / 3) : max(1, plan.clients / 3)
+            for member in 0..<count {
+                let account = AccountID(high: 1, low: UInt64(index * 100 + member + 1))
+                accounts.append(account)
+                let role: Role = member == 0 ? .owner : .member
+                store.model.add(Person(account: account, firstName: "P", lastName: "\(account.low)", role: role),
+                                to: organisation)
+            }
+            people[organisation] = accounts
+            for place in 0..<(plan.openChannels + plan.closedChannels) {
+                let isOpen = place < plan.openChannels
+                let channel = ChannelID(high: 4, low: UInt64(index * 100 + place + 1))
+                let members = accounts.filter { _ in random.chance(70) }
+                store.model.makeChannel(channel, in: organisation, kind: isOpen ? .open : .closed,
+                                        name: "channel \(place)", members: members)
+                channels[organisation, default: []].append(channel)
+                observe(.channelMade(organisation, store.model.log(organisation, channel)!.record))
+            }
+            for account in accounts {
+                // Some have two devices.
+                for device in 0..<(random.chance(30) ? 2 : 1) {
+                    addClient(account, organisation, device: device)
+                }
+            }
+        }
+    }
+
+    private func addClient(_ account: AccountID, _ organisation: OrganisationID, device: Int) {
+        let login = LoginID(high: 7 + UInt64(device), low: account.low)
+        store.model.logins[login] = account
+        guard let principal = principal(of: account, in: organisation, login: login) else { return }
+        clients.append(SimClient(self, number: clients.count, principal: principal,
+                                 channels: channels[organisation] ?? [], random: random.fork()))
+    }
+
+    /// What the identity service would sign now; `nil` when it would refuse.
+    func principal(of account: AccountID, in organisation: OrganisationID, login: LoginID) -> Principal? {
+        guard !store.model.revoked.contains(login),
+              let person = store.model.members[organisation]?.first(where: { $0.account == account })
+        else { return nil }
+        return Principal(account: account, organisation: organisation, role: person.role, login: login,
+                         expiresAt: scheduler.time.adding(milliseconds: plan.tokenMilliseconds))
+    }
+
+    func accounts(of organisation: OrganisationID) -> [AccountID] { people[organisation] ?? [] }
+
+    func foreignChannels(to organisation: OrganisationID) -> [ChannelID] {
+        organisations.filter { $0 != organisation }.flatMap { channels[$0] ?? [] }
+    }
+
+    func learnOf(_ channel: ChannelID, _ organisation: OrganisationID) {
+        if channels[organisation]?.contains(channel) != true { channels[organisation, default: []].append(channel) }
+    }
+
+    func name(_ channel: ChannelID) -> String {
+        for organisation in organisations {
+            if let place = channels[organisation]?.firstIndex(of: channel) {
+                return "\(organisation.low)/\(place)"
+            }
+        }
+        return "?"
+    }
+
+    func someAct(_ random: inout SeededRandom) -> Act? {
+        let sum = plan.weights.reduce(0, +)
+        guard sum > 0 else { return nil }
+        var left = random.below(sum)
+        for act in Act.allCases {
+            left -= plan.weights[act.rawValue]
+            if left < 0 { return act }
+        }
+        return nil
+    }
+
+    // MARK: Network and lanes
+
+    func makeLane() -> SimLane {
+        lanesMade += 1
+        return SimLane(scheduler, number: lanesMade, isLaggard: random.chance(plan.laggards))
+    }
+
+    func networkDelay() -> Int64 {
+        if network.chance(faults.slowNetwork) { return network.between(100_000, 2_000_000) }
+        return network.between(50, plan.networkMicroseconds)
+    }
+
+    func someFront(_ random: inout SeededRandom) -> SimFront? {
+        let alive = nodes.filter { !$0.isDead && !$0.isDraining }
+        return alive.isEmpty ? nil : alive[random.below(alive.count)].fronts.randomElement(&random)
+    }
+
+    func connect(_ client: SimClient, to front: SimFront, _ encoding: Encoding) -> SimConnection {
+        connectionsMade += 1
+        let connection = SimConnection(self, number: connectionsMade, client: client, front: front,
+                                       encoding: encoding)
+        trace.note(.connect, connection.number, 0, "client",
+                   "\(client.number) on \(connection.number) to hub \(front.nodeNumber)")
+        connections.removeAll { $0.isBroken }
+        connections.append(connection)
+        scheduler.after(microseconds: networkDelay()) {
+            guard !connection.isBroken else { return }
+            guard front.acceptsConnections else {
+                connection.refuse()
+                return
+            }
+            front.lane.submit { front.accept(connection) }
+            self.scheduler.after(microseconds: self.networkDelay()) { client.connected(connection) }
+        }
+        return connection
+    }
+
+    // MARK: Disasters
+
+    private func scheduleDisasters() {
+        let plan = plan.disasters
+        every(plan.breaks) { world in world.someConnection()?.breakDown() }
+        every(plan.halfOpens) { world in world.someConnection()?.fallSilent() }
+        every(plan.slowReaders) { world in
+            let pause = world.random.between(500_000, 8_000_000)
+            world.someConnection()?.pauseReading(until: world.scheduler.now + pause)
+        }
+        every(plan.kills) { world in world.replaceSomeNode(isDrained: false) }
+        every(plan.drains) { world in world.replaceSomeNode(isDrained: true) }
+        every(plan.storeCrashes) { world in
+            world.store.crash(backAfter: world.random.between(10_000, 4_000_000))
+        }
+        every(plan.revocations) { world in world.revokeSomeLogin() }
+    }
+
+    /// Strikes again and again, with `mean` milliseconds in between, until the world is healed.
+    private func every(_ mean: Int64, _ strike: @escaping (Simulation) -> Void) {
+        guard mean > 0 else { return }
+        scheduler.after(microseconds: random.between(1, 2 * mean * 1_000)) { [unowned self] in
+            if isHealed { return }
+            strike(self)
+            every(mean, strike)
+        }
+    }
+
+    private func someConnection() -> SimConnection? {
+        connections.removeAll { $0.isBroken }
+        return random.pick(connections)
+    }
+
+    private func startNode() {
+        nodesMade += 1
+        nodes.append(SimNode(self, number: nodesMade, random: random.fork()))
+    }
+
+    private func replaceSomeNode(isDrained: Bool) {
+        let alive = nodes.filter { !$0.isDead && !$0.isDraining }
+        guard let node = random.pick(alive) else { return }
+        let pause = random.between(1_000, 3_000_000)
+        if isDrained {
+            node.drain()
+            scheduler.after(microseconds: pause) { node.kill() }
+        } else {
+            node.kill()
+        }
+        scheduler.after(microseconds: pause + random.between(1_000, 1_000_000)) { [unowned self] in
+            nodes.removeAll { $0.isDead }
+            startNode()
+        }
+    }
+
+    /// As the HTTP API does it: the store first, then the organisation's actor on the same hub.
+    private func revokeSomeLogin() {
+        let alive = nodes.filter { !$0.isDead }
+        guard let node = random.pick(alive), let client = random.pick(clients), !store.isDown else { return }
+        // Nobody is left to see anything otherwise.
+        guard clients.filter({ $0.state != .ended }).count > 2, store.model.revoked.insert(client.login).inserted
+        else { return }
+        trace.note(.revoked, client.number, 0, "client", "\(client.number)")
+        observe(.revoked(client.login))
+        scheduler.after(microseconds: random.between(50, plan.storeMicroseconds)) {
+            if !node.isDead {
+                _ = node.registry.tell(client.organisation, .loginRevoked(client.login), isControl: true)
+            }
+        }
+    }
+}
+
+extension Array {
+    fileprivate func randomElement(_ random: inout SeededRandom) -> Element? { random.pick(self) }
+}

@@ -1,0 +1,142 @@
+// What a store of channels and members has to do, in memory: the truth that a simulated world is checked
+// against. It keeps the promises of the ports: compare-and-set of the head, duplicates by sender and key.
+
+package import Model
+package import Ports
+
+package struct StoreModel {
+    package struct Log {
+        package var record: ChannelRecord
+        package var events: [StoredEvent] = []
+        package var read: [AccountID: UInt64] = [:]
+        /// Sequence by sender and key.
+        fileprivate var keys: [KeyOfSender: Int] = [:]
+        package init(_ record: ChannelRecord) { self.record = record }
+    }
+    fileprivate struct KeyOfSender: Hashable {
+        let sender: AccountID
+        let key: String
+    }
+
+    package var logs: [OrganisationID: [ChannelID: Log]] = [:]
+    package var members: [OrganisationID: [Person]] = [:]
+    package var revoked: Set<LoginID> = []
+    /// Whose sign-in it is; one that is not here is anybody's and stands.
+    package var logins: [LoginID: AccountID] = [:]
+    package init() {}
+
+    package mutating func add(_ person: Person, to organisation: OrganisationID) {
+        members[organisation, default: []].append(person)
+    }
+
+    package mutating func makeChannel(_ id: ChannelID, in organisation: OrganisationID, kind: ChannelKind,
+                                      name: String, members: [AccountID]) {
+        let record = ChannelRecord(id: id, kind: kind, name: name, topic: "",
+                                   head: Position(epoch: 1, sequence: 0), members: members)
+        logs[organisation, default: [:]][id] = Log(record)
+    }
+
+    // MARK: ChannelStore
+
+    package mutating func append(_ organisation: OrganisationID, _ channel: ChannelID,
+                                 expecting expected: Position, _ events: [StoredEvent]) -> AppendOutcome {
+        guard let record = logs[organisation]?[channel]?.record else { return .headMoved(nil) }
+        guard record.head == expected else { return .headMoved(record.head) }
+        let log = logs[organisation]![channel]!
+        let found = events.enumerated().compactMap { index, event -> Duplicate? in
+            guard !event.key.isEmpty,
+                  let place = log.keys[KeyOfSender(sender: event.sender, key: event.key)] else { return nil }
+            let old = log.events[place]
+            return Duplicate(index: index, sequence: old.sequence, id: old.id, at: old.at)
+        }
+        if !found.isEmpty { return .duplicates(found) }
+        for event in events { write(event, organisation, channel) }
+        return .committed
+    }
+
+    private mutating func write(_ event: StoredEvent, _ organisation: OrganisationID, _ channel: ChannelID) {
+        func change(_ log: inout Log) {
+            precondition(event.sequence == log.record.head.sequence + 1)
+            log.record.head.sequence += 1
+            if !event.key.isEmpty {
+                log.keys[KeyOfSender(sender: event.sender, key: event.key)] = log.events.count
+            }
+            log.events.append(event)
+            guard let subject = event.subject else { return }
+            log.record.members.removeAll { $0 == subject }
+            if event.kind == .joined { log.record.members.append(subject) }
+        }
+        change(&logs[organisation]![channel]!)
+    }
+
+    package func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
+        -> [StoredEvent]
+    {
+        // Sequences count from 1 without gaps.
+        let all = logs[organisation]?[channel]?.events ?? []
+        switch range {
+        case .before(let end):
+            let end = end == 0 ? all.count : min(all.count, Int(end) - 1)
+            return Array(all[max(0, end - limit)..<end])
+        case .after(let start):
+            let start = min(all.count, Int(start))
+            return Array(all[start..<min(all.count, start + limit)])
+        }
+    }
+
+    package func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
+        -> [ChannelSummary]
+    {
+        (logs[organisation] ?? [:]).values
+            .filter { $0.record.kind == .open || $0.record.members.contains(account) }
+            .sorted { $0.record.id < $1.record.id }.prefix(limit)
+            .map { log in
+                ChannelSummary(
+                    id: log.record.id, kind: log.record.kind, name: log.record.name, topic: log.record.topic,
+                    head: log.record.head, joined: log.record.members.contains(account),
+                    read: log.read[account] ?? 0,
+                    parties: log.record.kind == .direct ? log.record.members : [])
+            }
+    }
+
+    package mutating func createChannel(_ organisation: OrganisationID, _ channel: ChannelRecord) -> Bool {
+        let folded = channel.name.lowercased()
+        let isTaken = (logs[organisation] ?? [:]).values.contains { $0.record.name.lowercased() == folded }
+        if !isTaken { logs[organisation, default: [:]][channel.id] = Log(channel) }
+        return !isTaken
+    }
+
+    package mutating func directChannel(_ organisation: OrganisationID, _ a: AccountID, _ b: AccountID,
+                                        candidate: ChannelID) -> ChannelRecord {
+        let parties = a == b ? [a] : [a, b]
+        let known = (logs[organisation] ?? [:]).values.first {
+            $0.record.kind == .direct && Set($0.record.members) == Set(parties)
+        }
+        if let known { return known.record }
+        let record = ChannelRecord(id: candidate, kind: .direct, name: "", topic: "",
+                                   head: Position(epoch: 1, sequence: 0), members: parties)
+        logs[organisation, default: [:]][candidate] = Log(record)
+        return record
+    }
+
+    package mutating func markRead(_ organisation: OrganisationID, _ channel: ChannelID,
+                                   _ account: AccountID, sequence: UInt64) {
+        let old = logs[organisation]?[channel]?.read[account] ?? 0
+        logs[organisation]?[channel]?.read[account] = max(old, sequence)
+    }
+
+    // MARK: MemberStore
+
+    package func login(_ organisation: OrganisationID, _ login: LoginID) -> LoginRecord? {
+        LoginRecord(id: login, account: logins[login] ?? AccountID(high: 1, low: login.low),
+                    organisation: organisation, createdAt: UnixMilliseconds(0),
+                    lastUsedAt: UnixMilliseconds(0), refreshLifetimeMilliseconds: 1, address: "",
+                    userAgent: "", revokedAt: revoked.contains(login) ? UnixMilliseconds(1) : nil)
+    }
+
+    // MARK: For checks
+
+    package func log(_ organisation: OrganisationID, _ channel: ChannelID) -> Log? {
+        logs[organisation]?[channel]
+    }
+}

@@ -202,6 +202,13 @@ private struct NoStore: ChannelStore, MemberStore, BodyVault, TokenVerifier {
     func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] { [] }
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError)
         -> LoginRecord? { nil }
+    func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 { 0 }
+    func revokedLogins(_ organisation: OrganisationID, _ logins: [LoginID]) async throws(StoreError)
+        -> [LoginID] { [] }
+    func heads(_ organisation: OrganisationID, _ channels: [ChannelID]) async throws(StoreError)
+        -> [ChannelID: Position] { [:] }
+    func channel(_ organisation: OrganisationID, _ channel: ChannelID, seenBy account: AccountID)
+        async throws(StoreError) -> ChannelSummary? { nil }
     func channel(_ organisation: OrganisationID, _ channel: ChannelID) async throws(StoreError)
         -> ChannelRecord? { nil }
     func append(_ organisation: OrganisationID, _ channel: ChannelID, expecting expected: Position,

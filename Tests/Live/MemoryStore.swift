@@ -20,13 +20,21 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
 
     unowned var world: World!
     var logs: [OrganisationID: [ChannelID: Log]] = [:]
-    var members: [OrganisationID: [Person]] = [:]
-    var revoked: Set<LoginID> = []
+    var members: [OrganisationID: [Person]] = [:] {
+        didSet { revision += 1 }
+    }
+    var revoked: Set<LoginID> = [] {
+        didSet { revision += 1 }
+    }
+    /// One for all organisations.
+    private var revision: UInt64 = 0
     /// Faults of coming appends, first first.
     var appendFaults: [Fault] = []
     var readFaults: [StoreError] = []
     private(set) var appends: [[EventID]] = []
     private(set) var pageReads = 0
+    /// How many channels each comparison of heads asked for.
+    private(set) var headReads: [Int] = []
     /// While set, appends wait for `releaseAppends`.
     var holdsAppends = false
     private var held: [() -> Void] = []
@@ -65,6 +73,15 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
         return await answer { self.logs[organisation]?[channel]?.record }
+    }
+
+    func heads(_ organisation: OrganisationID, _ channels: [ChannelID]) async throws(StoreError)
+        -> [ChannelID: Position]
+    {
+        headReads.append(channels.count)
+        return await answer {
+            (self.logs[organisation] ?? [:]).filter { channels.contains($0.key) }.mapValues(\.record.head)
+        }
     }
 
     func append(_ organisation: OrganisationID, _ channel: ChannelID, expecting expected: Position,
@@ -120,18 +137,26 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
         async throws(StoreError) -> [ChannelSummary]
     {
-        await answer {
-            (self.logs[organisation] ?? [:]).values
-                .filter { $0.record.kind == .open || $0.record.members.contains(account) }
-                .sorted { $0.record.id < $1.record.id }.prefix(limit)
-                .map { log in
-                    ChannelSummary(
-                        id: log.record.id, kind: log.record.kind, name: log.record.name, topic: "",
-                        head: log.record.head, joined: log.record.members.contains(account),
-                        read: log.read[account] ?? 0,
-                        parties: log.record.kind == .direct ? log.record.members : [])
-                }
-        }
+        await answer { Array(self.visible(organisation, to: account).prefix(limit)) }
+    }
+
+    func channel(_ organisation: OrganisationID, _ channel: ChannelID, seenBy account: AccountID)
+        async throws(StoreError) -> ChannelSummary?
+    {
+        await answer { self.visible(organisation, to: account).first { $0.id == channel } }
+    }
+
+    private func visible(_ organisation: OrganisationID, to account: AccountID) -> [ChannelSummary] {
+        (logs[organisation] ?? [:]).values
+            .filter { $0.record.kind == .open || $0.record.members.contains(account) }
+            .sorted { $0.record.id < $1.record.id }
+            .map { log in
+                ChannelSummary(
+                    id: log.record.id, kind: log.record.kind, name: log.record.name, topic: "",
+                    head: log.record.head, joined: log.record.members.contains(account),
+                    read: log.read[account] ?? 0,
+                    parties: log.record.kind == .direct ? log.record.members : [])
+            }
     }
 
     func createChannel(_ organisation: OrganisationID, _ channel: ChannelRecord,
@@ -172,6 +197,16 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
         return await answer { self.members[organisation] ?? [] }
+    }
+
+    func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 {
+        await answer { self.revision }
+    }
+
+    func revokedLogins(_ organisation: OrganisationID, _ logins: [LoginID]) async throws(StoreError)
+        -> [LoginID]
+    {
+        await answer { logins.filter { self.revoked.contains($0) } }
     }
 
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError)

@@ -99,9 +99,11 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
             Event(sequence: 2, id: batch[1].id, kind: .message, sender: alice, at: start, key: "k2", text: "hi"),
             Event(sequence: 3, id: event(50), kind: .message, sender: bob, at: start, key: "x", text: "yo"),
         ]
-        let settled = log.logMoved(found)
-        #expect(settled.events.map(\.sequence) == [1, 2, 3])
-        #expect(settled.answers.map(\.origin) == [1, 2])
+        // In two pages.
+        let settled = [log.logMoved(Array(found[..<1])), log.logMoved(Array(found[1...]))]
+        log.batchDisplaced()
+        #expect(settled.flatMap(\.events).map(\.sequence) == [1, 2, 3])
+        #expect(settled.flatMap(\.answers).map(\.origin) == [1, 2])
         #expect(log.takeBatch() == nil)
         #expect(log.head.sequence == 3)
     }
@@ -113,6 +115,7 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
         _ = log.post(2)
         let other = Event(sequence: 1, id: event(50), kind: .message, sender: bob, at: start, key: "x", text: "yo")
         let settled = log.logMoved([other])
+        log.batchDisplaced()
         #expect(settled.events == [other])
         #expect(settled.answers.isEmpty)
         #expect(log.takeBatch()?.map(\.id) == [event(1), event(2)])

@@ -64,20 +64,26 @@ extension Channel {
         }
     }
 
-    // MARK: Writing
+    // MARK: Writing and catching up
 
-    /// Starts a write if something waits and none is under way.
-    func write() {
-        guard let batch = facts?.log.takeBatch() else { return }
-        Task(executorPreference: lane.tasks) { await self.writeBatches(batch) }
+    /// Starts writing and catching up if there is anything to do and none of it is under way. One task
+    /// does both in turn, so that they never see each other half-way.
+    func work() {
+        guard !isWorking, let facts, !facts.log.isIdle || needsLook else { return }
+        isWorking = true
+        Task(executorPreference: lane.tasks) { await self.writeAndCatchUp() }
     }
 
-    private func writeBatches(_ first: [LogMachine<Reply>.Entry]) async {
-        var next: [LogMachine<Reply>.Entry]? = first
-        while let batch = next {
-            await write(batch)
-            next = facts?.log.takeBatch()
+    private func writeAndCatchUp() async {
+        while facts != nil {
+            if needsLook { await look() }
+            if let batch = facts?.log.takeBatch() {
+                await write(batch)
+            } else if !needsLook {
+                break
+            }
         }
+        isWorking = false
     }
 
     private func write(_ batch: [LogMachine<Reply>.Entry]) async {
@@ -88,7 +94,7 @@ extension Channel {
             let outcome = try await surroundings.channels.append(organisation, id, expecting: head, stored)
             switch outcome {
             case .committed:
-                settle(facts!.log.batchCommitted())
+                committed(facts!.log.batchCommitted())
             case .duplicates(let found):
                 settle(facts!.log.batchHadDuplicates(
                     found.map { ($0.index, $0.sequence, $0.id, $0.at) }))
@@ -97,7 +103,8 @@ extension Channel {
                     channelGone()
                     return
                 }
-                try await catchUp(with: position)
+                try await catchUp(to: position.sequence)
+                facts!.log.batchDisplaced()
             }
             surroundings.metrics.batches.add()
             surroundings.metrics.postDuration.record(
@@ -112,18 +119,70 @@ extension Channel {
         }
     }
 
-    /// Another node appended, or an earlier commit of ours had an unknown outcome: read what is new.
-    private func catchUp(with position: Position) async throws {
-        var found: [Event] = []
-        var last = facts!.log.head.sequence
-        while last < position.sequence {
-            let stored = try await surroundings.channels.events(organisation, id, .after(last), limit: 500)
-            guard let newest = stored.last else { break }
-            found += try await readable(stored)
-            last = newest.sequence
+    /// Somebody has said how far the log goes. Looked at when no write is in flight.
+    func notice(_ position: Position?) {
+        guard let position else {
+            isDoubtful = true
+            return
         }
-        settle(facts!.log.logMoved(found))
+        for known in [facts?.log.head, noticed].compactMap({ $0 })
+        where known.epoch == position.epoch && known.sequence >= position.sequence { return }
+        noticed = position
     }
+
+    /// The log goes further than is known here.
+    var isBehind: Bool {
+        guard let noticed, let head = facts?.log.head else { return false }
+        return noticed.epoch == head.epoch && noticed.sequence > head.sequence
+    }
+
+    private var needsLook: Bool { noticed != nil || isDoubtful || !deferred.isEmpty }
+
+    /// Reads what others wrote, as far as they told of it. What fails is left to the resync.
+    private func look() async {
+        let told = noticed
+        do {
+            if isDoubtful || told.map({ $0.epoch != facts!.log.head.epoch }) ?? false {
+                isDoubtful = false
+                let position = try await surroundings.channels.heads(organisation, [id])[id]
+                guard let position, position.epoch == facts!.log.head.epoch else {
+                    channelGone()
+                    return
+                }
+                try await catchUp(to: position.sequence)
+            } else if let told {
+                try await catchUp(to: told.sequence)
+            }
+        } catch {
+            surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
+            let reply = Self.reply(error)
+            for command in takeDeferred() { command.origin?.answer(.error(reply)) }
+        }
+        if noticed == told { noticed = nil }
+        for command in takeDeferred() { perform(command) }
+    }
+
+    private func takeDeferred() -> [ChannelCommand] {
+        defer { deferred = [] }
+        return deferred
+    }
+
+    /// Another hub appended, or an earlier commit of ours had an unknown outcome: what is new goes out
+    /// page by page. A log that ends before `sequence` is not an error here.
+    private func catchUp(to sequence: UInt64) async throws {
+        while facts!.log.head.sequence < sequence {
+            let head = facts!.log.head.sequence
+            let stored = try await surroundings.channels.events(
+                organisation, id, .after(head), limit: Self.catchUpPageMax)
+            if stored.isEmpty { return }
+            let settlement = facts!.log.logMoved(try await readable(stored))
+            guard facts!.log.head.sequence > head else { throw StoreError.fault("a log has a hole") }
+            surroundings.metrics.foreignEvents.add(UInt64(settlement.events.count))
+            settle(settlement)
+        }
+    }
+
+    private static let catchUpPageMax = 500
 
     /// The log in the store is not the one this actor knows (restored from a backup, or deleted):
     /// everybody is sent away, and the next command starts with a new actor.
@@ -133,17 +192,33 @@ extension Channel {
             waiting.origin.refuse(.unavailable, "The channel is being reloaded.",
                                   retryAfterMilliseconds: 1_000)
         }
+        for command in takeDeferred() {
+            command.origin?.refuse(.unavailable, "The channel is being reloaded.",
+                                   retryAfterMilliseconds: 1_000)
+        }
         for address in roster.sessions.values.sorted(by: { $0.session < $1.session }) {
             end(address, .unavailable)
         }
+        noticed = nil
         facts = nil
     }
 
     // MARK: What became durable
 
+    /// What this hub wrote, the others are told of.
+    private func committed(_ settlement: LogMachine<Reply>.Settlement) {
+        surroundings.metrics.events.add(UInt64(settlement.events.count))
+        settle(settlement)
+        guard let head = facts?.log.head else { return }
+        surroundings.bus.publish(.logMoved(organisation, id, head))
+        for event in settlement.events {
+            guard let subject = event.subject, event.kind != .message else { continue }
+            surroundings.bus.publish(.channelListChanged(organisation, id, subject))
+        }
+    }
+
     private func settle(_ settlement: LogMachine<Reply>.Settlement) {
         for event in settlement.events { apply(event) }
-        surroundings.metrics.events.add(UInt64(settlement.events.count))
         fanOut(settlement.events)
         for (reply, event, isDuplicate) in settlement.answers {
             answer(reply, event, isDuplicate: isDuplicate)

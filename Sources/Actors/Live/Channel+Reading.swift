@@ -215,6 +215,7 @@ extension Channel {
                 do {
                     try await surroundings.channels.markRead(organisation, id, account,
                                                              sequence: entry.sequence)
+                    surroundings.bus.publish(.readMarker(organisation, id, account, entry.sequence))
                     let marker = ReadMarker(channel: id, sequence: entry.sequence)
                     tellAccounts([account], .readMarker(marker),
                                  except: entry.origins.last?.address.session)

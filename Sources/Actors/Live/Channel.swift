@@ -2,7 +2,7 @@
 // are decided synchronously; writes and reads of the store are the only things it awaits. What the log
 // does is decided by LogMachine; encoding and sockets are the delivery lanes' business.
 //
-// Channel+Log.swift writes, Channel+Reading.swift replays and pages.
+// Channel+Log.swift writes and catches up with other hubs, Channel+Reading.swift replays and pages.
 
 package import Model
 import Ports
@@ -24,6 +24,10 @@ package enum ChannelCommand: Sendable {
     case sessionClosed(SessionID)
     /// An account may no longer see anything of the organisation. Control.
     case accountRemoved(AccountID)
+    /// How far the log has got at another hub or in the store; `nil`: it is gone. A hint.
+    case logMoved(Position?)
+    /// Somebody types at another hub. A hint.
+    case typed(AccountID, active: Bool)
 }
 
 package actor Channel {
@@ -39,6 +43,18 @@ package actor Channel {
     var facts: Facts?
     private var early: [ChannelCommand] = []
     private var isLoading = false
+
+    /// A task is writing or catching up, one after the other; see `work`.
+    var isWorking = false
+    /// The furthest that another hub has told of; `nil` once this actor has been there.
+    var noticed: Position?
+    /// The log may be gone: the store is to be asked.
+    var isDoubtful = false
+    /// Commands that only a newer log can answer, and what their sessions sent behind them. They wait
+    /// for one look at the store.
+    var deferred: [ChannelCommand] = []
+    /// More are answered by what is known.
+    private static let deferredMax = 1_024
 
     var roster = Roster()
     private var typing = TypingMachine()
@@ -94,17 +110,44 @@ package actor Channel {
 
     private func drain() {
         let commands = inbox.take()
-        lastActiveAt = surroundings.clocks.monotonic()
+        // What other hubs tell keeps no actor in memory.
+        if commands.contains(where: { !$0.isHint }) { lastActiveAt = surroundings.clocks.monotonic() }
         guard facts != nil else {
-            early.append(contentsOf: commands)
-            load()
+            for command in commands {
+                if case .logMoved(let position) = command { notice(position) }
+                if !command.isHint { early.append(command) }
+            }
+            if !early.isEmpty { load() }
             return
         }
         for command in commands { carryOut(command) }
-        write()
+        work()
     }
 
     private func carryOut(_ command: ChannelCommand) {
+        if let origin = command.origin, mustWait(command, origin) {
+            deferred.append(command)
+        } else {
+            perform(command)
+        }
+    }
+
+    /// Whether the log known here is too old for the command, as far as is known.
+    private func mustWait(_ command: ChannelCommand, _ origin: Origin) -> Bool {
+        guard let facts, deferred.count < Self.deferredMax else { return false }
+        let session = origin.address.session
+        if deferred.contains(where: { $0.origin?.address.session == session }) { return true }
+        // It has seen more at another hub.
+        if case .subscribe(_, let after?) = command, after.epoch == facts.log.head.epoch,
+           after.sequence > facts.log.head.sequence {
+            notice(after)
+            return true
+        }
+        // It may have joined at another hub.
+        return isBehind && !facts.members.contains(origin.account)
+    }
+
+    func perform(_ command: ChannelCommand) {
         switch command {
         case .post(let origin, let post): self.post(origin, post)
         case .subscribe(let origin, let after): subscribe(origin, after: after)
@@ -116,8 +159,12 @@ package actor Channel {
         case .add(let origin, let account): add(origin, account)
         case .members(let origin): members(origin)
         case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
-        case .sessionClosed(let session): detach(session)
+        case .sessionClosed(let session):
+            deferred.removeAll { $0.origin?.address.session == session }
+            detach(session)
         case .accountRemoved(let account): accountRemoved(account)
+        case .logMoved(let position): notice(position)
+        case .typed(let account, let active): typed(account, active: active)
         }
     }
 
@@ -142,7 +189,7 @@ package actor Channel {
             guard recent.last?.sequence ?? 0 == record.head.sequence else {
                 throw StoreError.fault("a log does not reach its head")
             }
-            // What another node appended between the two reads is found at the next write.
+            // What another hub appended between the two reads it has told of, or the resync finds.
             let log = LogMachine<Reply>(head: record.head, recent: recent)
             facts = Facts(kind: record.kind, name: record.name, topic: record.topic,
                           members: Set(record.members), log: log)
@@ -150,7 +197,7 @@ package actor Channel {
             let commands = early
             early = []
             for command in commands { carryOut(command) }
-            write()
+            work()
             schedulePassivation()
         } catch {
             surroundings.log.warning("channel not loaded", .id("channel", id), .word("why", Self.word(error)))
@@ -180,7 +227,7 @@ package actor Channel {
         let idle = surroundings.clocks.monotonic().value - lastActiveAt.value
         let limit = UInt64(registry.configuration.passivationMilliseconds) * 1_000_000
         if idle >= limit, roster.isEmpty, replaying.isEmpty, reads.isIdle, unreadWrites.isEmpty,
-           !isMarkingRead, facts?.log.isIdle ?? true, inbox.closeIfEmpty() {
+           !isMarkingRead, !isWorking, facts?.log.isIdle ?? true, inbox.closeIfEmpty() {
             registry.retire(self)
             return
         }
@@ -224,12 +271,24 @@ package actor Channel {
 
     private func typing(_ origin: Origin, active: Bool) {
         guard facts?.members.contains(origin.account) == true else { return refuse(origin) }
-        if typing.typing(origin.account, active: active, at: surroundings.clocks.now()) {
-            let change = TypingChanged(channel: id, account: origin.account, active: active)
-            roster.broadcast(.channel(id), Broadcast(.typing(change), isEphemeral: true),
-                             except: origin.address.session)
+        if showTyping(origin.account, active: active, except: origin.address.session) {
+            surroundings.bus.publish(.typing(organisation, id, origin.account, active: active))
         }
         origin.answer(.done(Done()))
+    }
+
+    /// Nothing in the store is behind such a notice, so membership is checked here too.
+    private func typed(_ account: AccountID, active: Bool) {
+        guard facts?.members.contains(account) == true else { return }
+        _ = showTyping(account, active: active, except: nil)
+    }
+
+    /// `false` when the others know already.
+    private func showTyping(_ account: AccountID, active: Bool, except: SessionID?) -> Bool {
+        guard typing.typing(account, active: active, at: surroundings.clocks.now()) else { return false }
+        let change = TypingChanged(channel: id, account: account, active: active)
+        roster.broadcast(.channel(id), Broadcast(.typing(change), isEphemeral: true), except: except)
+        return true
     }
 
     private func members(_ origin: Origin) {
@@ -239,6 +298,7 @@ package actor Channel {
 
     private func accountRemoved(_ account: AccountID) {
         facts?.members.remove(account)
+        deferred.removeAll { $0.origin?.account == account }
         for address in roster.sessions(of: account) { end(address, .forbidden) }
     }
 
@@ -292,7 +352,15 @@ extension ChannelCommand {
         case .post(let origin, _), .subscribe(let origin, _), .unsubscribe(let origin),
              .history(let origin, _), .typing(let origin, _), .join(let origin), .leave(let origin),
              .add(let origin, _), .members(let origin), .markRead(let origin, _): origin
-        case .sessionClosed, .accountRemoved: nil
+        case .sessionClosed, .accountRemoved, .logMoved, .typed: nil
+        }
+    }
+
+    /// It comes from another hub, may get lost, and is of no interest to an actor that is not in memory.
+    var isHint: Bool {
+        switch self {
+        case .logMoved, .typed: true
+        default: false
         }
     }
 }

@@ -1,5 +1,7 @@
 // One organisation: its people, their open sessions and presence, and the list of its channels. Opening
 // a session is decided here, against the membership as it is now, not as the token says it was.
+//
+// Organisation+Hubs.swift keeps it in step with other hubs over the same database.
 
 package import Model
 import Ports
@@ -22,29 +24,39 @@ package enum OrganisationCommand: Sendable {
     case personChanged(Person)
     /// A sign-in was revoked: its sessions are closed. Control.
     case loginRevoked(LoginID)
+    /// People or sign-ins changed at another hub. A hint.
+    case changed
+    /// What an account's list says of a channel changed at another hub; without an account: there is a
+    /// new channel. A hint.
+    case listChanged(ChannelID, AccountID?)
+    /// An account has read something at another hub. A hint.
+    case readElsewhere(AccountID, ReadMarker)
+    /// Everything in memory is to be compared with the store. A hint, and control.
+    case resync
 }
 
 package actor Organisation {
     package nonisolated let id: OrganisationID
     package nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
 
-    private nonisolated let lane: any Lane
-    private nonisolated let registry: Registry
+    nonisolated let lane: any Lane
+    nonisolated let registry: Registry
     private nonisolated let inbox: Inbox<OrganisationCommand>
     /// `nil` until read from the store; commands wait in `early` meanwhile.
-    private var people: [AccountID: Person]?
+    var people: [AccountID: Person]?
     private var early: [OrganisationCommand] = []
     private var isLoading = false
-    private var roster = Roster()
+    var roster = Roster()
     private var watchers = Roster()
     /// Sessions whose sign-in is being looked up.
-    private var opening: Set<SessionID> = []
-    private var sessions: [SessionID: Principal] = [:]
-    private var byAccount: [AccountID: [SessionAddress]] = [:]
+    var opening: [SessionID: (origin: Origin, principal: Principal)] = [:]
+    var sessions: [SessionID: Principal] = [:]
+    private(set) var byAccount: [AccountID: [SessionAddress]] = [:]
     private var presence = PresenceMachine()
     private var isPresenceScheduled = false
     private var reads: ReadQueue<OrganisationCommand>
     private var lastActiveAt: MonotonicNanoseconds
+    var hubs = OtherHubs()
 
     init(id: OrganisationID, lane: any Lane, registry: Registry) {
         self.id = id
@@ -56,7 +68,7 @@ package actor Organisation {
         lastActiveAt = registry.surroundings.clocks.monotonic()
     }
 
-    private var surroundings: Surroundings { registry.surroundings }
+    var surroundings: Surroundings { registry.surroundings }
 
     // MARK: Inbox and life
 
@@ -70,10 +82,15 @@ package actor Organisation {
 
     private func drain() {
         let commands = inbox.take()
-        lastActiveAt = surroundings.clocks.monotonic()
+        // What other hubs tell keeps no actor in memory.
+        if commands.contains(where: { !$0.isHint }) { lastActiveAt = surroundings.clocks.monotonic() }
         guard people != nil else {
-            early.append(contentsOf: commands)
-            load()
+            for command in commands {
+                // The sessions to come read all the rest themselves.
+                if case .changed = command { refresh() }
+                if !command.isHint { early.append(command) }
+            }
+            if !early.isEmpty { load() }
             return
         }
         for command in commands { carryOut(command) }
@@ -87,8 +104,10 @@ package actor Organisation {
 
     private func loadFromStore() async {
         do {
+            // In this order: what changes between the two reads shows in the next revision.
+            let revision = try await surroundings.people.revision(id)
             let found = try await surroundings.people.people(id)
-            loaded(found)
+            loaded(found, revision)
         } catch {
             surroundings.log.warning("organisation not loaded", .id("organisation", id),
                                      .word("why", Channel.word(error)))
@@ -100,13 +119,16 @@ package actor Organisation {
         }
     }
 
-    private func loaded(_ found: [Person]) {
+    private func loaded(_ found: [Person], _ revision: UInt64) {
         people = Dictionary(found.map { ($0.account, $0) }, uniquingKeysWith: { _, last in last })
+        hubs.revision = revision
         isLoading = false
         let waiting = early
         early = []
         for command in waiting { carryOut(command) }
         schedulePassivation()
+        scheduleResync()
+        startRefresh()
     }
 
     private func schedulePassivation() {
@@ -141,43 +163,61 @@ package actor Organisation {
         case .addMember(let origin, let it): addMember(origin, it)
         case .closed(let session): closed(session)
         case .tellAccounts(let accounts, let body, let except):
+            noteTold(body)
             for account in accounts { send(body, to: account, except: except) }
         case .personChanged(let person): personChanged(person)
-        case .loginRevoked(let login):
-            let ended = sessions.filter { $0.value.login == login }.keys.sorted()
-            for session in ended { close(session, .revoked) }
+        case .loginRevoked(let login): endSessions { $0.login == login }
+        case .changed: refresh()
+        case .listChanged(let channel, let account): listChanged(channel, account)
+        case .readElsewhere(let account, let marker): send(.readMarker(marker), to: account)
+        case .resync: resync()
         }
     }
 
     // MARK: Sessions
 
     private func open(_ origin: Origin, _ principal: Principal) {
-        let address = origin.address
+        guard admits(principal, origin) else { return }
+        opening[origin.address.session] = (origin, principal)
+        enqueue(.open(origin, principal))
+    }
+
+    /// Whether the account is what its token says; refuses and closes if not.
+    private func admits(_ principal: Principal, _ origin: Origin) -> Bool {
         guard let person = people![principal.account] else {
             origin.refuse(.forbidden, "The account is not a member of the organisation.")
-            close(address, .revoked)
-            return
+            close(origin.address, .revoked)
+            return false
         }
         guard person.role == principal.role else {
             origin.refuse(.tokenExpired, "The role has changed since the token was issued.")
-            close(address, .roleChanged)
-            return
+            close(origin.address, .roleChanged)
+            return false
         }
-        opening.insert(address.session)
-        enqueue(.open(origin, principal))
+        return true
     }
 
     /// A sign-in may have been revoked within the life of its access token.
     private func checkLogin(_ origin: Origin, _ principal: Principal) async throws(StoreError) {
         let login = try await surroundings.people.login(id, principal.login)
-        // The connection may have gone meanwhile.
-        guard opening.remove(origin.address.session) != nil else { return }
-        guard let login, login.revokedAt == nil else {
-            origin.refuse(.unauthenticated, "The sign-in was ended.")
-            close(origin.address, .revoked)
-            return
+        // The connection may have gone meanwhile, or the sign-in have been revoked.
+        guard opening.removeValue(forKey: origin.address.session) != nil else { return }
+        guard let login, login.revokedAt == nil else { return refuseEnded(origin) }
+        // People may have changed.
+        if admits(principal, origin) { welcome(origin, principal) }
+    }
+
+    private func refuseEnded(_ origin: Origin) {
+        origin.refuse(.unauthenticated, "The sign-in was ended.")
+        close(origin.address, .revoked)
+    }
+
+    /// Ends the sessions, and those still being opened, that may not go on.
+    func endSessions(where isEnded: (Principal) -> Bool) {
+        for session in sessions.filter({ isEnded($0.value) }).keys.sorted() { close(session, .revoked) }
+        for session in opening.filter({ isEnded($0.value.principal) }).keys.sorted() {
+            if let waiting = opening.removeValue(forKey: session) { refuseEnded(waiting.origin) }
         }
-        welcome(origin, principal)
     }
 
     private func welcome(_ origin: Origin, _ principal: Principal) {
@@ -199,7 +239,7 @@ package actor Organisation {
     }
 
     private func closed(_ session: SessionID) {
-        opening.remove(session)
+        opening[session] = nil
         guard let principal = sessions.removeValue(forKey: session) else { return }
         surroundings.metrics.sessions.add(-1)
         roster.remove(session)
@@ -220,7 +260,7 @@ package actor Organisation {
                                  retryAfterMilliseconds: code == .overloaded ? 1_000 : 0))
     }
 
-    private func send(_ body: ServerBody, to account: AccountID, except: SessionID? = nil) {
+    func send(_ body: ServerBody, to account: AccountID, except: SessionID? = nil) {
         for address in byAccount[account] ?? [] where address.session != except {
             address.send(0, body)
         }
@@ -228,9 +268,16 @@ package actor Organisation {
 
     // MARK: People and presence
 
-    private func personChanged(_ person: Person) {
+    func personChanged(_ person: Person) {
         people![person.account] = person
+        hubs.changesHere += 1
         roster.broadcast(.organisation(id), Broadcast(.personChanged(PersonChanged(person: person))))
+    }
+
+    func personRemoved(_ account: AccountID) {
+        people![account] = nil
+        hubs.changesHere += 1
+        endSessions { $0.account == account }
     }
 
     private func watchPresence(_ origin: Origin, active: Bool) {
@@ -281,7 +328,7 @@ package actor Organisation {
         }
     }
 
-    private func enqueue(_ command: OrganisationCommand) {
+    func enqueue(_ command: OrganisationCommand) {
         if reads.add(command) {
             startReads()
         } else {
@@ -312,9 +359,10 @@ package actor Organisation {
     private func failed(_ command: OrganisationCommand, _ error: ErrorReply) {
         command.origin?.answer(.error(error))
         if case .open(let origin, _) = command {
-            opening.remove(origin.address.session)
+            opening[origin.address.session] = nil
             close(origin.address, .overloaded)
         }
+        if case .listChanged(let channel, let account) = command { forgetReading(channel, account) }
     }
 
     private func carryOutInStore(_ command: OrganisationCommand) async throws(StoreError) {
@@ -326,8 +374,10 @@ package actor Organisation {
             origin.answer(.channelList(ChannelList(channels: channels)))
         case .createChannel(let origin, let wanted): try await createChannel(origin, wanted)
         case .openDirect(let origin, let account): try await openDirect(origin, account)
+        case .listChanged(let channel, nil): try await readNewChannel(channel)
+        case .listChanged(let channel, let account?): try await readListEntry(channel, account)
         case .presence, .watchPresence, .listPeople, .addMember, .closed, .tellAccounts,
-             .personChanged, .loginRevoked:
+             .personChanged, .loginRevoked, .changed, .readElsewhere, .resync:
             preconditionFailure("not a store command")
         }
     }
@@ -346,6 +396,9 @@ package actor Organisation {
             let seen = ChannelAdded(channel: Self.summary(record, joined: false))
             roster.broadcast(.organisation(id), Broadcast(.channelAdded(seen)))
         }
+        surroundings.bus.publish(
+            wanted.kind == .open ? .channelCreated(id, record.id)
+                : .channelListChanged(id, record.id, origin.account))
         let summary = Self.summary(record, joined: true)
         origin.answer(.channel(ChannelReply(channel: summary)))
         send(.channelAdded(ChannelAdded(channel: summary)), to: origin.account)
@@ -362,21 +415,21 @@ package actor Organisation {
                                                                    candidate: candidate, at: now)
         guard record.id == candidate else {
             // It stands already: the summary has the account's own read marker.
-            let known = try await surroundings.channels.channels(
-                id, visibleTo: origin.account, limit: registry.configuration.channelsListedMax)
-            let summary = known.first { $0.id == record.id } ?? Self.summary(record, joined: true)
+            let known = try await surroundings.channels.channel(id, record.id, seenBy: origin.account)
+            let summary = known ?? Self.summary(record, joined: true)
             origin.answer(.channel(ChannelReply(channel: summary)))
             return
         }
         let summary = Self.summary(record, joined: true)
         origin.answer(.channel(ChannelReply(channel: summary)))
         for account in Set(record.members).sorted() {
+            surroundings.bus.publish(.channelListChanged(id, record.id, account))
             send(.channelAdded(ChannelAdded(channel: summary)), to: account,
                  except: origin.address.session)
         }
     }
 
-    private static func summary(_ record: ChannelRecord, joined: Bool) -> ChannelSummary {
+    static func summary(_ record: ChannelRecord, joined: Bool) -> ChannelSummary {
         ChannelSummary(id: record.id, kind: record.kind, name: record.name, topic: record.topic,
                        head: record.head, joined: joined, read: record.head.sequence,
                        parties: record.kind == .direct ? record.members : [])
@@ -390,7 +443,16 @@ extension OrganisationCommand {
         case .open(let origin, _), .presence(let origin, _), .watchPresence(let origin, _),
              .listPeople(let origin), .listChannels(let origin), .createChannel(let origin, _),
              .openDirect(let origin, _), .addMember(let origin, _): origin
-        case .closed, .tellAccounts, .personChanged, .loginRevoked: nil
+        case .closed, .tellAccounts, .personChanged, .loginRevoked, .changed, .listChanged,
+             .readElsewhere, .resync: nil
+        }
+    }
+
+    /// It comes from another hub, may get lost, and is of no interest to an actor that is not in memory.
+    var isHint: Bool {
+        switch self {
+        case .changed, .listChanged, .readElsewhere, .resync: true
+        default: false
         }
     }
 }

@@ -12,17 +12,19 @@ package struct Surroundings: Sendable {
     package var verifier: any TokenVerifier
     package var clocks: any Clocks
     package var entropy: any Entropy
+    package var bus: any Bus
     package var log: Log
     package var metrics: LiveMetrics
     package init(channels: any ChannelStore, people: any MemberStore, vault: any BodyVault,
-                 verifier: any TokenVerifier, clocks: any Clocks, entropy: any Entropy, log: Log,
-                 metrics: LiveMetrics) {
+                 verifier: any TokenVerifier, clocks: any Clocks, entropy: any Entropy,
+                 bus: any Bus = NoBus(), log: Log, metrics: LiveMetrics) {
         self.channels = channels
         self.people = people
         self.vault = vault
         self.verifier = verifier
         self.clocks = clocks
         self.entropy = entropy
+        self.bus = bus
         self.log = log
         self.metrics = metrics
     }
@@ -49,6 +51,9 @@ package struct LiveConfiguration: Sendable {
     package var channelsListedMax = 2_000
     /// What the hub pings after; told to clients.
     package var heartbeatMilliseconds: UInt32 = 25_000
+    /// How often what is in memory is compared with the store, because notices of other hubs may get
+    /// lost; 0: never, when no other hub writes to the store.
+    package var resyncMilliseconds: UInt32 = 10_000
     package init() {}
 }
 
@@ -58,6 +63,7 @@ package final class LiveMetrics: Sendable {
     package let refusals: Counter
     package let batches: Counter
     package let events: Counter
+    package let foreignEvents: Counter
     package let postDuration: DurationHistogram
     package let sessions: Gauge
     package let channels: Gauge
@@ -69,6 +75,8 @@ package final class LiveMetrics: Sendable {
         refusals = metrics.counter("hub_commands_refused_total", help: "Commands answered by an error.")
         batches = metrics.counter("hub_log_writes_total", help: "Writes of channel logs.")
         events = metrics.counter("hub_log_events_total", help: "Events written to channel logs.")
+        foreignEvents = metrics.counter(
+            "hub_log_events_foreign_total", help: "Events found in channel logs that another hub wrote.")
         postDuration = metrics.histogram(
             "hub_log_write_seconds", help: "Time from taking a batch to its commit.")
         sessions = metrics.gauge("hub_sessions", help: "Open sessions.")
@@ -79,12 +87,8 @@ package final class LiveMetrics: Sendable {
 }
 
 package final class Registry: Sendable {
-    private struct ChannelName: Hashable {
-        let organisation: OrganisationID
-        let channel: ChannelID
-    }
     private struct Actors {
-        var channels: [ChannelName: Channel] = [:]
+        var channels: [OrganisationID: [ChannelID: Channel]] = [:]
         var organisations: [OrganisationID: Organisation] = [:]
     }
 
@@ -114,13 +118,12 @@ package final class Registry: Sendable {
     /// Hands a command to a channel. `false` when its inbox is full; control commands always get in.
     package func tell(_ organisation: OrganisationID, _ channel: ChannelID, _ command: ChannelCommand,
                       isControl: Bool = false) -> Bool {
-        let name = ChannelName(organisation: organisation, channel: channel)
         while true {
             let actor = actors.withLock { actors in
-                if let actor = actors.channels[name] { return actor }
+                if let actor = actors.channels[organisation]?[channel] { return actor }
                 let actor = Channel(organisation: organisation, id: channel,
                                     lane: lane(channel.low), registry: self)
-                actors.channels[name] = actor
+                actors.channels[organisation, default: [:]][channel] = actor
                 surroundings.metrics.channels.add(1)
                 return actor
             }
@@ -151,14 +154,65 @@ package final class Registry: Sendable {
         }
     }
 
+    // MARK: Other hubs
+
+    /// What another hub tells, or an echo of this one. It reaches only actors that are in memory, and is
+    /// dropped where an inbox is full: the resync makes up for it.
+    package func receive(_ notice: Notice) {
+        switch notice {
+        case .logMoved(let organisation, let channel, let position):
+            tellHead(organisation, channel, position)
+        case .typing(let organisation, let channel, let account, let active):
+            _ = live(organisation, channel)?.tell(.typed(account, active: active), isControl: false)
+        case .organisationChanged(let organisation):
+            _ = live(organisation)?.tell(.changed, isControl: false)
+        case .channelCreated(let organisation, let channel):
+            _ = live(organisation)?.tell(.listChanged(channel, nil), isControl: false)
+        case .channelListChanged(let organisation, let channel, let account):
+            _ = live(organisation)?.tell(.listChanged(channel, account), isControl: false)
+        case .readMarker(let organisation, let channel, let account, let sequence):
+            let marker = ReadMarker(channel: channel, sequence: sequence)
+            _ = live(organisation)?.tell(.readElsewhere(account, marker), isControl: false)
+        }
+    }
+
+    /// Compares everything in memory with the store at once: notices may have been lost.
+    package func resync() {
+        let all = actors.withLock { Array($0.organisations.values) }
+        for organisation in all.sorted(by: { $0.id < $1.id }) {
+            _ = organisation.tell(.resync, isControl: true)
+        }
+    }
+
+    /// Where the log of a channel is, for the channel if it is in memory; `nil`: there is no log.
+    func tellHead(_ organisation: OrganisationID, _ channel: ChannelID, _ position: Position?) {
+        _ = live(organisation, channel)?.tell(.logMoved(position), isControl: false)
+    }
+
+    /// The channels in memory, in the order of their ids.
+    func liveChannels(_ organisation: OrganisationID) -> [ChannelID] {
+        actors.withLock { Array(($0.channels[organisation] ?? [:]).keys) }.sorted()
+    }
+
+    private func live(_ organisation: OrganisationID) -> Organisation? {
+        actors.withLock { $0.organisations[organisation] }
+    }
+
+    private func live(_ organisation: OrganisationID, _ channel: ChannelID) -> Channel? {
+        actors.withLock { $0.channels[organisation]?[channel] }
+    }
+
+    // MARK: Passivation
+
     /// Forgets a passivated actor whose inbox is closed.
     func retire(_ channel: Channel) {
         actors.withLock { actors in
-            let name = ChannelName(organisation: channel.organisation, channel: channel.id)
-            if actors.channels[name] === channel {
-                actors.channels[name] = nil
-                surroundings.metrics.channels.add(-1)
+            guard actors.channels[channel.organisation]?[channel.id] === channel else { return }
+            actors.channels[channel.organisation]![channel.id] = nil
+            if actors.channels[channel.organisation]!.isEmpty {
+                actors.channels[channel.organisation] = nil
             }
+            surroundings.metrics.channels.add(-1)
         }
     }
 

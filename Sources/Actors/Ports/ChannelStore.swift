@@ -106,6 +106,10 @@ package protocol ChannelStore: Sendable {
     func channel(_ organisation: OrganisationID, _ channel: ChannelID) async throws(StoreError)
         -> ChannelRecord?
 
+    /// The heads of some logs, without those that the organisation does not have.
+    func heads(_ organisation: OrganisationID, _ channels: [ChannelID]) async throws(StoreError)
+        -> [ChannelID: Position]
+
     /// Writes `events`, whose sequences are `expected.sequence + 1...` in order, if the head of the log
     /// is `expected`. `joined` and `left` entries change the membership in the same transaction.
     /// Returns when the transaction is durable. Many channels' batches share one commit.
@@ -120,6 +124,10 @@ package protocol ChannelStore: Sendable {
     /// `limit`, newest activity first.
     func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
         async throws(StoreError) -> [ChannelSummary]
+
+    /// The channel as that list shows it; `nil` when the account may not see it, or there is none.
+    func channel(_ organisation: OrganisationID, _ channel: ChannelID, seenBy account: AccountID)
+        async throws(StoreError) -> ChannelSummary?
 
     /// A new, empty channel (epoch 1, sequence 0) with its members. `false` when another open or
     /// closed channel of the organisation has that name (compared without regard to case).

@@ -108,6 +108,12 @@ package enum RefreshOutcome: Hashable, Sendable {
 package protocol MemberStore: Sendable {
     func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person]
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError) -> LoginRecord?
+    /// Grows with every change of the members, their roles and names, and with every sign-in that is
+    /// revoked, in the same transaction. 0 for an organisation that does not exist.
+    func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64
+    /// Which of these sign-ins are revoked or unknown.
+    func revokedLogins(_ organisation: OrganisationID, _ logins: [LoginID]) async throws(StoreError)
+        -> [LoginID]
 }
 
 package protocol PeopleStore: MemberStore {

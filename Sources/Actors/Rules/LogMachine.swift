@@ -177,8 +177,8 @@ package struct LogMachine<Origin> {
     }
 
     /// The log had moved on: `found` are the events behind our head, oldest first and without gaps,
-    /// written by another node or by a commit of ours whose outcome was unknown. Entries of the batch
-    /// that are among them are settled, the others go back to the front of the queue.
+    /// written by another hub or by a commit of ours whose outcome was unknown. Entries of the batch
+    /// that are among them are settled. May come in several pages.
     package mutating func logMoved(_ found: [Event]) -> Settlement {
         var settlement = Settlement()
         for event in found {
@@ -192,11 +192,12 @@ package struct LogMachine<Origin> {
                 settlement.events.append(event)
             }
         }
-        let rest = writing
-        writing = []
-        requeue(rest)
         return settlement
     }
+
+    /// The head was not what the batch expected, and is now known: what `logMoved` did not find goes
+    /// back to the front of the queue.
+    package mutating func batchDisplaced() { requeue(writing) }
 
     /// The batch could not be written; returns who waits for it. Nothing of it is in the log, or, when
     /// the outcome is unknown, a retry with the same key finds out.

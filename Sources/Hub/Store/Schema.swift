@@ -24,6 +24,7 @@ enum Schema {
         Migration(number: 1, name: "people", statements: people),
         Migration(number: 2, name: "channels", statements: channels),
         Migration(number: 3, name: "keys", statements: keys),
+        Migration(number: 6, name: "revision", statements: revision),
     ]
 
     private static let people = [
@@ -145,5 +146,10 @@ enum Schema {
         """
         CREATE UNIQUE INDEX wrapped_key_active ON wrapped_key (organisation, purpose) WHERE state = 1
         """,
+    ]
+
+    // By which a hub sees that another has changed people or sign-ins.
+    private static let revision = [
+        "ALTER TABLE organisation ADD COLUMN revision {int} NOT NULL DEFAULT 0"
     ]
 }

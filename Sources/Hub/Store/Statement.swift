@@ -28,6 +28,10 @@ struct TenantStatement: Sendable {
     }
 
     func callAsFunction(_ organisation: OrganisationID, _ values: Value...) -> Bound {
+        self(organisation, values)
+    }
+
+    func callAsFunction(_ organisation: OrganisationID, _ values: [Value]) -> Bound {
         Bound(sql: sql, values: [.id(organisation)] + values)
     }
 }
@@ -38,6 +42,29 @@ struct SharedStatement: Sendable {
     let sql: SQL
     init(_ text: String) { sql = SQL(text) }
     func callAsFunction(_ values: Value...) -> Bound { Bound(sql: sql, values: values) }
+}
+
+/// A statement that asks for many ids at once, `$2...`. The text has a fixed number of places, written
+/// `{ids}`, so that it is prepared once; the last id fills those that are left.
+struct BatchStatement: Sendable {
+    private let statement: TenantStatement
+    private static let places = 64
+
+    init(_ text: String) {
+        let list = (2..<2 + Self.places).map { "$\($0)" }.joined(separator: ", ")
+        let parts = text.split(separator: "{ids}", maxSplits: 1, omittingEmptySubsequences: false)
+        precondition(parts.count == 2, "a batch statement without its ids")
+        statement = TenantStatement(parts[0] + list + parts[1])
+    }
+
+    /// As many statements as it takes; an id that is there comes back in exactly one of them.
+    func callAsFunction<Tag>(_ organisation: OrganisationID, _ ids: [ID<Tag>]) -> [Bound] {
+        stride(from: 0, to: ids.count, by: Self.places).map { start in
+            var values = ids[start..<min(start + Self.places, ids.count)].map { Value.id($0) }
+            values += Array(repeating: values[values.count - 1], count: Self.places - values.count)
+            return statement(organisation, values)
+        }
+    }
 }
 
 /// A statement with the values of `$1...`.

@@ -40,6 +40,8 @@ enum ChannelSQL {
         "DELETE FROM channel_member WHERE organisation = $1 AND channel = $2 AND account = $3")
     static let head = TenantStatement(
         "SELECT epoch, head FROM log WHERE organisation = $1 AND channel = $2")
+    static let heads = BatchStatement(
+        "SELECT channel, epoch, head FROM log WHERE organisation = $1 AND channel IN ({ids})")
     static let byKey = TenantStatement(
         """
         SELECT sequence, id, posted_at FROM event
@@ -73,6 +75,17 @@ enum ChannelSQL {
             SELECT 1 FROM channel_member m
             WHERE m.organisation = $1 AND m.channel = c.id AND m.account = $2)
         ORDER BY 10 DESC, 1 DESC LIMIT $4
+        """)
+
+    /// One row of it.
+    static let visibleOne = TenantStatement(
+        """
+        SELECT c.id, c.kind, c.name, c.topic, c.party_a, c.party_b, l.epoch, l.head, m.read_to
+        FROM channel c
+        JOIN log l ON l.organisation = c.organisation AND l.channel = c.id
+        LEFT JOIN channel_member m
+            ON m.organisation = c.organisation AND m.channel = c.id AND m.account = $2
+        WHERE c.organisation = $1 AND c.id = $4 AND (c.kind = $3 OR m.account IS NOT NULL)
         """)
 
     static let insertChannel = TenantStatement(
@@ -121,6 +134,22 @@ extension Store {
                 head: Position(epoch: try first.count(3), sequence: try first.count(4)),
                 members: first.isNull(5)
                     ? [] : try rows.map { row throws(DecodingFault) in try row.id(5) })
+        }
+    }
+
+    package func heads(_ organisation: OrganisationID, _ channels: [ChannelID])
+        async throws(StoreError) -> [ChannelID: Position]
+    {
+        let rows = try await rows(Job(.read, ChannelSQL.heads(organisation, channels)))
+        return try decoded { () throws(DecodingFault) in
+            var heads: [ChannelID: Position] = [:]
+            for part in rows {
+                _ = try part.map { row throws(DecodingFault) in
+                    let channel: ChannelID = try row.id(0)
+                    heads[channel] = Position(epoch: try row.count(1), sequence: try row.count(2))
+                }
+            }
+            return heads
         }
     }
 
@@ -248,17 +277,27 @@ extension Store {
     {
         let statement = ChannelSQL.visible(
             organisation, .id(account), .integer(Int64(ChannelKind.open.rawValue)), Self.limit(limit))
-        return try await read(statement) { row throws(DecodingFault) in
-            var parties: [AccountID] = []
-            if !row.isNull(4) {
-                parties = [try row.id(4), try row.id(5)]
-                if parties[0] == parties[1] { parties.removeLast() }
-            }
-            return ChannelSummary(
-                id: try row.id(0), kind: try row.raw(1), name: try row.text(2), topic: try row.text(3),
-                head: Position(epoch: try row.count(6), sequence: try row.count(7)),
-                joined: !row.isNull(8), read: row.isNull(8) ? 0 : try row.count(8), parties: parties)
+        return try await read(statement, Self.summary)
+    }
+
+    package func channel(_ organisation: OrganisationID, _ channel: ChannelID,
+                         seenBy account: AccountID) async throws(StoreError) -> ChannelSummary?
+    {
+        let statement = ChannelSQL.visibleOne(
+            organisation, .id(account), .integer(Int64(ChannelKind.open.rawValue)), .id(channel))
+        return try await read(statement, Self.summary).first
+    }
+
+    private static func summary(_ row: Row) throws(DecodingFault) -> ChannelSummary {
+        var parties: [AccountID] = []
+        if !row.isNull(4) {
+            parties = [try row.id(4), try row.id(5)]
+            if parties[0] == parties[1] { parties.removeLast() }
         }
+        return ChannelSummary(
+            id: try row.id(0), kind: try row.raw(1), name: try row.text(2), topic: try row.text(3),
+            head: Position(epoch: try row.count(6), sequence: try row.count(7)),
+            joined: !row.isNull(8), read: row.isNull(8) ? 0 : try row.count(8), parties: parties)
     }
 
     package func createChannel(_ organisation: OrganisationID, _ channel: ChannelRecord,

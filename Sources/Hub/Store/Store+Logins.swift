@@ -30,8 +30,16 @@ enum LoginSQL {
         SELECT \(columns) FROM login l WHERE l.account = $1 AND l.revoked_at IS NULL
         ORDER BY l.last_used_at DESC, l.id LIMIT 1000
         """)
+    static let alive = BatchStatement(
+        "SELECT id FROM login WHERE organisation = $1 AND revoked_at IS NULL AND id IN ({ids})")
     static let revoke = SharedStatement(
         "UPDATE login SET revoked_at = $3 WHERE account = $1 AND id = $2 AND revoked_at IS NULL")
+    /// Behind `revoke`, with the same values.
+    static let bumpRevision = SharedStatement(
+        """
+        UPDATE organisation SET revision = revision + 1 WHERE id IN (
+            SELECT l.organisation FROM login l WHERE l.account = $1 AND l.id = $2 AND l.revoked_at = $3)
+        """)
 
     // Rotation, in this order, in one transaction. $1 old hash, $2 new hash, $3 now.
     static let lockToken = SharedStatement(
@@ -63,6 +71,13 @@ enum LoginSQL {
         UPDATE login SET revoked_at = $3 WHERE revoked_at IS NULL AND id = (
             SELECT t.login FROM refresh_token t
             WHERE t.hash = $1 AND t.successor <> $2 AND t.expires_at > $3 AND t.spent_at < $4)
+        """)
+    /// Behind `revokeFamily`.
+    static let bumpRevisionOfFamily = SharedStatement(
+        """
+        UPDATE organisation SET revision = revision + 1 WHERE id IN (
+            SELECT l.organisation FROM refresh_token t JOIN login l ON l.id = t.login
+            WHERE t.hash = $1 AND t.successor <> $2 AND l.revoked_at = $3)
         """)
     /// An expired token is refused like an unknown one, so its row may go.
     static let forget = SharedStatement(
@@ -100,6 +115,7 @@ extension Store {
                 LoginSQL.lockToken(before), LoginSQL.spend(before, after, now),
                 LoginSQL.succeed(before, after, now), LoginSQL.touch(before, after, now),
                 LoginSQL.revokeFamily(before, after, now, .at(graceStart)),
+                LoginSQL.bumpRevisionOfFamily(before, after, now),
                 LoginSQL.forget(before, after, now),
             ]))
         return try decoded { () throws(DecodingFault) in
@@ -124,6 +140,20 @@ extension Store {
         try await read(LoginSQL.find(organisation, .id(login)), Self.login).first
     }
 
+    package func revokedLogins(_ organisation: OrganisationID, _ logins: [LoginID])
+        async throws(StoreError) -> [LoginID]
+    {
+        let rows = try await rows(Job(.read, LoginSQL.alive(organisation, logins)))
+        let alive = try decoded { () throws(DecodingFault) in
+            var alive: Set<LoginID> = []
+            for part in rows {
+                alive.formUnion(try part.map { row throws(DecodingFault) in try row.id(0) })
+            }
+            return alive
+        }
+        return logins.filter { !alive.contains($0) }
+    }
+
     /// Those that are not revoked, last used first, at most 1,000.
     package func logins(of account: AccountID) async throws(StoreError) -> [LoginRecord] {
         try await read(LoginSQL.ofAccount(.id(account)), Self.login)
@@ -132,7 +162,12 @@ extension Store {
     package func revokeLogin(_ account: AccountID, _ login: LoginID, at: UnixMilliseconds)
         async throws(StoreError) -> Bool
     {
-        let rows = try await rows(Job(.write, [LoginSQL.revoke(.id(account), .id(login), .at(at))]))
+        let values = (Value.id(account), Value.id(login), Value.at(at))
+        let rows = try await rows(
+            Job(.write, [
+                LoginSQL.revoke(values.0, values.1, values.2),
+                LoginSQL.bumpRevision(values.0, values.1, values.2),
+            ]))
         return rows[0].changed == 1
     }
 

@@ -28,6 +28,7 @@ enum PeopleSQL {
         SELECT o.id, o.name, m.role FROM member m JOIN organisation o ON o.id = m.organisation
         WHERE m.account = $1 ORDER BY m.joined_at, o.id
         """)
+    static let revision = SharedStatement("SELECT revision FROM organisation WHERE id = $1")
     static let setPassword = SharedStatement("UPDATE account SET password_hash = $2 WHERE id = $1")
 
     static let people = TenantStatement(
@@ -94,6 +95,14 @@ enum InvitationSQL {
         FROM invitation i JOIN invitation_use u ON u.organisation = i.organisation AND u.invitation = i.id
         WHERE i.token = $1 AND u.account = $2 AND u.used_at = $3
         ON CONFLICT (organisation, account) DO NOTHING
+        """)
+    static let bumpRevision = SharedStatement(
+        """
+        UPDATE organisation SET revision = revision + 1 WHERE id IN (
+            SELECT i.organisation
+            FROM invitation i
+            JOIN invitation_use u ON u.organisation = i.organisation AND u.invitation = i.id
+            WHERE i.token = $1 AND u.account = $2 AND u.used_at = $3)
         """)
 }
 
@@ -164,6 +173,12 @@ extension Store {
         try await read(PeopleSQL.person(organisation, .id(account)), Self.person).first
     }
 
+    package func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 {
+        try await read(PeopleSQL.revision(.id(organisation))) { row throws(DecodingFault) in
+            try row.count(0)
+        }.first ?? 0
+    }
+
     // MARK: Invitations
 
     package func createInvitation(_ organisation: OrganisationID, _ invitation: InvitationRecord,
@@ -201,6 +216,7 @@ extension Store {
         }
         statements.append(InvitationSQL.use(token, member, .at(at)))
         statements.append(InvitationSQL.join(token, member, .at(at)))
+        statements.append(InvitationSQL.bumpRevision(token, member, .at(at)))
         statements.append(InvitationSQL.read(token, member))
 
         let outcome = try await perform(Job(.write, statements) { [] })

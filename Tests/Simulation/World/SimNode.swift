@@ -13,6 +13,9 @@ final class SimNode: @unchecked Sendable {
     private(set) var isDead = false
     /// Sends everybody away and takes nobody in.
     private(set) var isDraining = false
+    /// Hears nothing of other hubs, and they nothing of it.
+    private(set) var isCutFromBus = false
+    private(set) var isCutFromStore = false
     private(set) var registry: Registry!
     private(set) var fronts: [SimFront] = []
     private(set) var lanes: [SimLane] = []
@@ -35,7 +38,7 @@ final class SimNode: @unchecked Sendable {
                 channels: StoreHandle(store: world.store, node: self),
                 people: StoreHandle(store: world.store, node: self), vault: SimVault(node: self),
                 verifier: SimVerifier(), clocks: SimClocks(scheduler: world.scheduler),
-                entropy: SimEntropy(node: self), log: .silent, metrics: metrics),
+                entropy: SimEntropy(node: self), bus: SimBus(node: self), log: .silent, metrics: metrics),
             configuration: world.plan.live)
         world.trace.note(.nodeStarted, number, 0, "hub", "\(number)")
     }
@@ -65,6 +68,24 @@ final class SimNode: @unchecked Sendable {
         for front in fronts { front.kill() }
         world.store.forget(self)
         world.scheduler.unwind(lanes)
+    }
+
+    /// Cut off from the others, or from the store too.
+    func cut(withStore: Bool) {
+        world.trace.note(.partition, number, withStore ? 1 : 0, "hub", "\(number)")
+        isCutFromBus = true
+        guard withStore else { return }
+        isCutFromStore = true
+        world.store.cut(self)
+    }
+
+    /// As a bus that has its connection back.
+    func reconnect() {
+        guard !isDead, isCutFromBus else { return }
+        world.trace.note(.healed, number, 0, "hub", "\(number)")
+        isCutFromBus = false
+        isCutFromStore = false
+        registry.resync()
     }
 
     /// SIGTERM: connections are told to go elsewhere, and then it is gone.

@@ -50,8 +50,9 @@ final class SimStore: @unchecked Sendable {
         calls[number] = Call(node: node.number, isWrite: isWrite) { answer(.failure($0)) }
         world.trace.note(.storeCall, node.number, Int64(number), name, "\(number) of hub \(node.number)")
         world.scheduler.after(microseconds: delay()) { [self] in
-            guard calls[number] != nil || orphans.remove(number) != nil else { return }
-            if isDown {
+            let isOrphan = orphans.remove(number) != nil
+            guard calls[number] != nil || isOrphan else { return }
+            if isDown || node.isCutFromStore, !isOrphan {
                 end(number)?.fail(.unavailable("down"))
                 return
             }
@@ -109,6 +110,15 @@ final class SimStore: @unchecked Sendable {
         }
     }
 
+    /// The network between a hub and the store breaks: what was under way may have been carried out.
+    func cut(_ node: SimNode) {
+        for (number, call) in calls.sorted(by: { $0.key < $1.key }) where call.node == node.number {
+            calls[number] = nil
+            if call.isWrite, random.chance(50) { orphans.insert(number) }
+            call.fail(call.isWrite ? .uncertain("cut off") : .unavailable("cut off"))
+        }
+    }
+
     /// A hub was killed: nobody waits for its calls any more.
     func forget(_ node: SimNode) {
         for (number, call) in calls.sorted(by: { $0.key < $1.key }) where call.node == node.number {
@@ -128,6 +138,18 @@ struct StoreHandle: ChannelStore, MemberStore {
         -> ChannelRecord?
     {
         try await store.perform(node, "channel") { $0.log(organisation, channel)?.record }
+    }
+
+    func heads(_ organisation: OrganisationID, _ channels: [ChannelID]) async throws(StoreError)
+        -> [ChannelID: Position]
+    {
+        try await store.perform(node, "heads") { $0.heads(organisation, channels) }
+    }
+
+    func channel(_ organisation: OrganisationID, _ channel: ChannelID, seenBy account: AccountID)
+        async throws(StoreError) -> ChannelSummary?
+    {
+        try await store.perform(node, "channel seen") { $0.channel(organisation, channel, seenBy: account) }
     }
 
     func append(_ organisation: OrganisationID, _ channel: ChannelID, expecting expected: Position,
@@ -176,6 +198,16 @@ struct StoreHandle: ChannelStore, MemberStore {
 
     func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] {
         try await store.perform(node, "people") { $0.members[organisation] ?? [] }
+    }
+
+    func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 {
+        try await store.perform(node, "revision") { $0.revisions[organisation] ?? 1 }
+    }
+
+    func revokedLogins(_ organisation: OrganisationID, _ logins: [LoginID]) async throws(StoreError)
+        -> [LoginID]
+    {
+        try await store.perform(node, "revoked") { $0.revokedLogins(logins) }
     }
 
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError)

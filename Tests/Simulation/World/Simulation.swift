@@ -37,6 +37,7 @@ package final class Simulation: @unchecked Sendable {
         var random = SeededRandom(seed)
         var plan = Plan(&random)
         if CommandLine.arguments.contains("one") { plan.nodes = 1 }
+        if CommandLine.arguments.contains("nofence") { plan.weights[Act.leave.rawValue] = 0 }
         self.plan = plan
         trace = Trace(isVerbose: isVerbose)
         scheduler = Scheduler(random: random.fork(), trace: trace)
@@ -81,6 +82,7 @@ package final class Simulation: @unchecked Sendable {
         trace.note(.healed, 0)
         isHealed = true
         faults = Faults()
+        for node in nodes { node.reconnect() }
         for connection in connections where connection.isSilent { connection.breakDown() }
         observe(.healed)
     }
@@ -189,6 +191,9 @@ package final class Simulation: @unchecked Sendable {
         return network.between(50, plan.networkMicroseconds)
     }
 
+    func busChance(_ percent: Int) -> Bool { network.chance(percent) }
+    func busDelay(_ low: Int64, _ high: Int64) -> Int64 { network.between(low, high) }
+
     func someFront(_ random: inout SeededRandom) -> SimFront? {
         let alive = nodes.filter { !$0.isDead && !$0.isDraining }
         return alive.isEmpty ? nil : alive[random.below(alive.count)].fronts.randomElement(&random)
@@ -228,6 +233,11 @@ package final class Simulation: @unchecked Sendable {
         every(plan.drains) { world in world.replaceSomeNode(isDrained: true) }
         every(plan.storeCrashes) { world in
             world.store.crash(backAfter: world.random.between(10_000, 4_000_000))
+        }
+        every(plan.partitions) { world in
+            guard let node = world.random.pick(world.nodes.filter { !$0.isDead && !$0.isCutFromBus }) else { return }
+            node.cut(withStore: world.random.chance(30))
+            world.scheduler.after(microseconds: world.random.between(100_000, 6_000_000)) { node.reconnect() }
         }
         every(plan.revocations) { world in world.revokeSomeLogin() }
     }
@@ -275,12 +285,13 @@ package final class Simulation: @unchecked Sendable {
         // Nobody is left to see anything otherwise.
         guard clients.filter({ $0.state != .ended }).count > 2, store.model.revoked.insert(client.login).inserted
         else { return }
+        store.model.revisions[client.organisation, default: 1] += 1
         trace.note(.revoked, client.number, 0, "client", "\(client.number)")
         observe(.revoked(client.login))
         scheduler.after(microseconds: random.between(50, plan.storeMicroseconds)) {
-            if !node.isDead {
-                _ = node.registry.tell(client.organisation, .loginRevoked(client.login), isControl: true)
-            }
+            guard !node.isDead else { return }
+            _ = node.registry.tell(client.organisation, .loginRevoked(client.login), isControl: true)
+            node.registry.surroundings.bus.publish(.organisationChanged(client.organisation))
         }
     }
 }

@@ -99,6 +99,18 @@ package struct StoreModel {
             }
     }
 
+    package func channel(_ organisation: OrganisationID, _ channel: ChannelID, seenBy account: AccountID)
+        -> ChannelSummary?
+    {
+        channels(organisation, visibleTo: account, limit: .max).first { $0.id == channel }
+    }
+
+    package func heads(_ organisation: OrganisationID, _ channels: [ChannelID]) -> [ChannelID: Position] {
+        var heads: [ChannelID: Position] = [:]
+        for channel in channels { heads[channel] = log(organisation, channel)?.record.head }
+        return heads
+    }
+
     package mutating func createChannel(_ organisation: OrganisationID, _ channel: ChannelRecord) -> Bool {
         let folded = channel.name.lowercased()
         let isTaken = (logs[organisation] ?? [:]).values.contains { $0.record.name.lowercased() == folded }
@@ -133,6 +145,11 @@ package struct StoreModel {
                     lastUsedAt: UnixMilliseconds(0), refreshLifetimeMilliseconds: 1, address: "",
                     userAgent: "", revokedAt: revoked.contains(login) ? UnixMilliseconds(1) : nil)
     }
+
+    /// Grows with every change of people and sign-ins.
+    package var revisions: [OrganisationID: UInt64] = [:]
+
+    package func revokedLogins(_ logins: [LoginID]) -> [LoginID] { logins.filter { revoked.contains($0) } }
 
     // MARK: For checks
 

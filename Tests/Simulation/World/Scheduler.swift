@@ -15,8 +15,10 @@ package final class Scheduler: @unchecked Sendable {
         let body: () -> Void
     }
 
+    /// When every world begins, in microseconds since 1970.
+    static let epoch: Int64 = 1_700_000_000_000_000
     /// Microseconds since 1970.
-    package private(set) var now: Int64 = 1_700_000_000_000_000
+    package private(set) var now = Scheduler.epoch
     fileprivate(set) var current: SimLane?
     private var random: SeededRandom
     /// Lanes that have jobs.

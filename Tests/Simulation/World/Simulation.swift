@@ -32,13 +32,11 @@ package final class Simulation: @unchecked Sendable {
     /// By organisation, in the order they were made.
     private(set) var channels: [OrganisationID: [ChannelID]] = [:]
 
+    /// - Parameter isVerbose: keeps what happened in words, for `Trace.text`.
     package init(seed: UInt64, isVerbose: Bool = false) {
         self.seed = seed
         var random = SeededRandom(seed)
-        var plan = Plan(&random)
-        if CommandLine.arguments.contains("one") { plan.nodes = 1 }
-        if CommandLine.arguments.contains("nofence") { plan.weights[Act.leave.rawValue] = 0 }
-        self.plan = plan
+        plan = Plan(&random)
         trace = Trace(isVerbose: isVerbose)
         scheduler = Scheduler(random: random.fork(), trace: trace)
         faults = plan.faults
@@ -54,6 +52,9 @@ package final class Simulation: @unchecked Sendable {
         [DurabilityChecker(), IsolationChecker(), FenceChecker(), BoundsChecker(), ConvergenceChecker(),
          LeakChecker()]
     }
+
+    /// The busiest worlds take a tenth of this.
+    private static let stepsMax = 5_000_000
 
     // MARK: The run
 
@@ -74,7 +75,9 @@ package final class Simulation: @unchecked Sendable {
 
     private func advance(milliseconds: Int64) {
         let end = scheduler.now + milliseconds * 1_000
-        while violation == nil, scheduler.now < end, scheduler.step() {}
+        while violation == nil, scheduler.now < end, scheduler.step() {
+            if scheduler.steps > Self.stepsMax { fail("progress", "the world does not come to rest") }
+        }
     }
 
     private func heal() {
@@ -86,6 +89,15 @@ package final class Simulation: @unchecked Sendable {
         for connection in connections where connection.isSilent { connection.breakDown() }
         observe(.healed)
     }
+
+    /// What the world is like, in a line.
+    package var summary: String {
+        "\(plan.nodes) hubs, \(clients.count) clients, \(plan.openChannels) open and \(plan.closedChannels) "
+            + "closed channels, \(plan.milliseconds) ms; \(plan.faults); \(plan.disasters)"
+    }
+
+    /// Milliseconds that have gone by in the world.
+    package var milliseconds: Int64 { (scheduler.now - Scheduler.epoch) / 1_000 }
 
     func observe(_ fact: Fact) {
         for checker in checkers where violation == nil { checker.observe(fact, in: self) }

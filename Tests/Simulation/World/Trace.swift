@@ -42,10 +42,12 @@ package final class Trace {
     /// Content that has to be the same too.
     func mix(_ word: UInt64) { hash = (hash ^ word) &* 0x100_0000_01b3 }
 
-    /// The last `limit` entries, a line each; times in milliseconds since the start.
-    package func text(last limit: Int) -> String {
-        entries.suffix(limit).map { entry in
-            let micros = entry.at - 1_700_000_000_000_000
+    /// The last `limit` entries, a line each, of those that contain `word`; times in milliseconds since
+    /// the start.
+    package func text(last limit: Int, about word: String? = nil) -> String {
+        let chosen = word.map { word in entries.filter { $0.kind == .violation || $0.detail.contains(word) } }
+        return (chosen ?? entries).suffix(limit).map { entry in
+            let micros = entry.at - Scheduler.epoch
             let millis = "\(micros / 1_000).\(String(micros % 1_000 + 1_000).dropFirst())"
             let padding = String(repeating: " ", count: max(0, 12 - millis.count))
             return "\(padding)\(millis) ms  \(entry.kind) \(entry.word) \(entry.detail)"

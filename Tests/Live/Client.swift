@@ -20,17 +20,17 @@ final class Client {
     let session: Session
     private var nextID: UInt32 = 1
 
-    init(_ world: World, front: Int = 0) {
+    init(_ world: World, front: Int = 0, hub: Int = 0) {
         self.world = world
-        lane = world.front[front]
+        lane = world.front[2 * hub + front]
         session = Session(id: world.registry.surroundings.entropy.id(at: world.now), lane: lane.lane,
-                          delivery: lane, registry: world.registry)
+                          delivery: lane, registry: world.registries[hub])
         lane.open(session)
     }
 
     convenience init(_ world: World, as account: AccountID, of organisation: OrganisationID = acme,
-                     role: Role = .member, front: Int = 0) {
-        self.init(world, front: front)
+                     role: Role = .member, front: Int = 0, hub: Int = 0) {
+        self.init(world, front: front, hub: hub)
         let reply = ask(.hello(Hello(token: PlainVerifier.token(account, organisation, role))))
         guard case .welcome = reply else {
             Issue.record("no welcome: \(String(describing: reply))")
@@ -86,11 +86,11 @@ func subscribed(_ body: ServerBody?) -> Subscribed? {
     if case .subscribed(let subscribed) = body { subscribed } else { nil }
 }
 
-func world(_ configure: (inout LiveConfiguration) -> Void = { _ in }) -> World {
+func world(hubs: Int = 1, _ configure: (inout LiveConfiguration) -> Void = { _ in }) -> World {
     var configuration = LiveConfiguration()
     configuration.commandsPerSecond = 0
     configure(&configuration)
-    let world = World(configuration: configuration)
+    let world = World(configuration: configuration, hubs: hubs)
     for account in [alice, bob, eve] { world.store.person(account, in: acme) }
     world.store.person(eve, in: rival)
     world.store.makeChannel(general, in: acme, members: [alice, bob])

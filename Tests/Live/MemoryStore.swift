@@ -31,6 +31,8 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     /// Faults of coming appends, first first.
     var appendFaults: [Fault] = []
     var readFaults: [StoreError] = []
+    /// Gives the next answer to `people` in the store's place, once.
+    var peopleAnswer: (() -> [Person])?
     private(set) var appends: [[EventID]] = []
     private(set) var pageReads = 0
     /// How many channels each comparison of heads asked for.
@@ -196,7 +198,10 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
 
     func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
-        return await answer { self.members[organisation] ?? [] }
+        return await answer {
+            defer { self.peopleAnswer = nil }
+            return self.peopleAnswer?() ?? self.members[organisation] ?? []
+        }
     }
 
     func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 {

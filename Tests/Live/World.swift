@@ -1,5 +1,6 @@
 // A small world for the actors: one queue of jobs that the test runs to its end, a clock that moves when
-// told, a store and a vault in memory with faults on request, and lanes that record what each session gets.
+// told, a store and a vault in memory with faults on request, lanes that record what each session gets,
+// and one hub or several over the store, with a bus whose notices the test disposes of.
 
 import Live
 import Model
@@ -17,32 +18,48 @@ final class World: @unchecked Sendable {
 
     let store = MemoryStore()
     let metrics: LiveMetrics
-    private(set) var registry: Registry!
+    /// One for each hub.
+    private(set) var registries: [Registry] = []
+    var registry: Registry { registries[0] }
+    /// Two for each hub.
     let front: [RecordingLane]
 
-    init(configuration: LiveConfiguration = LiveConfiguration(), fronts: Int = 2) {
+    /// How often a notice arrives at each other hub.
+    var copies: (Notice) -> Int = { _ in 1 }
+    /// While set, notices wait for `deliver`.
+    var holdsNotices = false
+    /// Notices that wait, and which hub sent them.
+    var notices: [(from: Int, notice: Notice)] = []
+
+    init(configuration: LiveConfiguration = LiveConfiguration(), hubs: Int = 1) {
         metrics = LiveMetrics(Metrics())
-        front = (0..<fronts).map { _ in RecordingLane() }
-        let lanes = (0..<3).map { _ in WorldLane(self) }
-        registry = Registry(
-            lanes: lanes,
-            surroundings: Surroundings(
-                channels: store, people: store, vault: PlainVault(), verifier: PlainVerifier(),
-                clocks: WorldClocks(world: self), entropy: CountingEntropy(world: self), log: .silent,
-                metrics: metrics),
-            configuration: configuration)
+        front = (0..<2 * hubs).map { _ in RecordingLane() }
+        for hub in 0..<hubs {
+            registries.append(Registry(
+                lanes: (0..<3).map { _ in WorldLane(self) },
+                surroundings: Surroundings(
+                    channels: store, people: store, vault: PlainVault(), verifier: PlainVerifier(),
+                    clocks: WorldClocks(world: self), entropy: CountingEntropy(world: self),
+                    bus: WorldBus(world: self, hub: hub), log: .silent, metrics: metrics),
+                configuration: configuration))
+        }
         store.world = self
         for lane in front { lane.world = self }
     }
 
     /// Runs until nothing can run; timers do not fire.
     func settle() {
-        while !jobs.isEmpty {
-            let job = jobs.removeFirst()
-            current = job.lane
-            job.body()
-            current = nil
-        }
+        while step() {}
+    }
+
+    /// Runs one job; `false` when there is none.
+    func step() -> Bool {
+        guard !jobs.isEmpty else { return false }
+        let job = jobs.removeFirst()
+        current = job.lane
+        job.body()
+        current = nil
+        return true
     }
 
     /// Lets time go by, firing timers on the way.
@@ -57,6 +74,24 @@ final class World: @unchecked Sendable {
             settle()
         }
         nowMilliseconds = end
+    }
+
+    /// Lets the notices that wait arrive, in the order they are in.
+    func deliver() {
+        let waiting = notices
+        notices = []
+        for (hub, notice) in waiting { carry(notice, from: hub) }
+        settle()
+    }
+
+    private func carry(_ notice: Notice, from hub: Int) {
+        for (other, registry) in registries.enumerated() where other != hub {
+            for _ in 0..<copies(notice) { later { registry.receive(notice) } }
+        }
+    }
+
+    fileprivate func published(_ notice: Notice, by hub: Int) {
+        if holdsNotices { notices.append((hub, notice)) } else { carry(notice, from: hub) }
     }
 
     func later(_ body: @escaping () -> Void) { jobs.append((nil, body)) }
@@ -95,6 +130,12 @@ final class WorldTasks: TaskExecutor {
     func enqueue(_ job: UnownedJob) {
         lane.submit { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
+}
+
+struct WorldBus: Bus {
+    unowned let world: World
+    let hub: Int
+    func publish(_ notice: Notice) { world.published(notice, by: hub) }
 }
 
 struct WorldClocks: Clocks {

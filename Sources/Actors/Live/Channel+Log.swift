@@ -241,11 +241,17 @@ extension Channel {
 
     private func fanOut(_ events: [Event]) {
         guard let epoch = facts?.log.head.epoch else { return }
-        for chunk in Self.chunks(events) {
-            let push = Events(channel: id, epoch: epoch, events: Array(chunk))
-            roster.broadcast(.channel(id), Broadcast(.events(push)))
+        var rest = events[...]
+        while !rest.isEmpty {
+            // Who left gets nothing behind that: no push goes across it.
+            let end = rest.firstIndex { $0.kind == .left }.map { $0 + 1 } ?? rest.endIndex
+            for chunk in Self.chunks(Array(rest[..<end])) {
+                let push = Events(channel: id, epoch: epoch, events: Array(chunk))
+                roster.broadcast(.channel(id), Broadcast(.events(push)))
+            }
+            for event in rest[..<end] { tellConcerned(event) }
+            rest = rest[end...]
         }
-        for event in events { tellConcerned(event) }
     }
 
     static func chunks(_ events: [Event]) -> [ArraySlice<Event>] {

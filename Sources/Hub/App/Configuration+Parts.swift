@@ -12,6 +12,12 @@ extension Configuration {
         live.limits = limits
         live.inboxMax = channelInboxMax
         live.passivationMilliseconds = passivationIdleMilliseconds
+        // Nobody else writes to a SQLite file.
+        if case .sqlite = databaseLocation {
+            live.resyncMilliseconds = 0
+        } else {
+            live.resyncMilliseconds = resyncMilliseconds
+        }
         live.commandsPerSecond = commandsPerSecond
         live.commandsBurst = commandsBurst
         live.heartbeatMilliseconds = heartbeatMilliseconds

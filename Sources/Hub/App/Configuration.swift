@@ -64,6 +64,8 @@ package struct Configuration: Sendable {
     package var httpHeaderTimeoutMilliseconds: UInt32 = 10_000
     package var httpIdleTimeoutMilliseconds: UInt32 = 60_000
     package var passivationIdleMilliseconds: UInt32 = 300_000
+    /// 0: never; see `LiveConfiguration`.
+    package var resyncMilliseconds: UInt32 = 10_000
     package var drainTimeoutMilliseconds: UInt32 = 10_000
     package var accessTokenLifetimeMilliseconds: Int64 = 15 * 60_000
     package var refreshLifetimeMilliseconds: Int64 = 7 * 86_400_000

@@ -20,12 +20,15 @@ final class Hub: Sendable {
     private let front: Front
     private let loops: [Loop]
     private let store: Store
+    /// To other hubs over the same PostgreSQL database.
+    private let bus: PostgresBus?
 
-    private init(announcement: [String], front: Front, loops: [Loop], store: Store) {
+    private init(announcement: [String], front: Front, loops: [Loop], store: Store, bus: PostgresBus?) {
         self.announcement = announcement
         self.front = front
         self.loops = loops
         self.store = store
+        self.bus = bus
     }
 
     /// Brings everything up in order of dependence; what cannot be used is refused with its remedy.
@@ -42,8 +45,10 @@ final class Hub: Sendable {
         let site = try site(configuration)
         try makeDataDirectory(configuration)
         let master = try masterKey(configuration)
-        let store = try await openStore(configuration, metrics: metrics, clocks: clocks, log: log)
+        let location = try storeLocation(configuration)
+        let store = try await openStore(location, configuration, metrics: metrics, clocks: clocks, log: log)
         let installation = try await open(store, master, entropy)
+        let bus = try bus(location, metrics: metrics, clocks: clocks, entropy: entropy, log: log)
         let vault = OrganisationVault(installation, store: store, clocks: clocks, entropy: entropy)
 
         let fronts = makeLoops("front", configuration.frontLoopCount(cores: cores), metrics)
@@ -54,8 +59,9 @@ final class Hub: Sendable {
             lanes: lanes.isEmpty ? fronts : lanes,
             surroundings: Surroundings(
                 channels: store, people: store, vault: vault, verifier: tokens, clocks: clocks,
-                entropy: entropy, log: log, metrics: LiveMetrics(metrics)),
+                entropy: entropy, bus: bus ?? NoBus(), log: log, metrics: LiveMetrics(metrics)),
             configuration: configuration.live)
+        bus?.start(receive: registry.receive, connected: registry.resync)
         // Links and cookies need the address that the front is bound to: until then nobody is ready.
         let api = Lock<IdentityAPI?>(nil)
         let front = Front(
@@ -76,6 +82,7 @@ final class Hub: Sendable {
         do throws(FrontError) {
             bound = try front.start()
         } catch {
+            await bus?.close()
             await store.close()
             switch error {
             case .cannotListen(let address, let reason):
@@ -99,13 +106,14 @@ final class Hub: Sendable {
             lines.append("set up the first organisation, once and within 24 hours: \(link)")
         }
         lines += bound.map { "listening on http://\($0.text)" }
-        return Hub(announcement: lines, front: front, loops: fronts + lanes, store: store)
+        return Hub(announcement: lines, front: front, loops: fronts + lanes, store: store, bus: bus)
     }
 
     /// Sends everybody away, finishes what was accepted, and lets go of everything.
     func stop() async {
         await front.drain()
         await store.close()
+        await bus?.close()
         for loop in loops { loop.stop() }
     }
 
@@ -170,17 +178,38 @@ final class Hub: Sendable {
         }
     }
 
-    private static func openStore(_ configuration: Configuration, metrics: Metrics,
-                                  clocks: SystemClocks, log: Log) async throws(Refusal) -> Store {
+    private static func storeLocation(_ configuration: Configuration) throws(Refusal) -> StoreLocation {
         let place = try configuration.databaseLocationWithPassword().reveal
+        do throws(OpenError) {
+            return try StoreLocation(place)
+        } catch {
+            throw Refusal(error)
+        }
+    }
+
+    private static func openStore(_ location: StoreLocation, _ configuration: Configuration,
+                                  metrics: Metrics, clocks: SystemClocks, log: Log)
+        async throws(Refusal) -> Store
+    {
         var options = StoreOptions()
         options.sqliteReaders = configuration.storeConnections
         options.postgresConnections = configuration.storeConnections
         do throws(OpenError) {
-            return try await Store.open(StoreLocation(place), options: options, metrics: metrics,
-                                        clocks: clocks, log: log)
+            return try await Store.open(location, options: options, metrics: metrics, clocks: clocks,
+                                        log: log)
         } catch {
-            throw Refusal(error.exitCode, error.problem, remedy: error.remedy)
+            throw Refusal(error)
+        }
+    }
+
+    /// A SQLite file has one hub.
+    private static func bus(_ location: StoreLocation, metrics: Metrics, clocks: SystemClocks,
+                            entropy: SystemEntropy, log: Log) throws(Refusal) -> PostgresBus? {
+        guard case .postgres(let url) = location else { return nil }
+        do throws(OpenError) {
+            return try PostgresBus(url: url, metrics: metrics, clocks: clocks, entropy: entropy, log: log)
+        } catch {
+            throw Refusal(error)
         }
     }
 
@@ -197,14 +226,17 @@ final class Hub: Sendable {
         }
     }
 
-    /// What identity changes, the organisation's actor hears of.
+    /// What identity changes, the organisation's actor hears of, here and at other hubs.
     private static func hooks(_ registry: Registry) -> IdentityHooks {
-        IdentityHooks(
+        let bus = registry.surroundings.bus
+        return IdentityHooks(
             onLoginRevoked: { login, _, organisation in
                 _ = registry.tell(organisation, .loginRevoked(login), isControl: true)
+                bus.publish(.organisationChanged(organisation))
             },
             onPersonJoined: { organisation, person in
                 _ = registry.tell(organisation, .personChanged(person), isControl: true)
+                bus.publish(.organisationChanged(organisation))
             })
     }
 
@@ -220,6 +252,12 @@ final class Hub: Sendable {
         } catch {
             throw Refusal(.unavailable, "the database does not answer", remedy: "start the hub again")
         }
+    }
+}
+
+extension Refusal {
+    fileprivate init(_ error: OpenError) {
+        self.init(error.exitCode, error.problem, remedy: error.remedy)
     }
 }
 

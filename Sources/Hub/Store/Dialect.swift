@@ -148,6 +148,19 @@ extension Dialect {
         """
     }
 
+    /// Run once in the session of the bus. The last column is the name under which the hubs notify each
+    /// other: the schema is part of it. Notices are hints and wait for no disk.
+    static func postgresBusSession(_ statementMilliseconds: UInt32) -> String {
+        """
+        SELECT set_config('synchronous_commit', 'off', false),
+            set_config('statement_timeout', '\(statementMilliseconds)', false),
+            'hub_' || to_hex(hashtext(current_schema()))
+        """
+    }
+
+    /// $1 the name, $2 an array of payloads.
+    static let postgresNotify = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) payload"
+
     /// Why the hub must not work with this server; the row is that of `postgresSession`.
     static func postgresProblem(_ row: [String]) -> String? {
         guard row.count == 7 else { return "the server does not describe itself" }

@@ -37,7 +37,7 @@ enum Samples {
 
     static let edited = Event(
         sequence: 44, id: EventID("0192f0d2-0000-7045-8000-0000000000ad")!, kind: .edited, sender: ada,
-        at: now, key: "k-7f3b", text: "Grüße, 世界", target: 1 << 53 + 1)
+        at: now, key: "k-7f3b", text: "Grüße, 世界", target: 42)
 
     static let summary = ChannelSummary(
         id: channel, kind: .closed, name: "launch", topic: "Ship it on Friday",

@@ -1,7 +1,7 @@
 // A window into a channel's log for showing it: a contiguous stretch of events that grows at both
 // ends and is cut at the far one, live while it includes the newest, with the messages still on
-// their way. Edits are not among the events: each message has the text of its newest edit, whichever
-// of the two comes first.
+// their way. Edits are not among the events: each message has the text of its newest edit,
+// whichever of the two came first.
 
 import { asHubError } from './codes.js';
 import { Emitter } from './emitter.js';
@@ -9,7 +9,10 @@ import { Emitter } from './emitter.js';
 /** @typedef {import('./types.js').Event} Event */
 /** @typedef {import('./codes.js').HubError} HubError */
 /** @typedef {import('./outbox.js').OutboxEntry} OutboxEntry */
-/** @typedef {Event & {editedAtMs?: number}} ShownEvent its newest text, and since when */
+/**
+ * A message with its newest text, and the edit that this is from.
+ * @typedef {Event & {edit?: Event}} ShownEvent
+ */
 /**
  * loading: no events yet; ready; failed: nothing could be loaded (see `error`).
  * @typedef {'loading' | 'ready' | 'failed'} LogState
@@ -239,7 +242,7 @@ export class ChannelLog extends Emitter {
   #applyEdits() {
     this.events = this.events.map((event) => {
       const edit = this.#edits.get(event.sequence);
-      return edit ? { ...event, text: edit.text, editedAtMs: edit.at_ms } : event;
+      return edit ? { ...event, text: edit.text, edit } : event;
     });
     if (this.#edits.size <= editedMax) return;
     // What is farthest from the window goes; a message that is come back to has its first text

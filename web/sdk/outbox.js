@@ -1,5 +1,5 @@
-// Messages and edits on their way: kept until the hub acknowledged or finally refused them, across lost
-// connections and reloads. In order per channel, one at a time, each retry with its first key.
+// Messages and edits on their way: kept until the hub acknowledged or finally refused them, across
+// lost connections and reloads. In order per channel, one at a time, each retry with its first key.
 
 import { asHubError, HubError } from './codes.js';
 import { fullJitterMs } from './backoff.js';
@@ -85,7 +85,8 @@ export class Outbox extends Emitter {
     /** @type {OutboxEntry} */
     const entry = {
       key: this.environment.uniqueKey(), channel, text, target,
-      createdAtMs: this.environment.now(), order: this.#order++, state: 'pending', error: null, posted: null,
+      createdAtMs: this.environment.now(), order: this.#order++, state: 'pending',
+      error: null, posted: null,
     };
     this.#entries.set(entry.key, entry);
     this.emit('change', entry);

@@ -65,6 +65,7 @@ export function makeEditor(chat, channel, { sequence, text, onClosed }) {
   }
 
   input.value = text;
+  input.setSelectionRange(text.length, text.length);
   return {
     sequence, element,
     focus: () => {

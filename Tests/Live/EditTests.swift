@@ -100,6 +100,19 @@ import Testing
         #expect(error(Client(world, as: bob).ask(Self.edit(3))) == .forbidden)
     }
 
+    @Test func aMessageThatAnotherNodeWroteIsFoundAheadOfTheHead() {
+        let world = world()
+        let writer = Client(world, as: alice)
+        _ = writer.post("here")
+        let foreign = StoredEvent(
+            sequence: 2, id: EventID(high: 8, low: 8), kind: .message, sender: alice, subject: nil,
+            at: world.now, key: "x", body: SealedBody(key: KeyID(high: 8, low: 8), bytes: Array("ereht".utf8)))
+        _ = world.store.apply(acme, general, Position(epoch: 1, sequence: 1), [foreign])
+        #expect(posted(writer.ask(Self.edit(2)))?.position.sequence == 3)
+        _ = writer.ask(subscribe(after: 0))
+        #expect(writer.events.map(\.text) == ["here", "there", "new"])
+    }
+
     @Test func whoLeftWhileTheMessageWasReadIsRefused() {
         let (world, writer) = Self.filled()
         let edit = writer.send(Self.edit(3))

@@ -110,6 +110,45 @@ class Scenario:
         check(await self.ada.evaluate("() => document.querySelectorAll('.text b').length") == 0,
               "markup stays text")
 
+    async def own_messages_are_edited(self):
+        ada, bea = self.ada, self.bea
+        await self.say(ada, "Lunch at nooon?")
+        await bea.see(".message .text", "Lunch at nooon?")
+        check(await bea.evaluate("""() => [...document.querySelectorAll('.message')]
+          .every((row) => (row.dataset.sender === document.querySelector('.message-actions')
+            .closest('.message').dataset.sender) === (row.querySelector('.message-actions') !== null))"""),
+              "only one's own messages have the button")
+        await ada.press("ArrowUp")
+        await ada.until("the editor", "() => document.activeElement.matches('.editor textarea')")
+        await ada.type(" never mind")
+        await self.shoot(ada, "editing")
+        await ada.press("Escape")
+        await ada.gone(".editor")
+        check(await ada.evaluate("() => document.activeElement.matches('.composer-input')"),
+              "the composer has the focus again")
+        await ada.press("Shift", "Tab")
+        check(await ada.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Edit message",
+              "the button of the newest message comes next")
+        await ada.press("Enter")
+        await self.edit(ada, "Lunch at noon?")
+        for browser in (ada, bea):
+            await browser.see(".message .text", "Lunch at noon?")
+            await browser.see(".message .edited[title^='Edited ']", "edited")
+        await self.settled(ada)
+        self.hub.kill()
+        await ada.see(".banner", "No connection")
+        await ada.press("ArrowUp")
+        await self.edit(ada, "Lunch at one?")
+        await ada.see(".message.outgoing .text", "Lunch at one?")
+        await self.shoot(ada, "edit-waiting")
+        await self.hub.start()
+        await bea.see(".message .text", "Lunch at one?", seconds=45)
+        await self.settled(ada)
+        for browser in (ada, bea):
+            await browser.reload()
+            await browser.see(".message .text", "Lunch at one?")
+            check("Lunch at noon?" not in [text for _, text in await browser.evaluate(SHOWN)], "one text only")
+
     async def typing_is_shown(self):
         await self.bea.fill(".composer-input", "I am thinking")
         await self.ada.see(".typing", "Bea Lindqvist is typing")
@@ -491,6 +530,14 @@ class Scenario:
         await browser.press("Enter")
         await browser.until("an empty composer", "() => document.querySelector('.composer-input').value === ''")
 
+    async def edit(self, browser, text):
+        """Replaces the text in the open editor and saves it."""
+        await browser.click(".editor textarea")
+        await browser.press("Control", "a")
+        await browser.type(text)
+        await browser.press("Enter")
+        await browser.gone(".editor")
+
     async def settled(self, browser, seconds=15):
         """Waits until nothing is on its way."""
         await browser.gone(".outgoing", seconds)
@@ -501,8 +548,9 @@ class Scenario:
         await browser.evaluate("() => { delete document.documentElement.dataset.theme; }")
 
     STEPS = [owner_sets_up, owner_creates_a_channel, owner_invites, second_person_accepts,
-             a_used_up_link_says_so, second_person_joins, both_talk, typing_is_shown, presence_follows,
-             direct_messages, closed_channels_are_hidden, unread_counts, keyboard, history_on_scroll, leaving_a_channel,
+             a_used_up_link_says_so, second_person_joins, both_talk, own_messages_are_edited,
+             typing_is_shown, presence_follows, direct_messages, closed_channels_are_hidden,
+             unread_counts, keyboard, history_on_scroll, leaving_a_channel,
              hub_is_killed_in_mid_conversation, what_was_written_offline_survives_closing_the_page,
              tabs_share_session_and_outbox, links_are_found_and_nothing_else,
              too_long_is_refused_with_the_draft_kept, looks, sessions_can_be_ended,

@@ -1,4 +1,5 @@
-// The reading side of a channel: subscriptions with their replay, pages of history, read markers.
+// The reading side of a channel: subscriptions with their replay, pages of history, messages to be
+// edited, read markers.
 //
 // A replay reads pages from the store until the rest is among the recent events at hand; that rest and
 // the attachment to live events are then handed to the lane in one go, so that nothing falls between
@@ -12,6 +13,7 @@ extension Channel {
     enum ReadJob: Sendable {
         case replay(Origin, from: Position, isFirst: Bool)
         case page(Origin, LogRange, limit: Int)
+        case target(Origin, Edit)
     }
 
     private static let replayPageMax = 200
@@ -141,19 +143,32 @@ extension Channel {
         origin.answer(.historyPage(HistoryPage(channel: id, epoch: epoch, events: events, more: more)))
     }
 
+    // MARK: Edits of what is not at hand
+
+    private func readTarget(_ origin: Origin, _ edit: Edit) async throws {
+        let found = try await surroundings.channels.events(
+            organisation, id, .after(edit.target - 1), limit: 1).first
+        // Meanwhile the log may have been given up, and the account may have left.
+        guard let facts else { throw StoreError.unavailable("the log was replaced") }
+        guard facts.members.contains(origin.account) else { return refuse(origin) }
+        admit(edit, origin, target: found.flatMap { event in
+            event.sequence == edit.target ? (event.kind, event.sender) : nil
+        })
+        work()
+    }
+
     // MARK: Reads under way
 
-    private func enqueue(_ job: ReadJob, _ origin: Origin) {
+    func enqueue(_ job: ReadJob, _ origin: Origin) {
         guard reads.add(job) else {
-            replaying[origin.address.session] = nil
             surroundings.metrics.refusals.add()
-            // A replay that has begun cannot be refused any more: the subscription ends instead.
-            if case .replay(_, _, isFirst: false) = job {
-                end(origin.address, .overloaded)
-            } else {
-                origin.refuse(.overloaded, "Too many reads are waiting; try again shortly.",
-                              retryAfterMilliseconds: 500)
+            if case .replay(_, _, let isFirst) = job {
+                replaying[origin.address.session] = nil
+                // A replay that has begun cannot be refused any more: the subscription ends instead.
+                guard isFirst else { return end(origin.address, .overloaded) }
             }
+            origin.refuse(.overloaded, "Too many reads are waiting; try again shortly.",
+                          retryAfterMilliseconds: 500)
             return
         }
         startReads()
@@ -172,6 +187,7 @@ extension Channel {
                 try await replayPage(origin, from: from, isFirst: isFirst)
             case .page(let origin, let range, let limit):
                 try await readPage(origin, range, limit: limit)
+            case .target(let origin, let edit): try await readTarget(origin, edit)
             }
         } catch {
             failed(job, error)
@@ -184,7 +200,7 @@ extension Channel {
         surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
         let reply = Self.reply(error)
         switch job {
-        case .page(let origin, _, _): origin.answer(.error(reply))
+        case .page(let origin, _, _), .target(let origin, _): origin.answer(.error(reply))
         case .replay(let origin, _, let isFirst):
             guard replaying[origin.address.session] == origin.command else { return }
             replaying[origin.address.session] = nil

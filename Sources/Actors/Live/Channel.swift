@@ -20,6 +20,7 @@ package enum ChannelCommand: Sendable {
     case add(Origin, AccountID)
     case members(Origin)
     case markRead(Origin, sequence: UInt64)
+    case edit(Origin, Edit)
     /// A connection is gone. Control.
     case sessionClosed(SessionID)
     /// An account may no longer see anything of the organisation. Control.
@@ -159,6 +160,7 @@ package actor Channel {
         case .add(let origin, let account): add(origin, account)
         case .members(let origin): members(origin)
         case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
+        case .edit(let origin, let edit): self.edit(origin, edit)
         case .sessionClosed(let session):
             deferred.removeAll { $0.origin?.address.session == session }
             detach(session)
@@ -351,7 +353,8 @@ extension ChannelCommand {
         switch self {
         case .post(let origin, _), .subscribe(let origin, _), .unsubscribe(let origin),
              .history(let origin, _), .typing(let origin, _), .join(let origin), .leave(let origin),
-             .add(let origin, _), .members(let origin), .markRead(let origin, _): origin
+             .add(let origin, _), .members(let origin), .markRead(let origin, _),
+             .edit(let origin, _): origin
         case .sessionClosed, .accountRemoved, .logMoved, .typed: nil
         }
     }

@@ -173,6 +173,7 @@ package actor Session {
         case .createChannel(let it): organisation(.createChannel(origin, it))
         case .openDirect(let it): organisation(.openDirect(origin, it.account))
         case .listPeople: organisation(.listPeople(origin))
+        case .edit(let edit): channel(edit.channel, .edit(origin, edit))
         }
     }
 

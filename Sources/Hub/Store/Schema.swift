@@ -24,6 +24,7 @@ enum Schema {
         Migration(number: 1, name: "people", statements: people),
         Migration(number: 2, name: "channels", statements: channels),
         Migration(number: 3, name: "keys", statements: keys),
+        Migration(number: 4, name: "edits", statements: edits),
         Migration(number: 6, name: "revision", statements: revision),
     ]
 
@@ -146,6 +147,11 @@ enum Schema {
         """
         CREATE UNIQUE INDEX wrapped_key_active ON wrapped_key (organisation, purpose) WHERE state = 1
         """,
+    ]
+
+    private static let edits = [
+        // Sequence of the message that an edit is of; NULL for other kinds.
+        "ALTER TABLE event ADD COLUMN target {int}"
     ]
 
     // By which a hub sees that another has changed people or sign-ins.

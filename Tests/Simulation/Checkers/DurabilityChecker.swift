@@ -15,8 +15,20 @@ final class DurabilityChecker: Checker {
         switch fact {
         case .handed(let connection, let frame): handed(frame, connection.client.organisation, world)
         case .acknowledged(let client, let post): posts.append((client.account, post))
+        case .committed(let organisation, let channel, let events):
+            for event in events where event.kind == .edited { edited(event, channel, organisation, world) }
         case .settled: settled(world)
         default: break
+        }
+    }
+
+    /// One edits one's own messages.
+    private func edited(_ edit: StoredEvent, _ channel: ChannelID, _ organisation: OrganisationID,
+                        _ world: Simulation) {
+        let target = edit.target.flatMap { event(channel, organisation, $0, world) }
+        if target?.kind != .message || target?.sender != edit.sender {
+            world.fail("own messages", "an edit at \(edit.sequence) of channel \(world.name(channel)) is of "
+                + "something that is not its sender's message")
         }
     }
 
@@ -40,7 +52,7 @@ final class DurabilityChecker: Checker {
             let stored = self.event(channel, organisation, event.sequence, world)
             let text = stored?.body.map { String(decoding: $0.bytes.reversed(), as: UTF8.self) } ?? ""
             if stored?.id != event.id || stored?.sender != event.sender || stored?.kind != event.kind
-                || stored?.subject != event.subject || text != event.text {
+                || stored?.subject != event.subject || stored?.target != event.target || text != event.text {
                 world.fail("seen is durable", "event \(event.sequence) of channel \(world.name(channel)) was "
                     + "sent and is not in the store as it was sent")
                 return

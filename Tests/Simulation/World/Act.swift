@@ -5,12 +5,14 @@ import Model
 enum Act: Int, CaseIterable, Sendable {
     case post, burst, postTwice, postAgain, join, leave, subscribeAgain, unsubscribe, history
     case typing, presence, watchPresence, listChannels, createChannel, openDirect, addMember
-    case listMembers, markRead, listPeople, ping, refresh, trespass, hangUp
+    case listMembers, markRead, listPeople, ping, refresh, trespass, hangUp, edit, editOthers
 
     /// How often compared with the others.
     var weight: Int {
         switch self {
         case .post: 40
+        case .edit: 10
+        case .editOthers: 1
         case .burst: 4
         case .postTwice, .postAgain: 4
         case .join, .leave: 6
@@ -38,7 +40,17 @@ extension SimClient {
             if let entry = posts.last { send(entry) }
         case .postAgain:
             guard let old = random.pick(settled) else { return }
-            send(.post(Post(channel: old.channel, key: old.key, text: old.text)), .postAgain(old))
+            send(old.command, .postAgain(old))
+        case .edit:
+            guard let old = random.pick(settled), let position = old.position else { return }
+            // Of an edit, the message it changed.
+            edit(old.target ?? position.sequence, in: old.channel)
+        case .editOthers:
+            guard let event = view.log[UInt64(1 + random.below(1 + Int(view.position?.sequence ?? 0)))],
+                  event.kind != .message || event.sender != account else { return }
+            let edit = Edit(channel: channel, key: "x\(number).\(postsMade)", target: event.sequence, text: "x")
+            postsMade += 1
+            send(.edit(edit), .refusal)
         case .join: send(.join(Join(channel: channel)), .join(channel))
         case .leave: send(.leave(Leave(channel: channel)), .done)
         case .subscribeAgain: subscribe(view)
@@ -76,11 +88,20 @@ extension SimClient {
 
     private func post(to channel: ChannelID) {
         postsMade += 1
-        let text = "m\(number).\(postsMade) "
-            + Self.filler.prefix(1 + random.below(world.plan.textBytesMax))
-        let entry = PendingPost(channel: channel, key: "k\(number).\(postsMade)", text: text)
-        posts.append(entry)
-        send(entry)
+        posts.append(PendingPost(channel: channel, key: "k\(number).\(postsMade)", text: text("m")))
+        send(posts.last!)
+    }
+
+    private func edit(_ sequence: UInt64, in channel: ChannelID) {
+        postsMade += 1
+        posts.append(PendingPost(channel: channel, key: "k\(number).\(postsMade)", text: text("e"),
+                                 target: sequence))
+        send(posts.last!)
+    }
+
+    /// No two texts of a world begin alike.
+    private func text(_ word: String) -> String {
+        "\(word)\(number).\(postsMade) " + Self.filler.prefix(1 + random.below(world.plan.textBytesMax))
     }
 
     private static let filler = String(repeating: "x", count: 4_000)
@@ -88,12 +109,13 @@ extension SimClient {
     /// A command about a channel of another organisation, or of nobody.
     private func trespass() {
         guard let channel = random.pick(world.foreignChannels(to: organisation)) else { return }
-        let command: Command = switch random.below(7) {
+        let command: Command = switch random.below(8) {
         case 0: .subscribe(Subscribe(channel: channel))
         case 1: .post(Post(channel: channel, key: "t\(number).\(postsMade)", text: "trespass"))
         case 2: .history(History(channel: channel))
         case 3: .join(Join(channel: channel))
         case 4: .listMembers(ListMembers(channel: channel))
+        case 6: .edit(Edit(channel: channel, key: "t\(number).\(postsMade)", target: 1, text: "trespass"))
         case 5: .typing(Typing(channel: channel, active: true))
         default: .subscribe(Subscribe(channel: channel, after: Position(epoch: 1, sequence: 0)))
         }

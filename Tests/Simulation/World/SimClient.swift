@@ -32,13 +32,20 @@ final class SimClient: @unchecked Sendable {
         var isLive: Bool { state == .live }
     }
 
-    /// A post that is not settled yet.
+    /// A post, or an edit of one.
     struct PendingPost {
         let channel: ChannelID
         let key: String
         let text: String
+        /// What is edited.
+        var target: UInt64?
         var position: Position?
         var event: EventID?
+
+        var command: Command {
+            if let target { return .edit(Edit(channel: channel, key: key, target: target, text: text)) }
+            return .post(Post(channel: channel, key: key, text: text))
+        }
     }
 
     /// What a command waits for.
@@ -182,7 +189,7 @@ final class SimClient: @unchecked Sendable {
     }
 
     func send(_ entry: PendingPost) {
-        send(.post(Post(channel: entry.channel, key: entry.key, text: entry.text)), .post(entry.key))
+        send(entry.command, .post(entry.key))
     }
 
     func subscribe(_ view: View) {

@@ -11,6 +11,7 @@ extension Command {
         switch self {
         case .hello: "hello"
         case .post(let it): "post \(it.key) to \(it.channel.short)"
+        case .edit(let it): "edit \(it.key) of \(it.target) in \(it.channel.short)"
         case .subscribe(let it): "subscribe \(it.channel.short) after \(it.after?.short ?? "-")"
         case .unsubscribe(let it): "unsubscribe \(it.channel.short)"
         case .history(let it):
@@ -58,6 +59,7 @@ extension [Event] {
         map { event in
             switch event.kind {
             case .message: "\(event.sequence)"
+            case .edited: "\(event.sequence) of \(event.target ?? 0)"
             default: "\(event.sequence):\(event.kind) \(event.subject?.short ?? "")"
             }
         }.joined(separator: ",")

@@ -166,6 +166,7 @@ extension Channel {
     /// Reads what others wrote, as far as they told of it. What fails is left to the resync.
     private func look() async {
         let told = noticed
+        looks += 1
         do {
             if isDoubtful || told.map({ $0.epoch != facts!.log.head.epoch }) ?? false {
                 isDoubtful = false
@@ -187,9 +188,11 @@ extension Channel {
         for command in takeDeferred() { perform(command) }
     }
 
+    /// The commands that came before the last look began.
     private func takeDeferred() -> [ChannelCommand] {
-        defer { deferred = [] }
-        return deferred
+        let count = deferred.prefix { $0.look < looks }.count
+        defer { deferred.removeFirst(count) }
+        return deferred[..<count].map(\.command)
     }
 
     /// Another hub appended, or an earlier commit of ours had an unknown outcome: what is new goes out
@@ -217,13 +220,14 @@ extension Channel {
             waiting.origin.refuse(.unavailable, "The channel is being reloaded.",
                                   retryAfterMilliseconds: 1_000)
         }
-        for command in takeDeferred() {
+        for (command, _) in deferred {
             command.origin?.refuse(.unavailable, "The channel is being reloaded.",
                                    retryAfterMilliseconds: 1_000)
         }
         for address in roster.sessions.values.sorted(by: { $0.session < $1.session }) {
             end(address, .unavailable)
         }
+        deferred = []
         noticed = nil
         facts = nil
     }

@@ -53,7 +53,10 @@ package actor Channel {
     var isDoubtful = false
     /// Commands that only a newer log can answer, and what their sessions sent behind them. They wait
     /// for one look at the store.
-    var deferred: [ChannelCommand] = []
+    var deferred: [(command: ChannelCommand, look: Int)] = []
+    /// How often this actor has begun to look at the store; a command waits for a look that began
+    /// after it came.
+    var looks = 0
     /// More are answered by what is known.
     private static let deferredMax = 1_024
 
@@ -127,7 +130,7 @@ package actor Channel {
 
     private func carryOut(_ command: ChannelCommand) {
         if let origin = command.origin, mustWait(command, origin) {
-            deferred.append(command)
+            deferred.append((command, looks))
         } else {
             perform(command)
         }
@@ -137,7 +140,7 @@ package actor Channel {
     private func mustWait(_ command: ChannelCommand, _ origin: Origin) -> Bool {
         guard let facts, deferred.count < Self.deferredMax else { return false }
         let session = origin.address.session
-        if deferred.contains(where: { $0.origin?.address.session == session }) { return true }
+        if deferred.contains(where: { $0.command.origin?.address.session == session }) { return true }
         // It has seen more at another hub.
         if case .subscribe(_, let after?) = command, after.epoch == facts.log.head.epoch,
            after.sequence > facts.log.head.sequence {
@@ -162,7 +165,7 @@ package actor Channel {
         case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
         case .edit(let origin, let edit): self.edit(origin, edit)
         case .sessionClosed(let session):
-            deferred.removeAll { $0.origin?.address.session == session }
+            deferred.removeAll { $0.command.origin?.address.session == session }
             detach(session)
         case .accountRemoved(let account): accountRemoved(account)
         case .logMoved(let position): notice(position)
@@ -300,7 +303,7 @@ package actor Channel {
 
     private func accountRemoved(_ account: AccountID) {
         facts?.members.remove(account)
-        deferred.removeAll { $0.origin?.account == account }
+        deferred.removeAll { $0.command.origin?.account == account }
         for address in roster.sessions(of: account) { end(address, .forbidden) }
     }
 

@@ -190,7 +190,7 @@ package final class Registry: Sendable {
     }
 
     /// The channels in memory, in the order of their ids.
-    func liveChannels(_ organisation: OrganisationID) -> [ChannelID] {
+    package func liveChannels(_ organisation: OrganisationID) -> [ChannelID] {
         actors.withLock { Array(($0.channels[organisation] ?? [:]).keys) }.sorted()
     }
 

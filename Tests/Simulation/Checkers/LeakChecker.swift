@@ -10,8 +10,9 @@ final class LeakChecker: Checker {
             let sessions = node.metrics.sessions.current
             let channels = node.metrics.channels.current
             let organisations = node.metrics.organisations.current
+            let names = world.organisations.flatMap { node.registry.liveChannels($0) }.map { world.name($0) }
             if sessions != 0 || channels != 0 || organisations != 0 {
-                world.fail("bounds", "hub \(node.number) still has \(sessions) sessions, \(channels) channels "
+                world.fail("bounds", "hub \(node.number) still has \(sessions) sessions, \(channels) channels \(names) "
                     + "and \(organisations) organisations when everybody has gone")
             }
             for front in node.fronts where front.sessionCount != 0 || front.topicCount != 0 {

@@ -75,8 +75,10 @@ struct Plan: Sendable {
         textBytesMax = [16, 200, 3_000][random.below(3)]
         socketBytes = [2_000, 16_000, 64_000][random.below(3)]
         tokenMilliseconds = [900_000, 900_000, 12_000][random.below(3)]
-        outboxBytesMax = [8_000, 64_000][random.below(2)]
-        outboxTotalBytesMax = [16_000, 1 << 20][random.below(2)]
+        // As in production, several of the largest pushes find room.
+        let pushBytesMax = min(64 * (textBytesMax + 250), (128 << 10) + 64 * 250)
+        outboxBytesMax = 3 * pushBytesMax
+        outboxTotalBytesMax = outboxBytesMax * (random.chance(50) ? 2 : 1_000)
         weights = Act.allCases.map { $0.weight * (random.chance(80) ? 1 + random.below(3) : 0) }
         weights[Act.post.rawValue] = max(weights[Act.post.rawValue], Act.post.weight)
 

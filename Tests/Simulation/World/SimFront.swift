@@ -26,7 +26,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
         self.lane = lane
         let plan = node.world.plan
         rule = OutboxRule(bytesMax: plan.outboxBytesMax, totalBytesMax: plan.outboxTotalBytesMax,
-                          sparedBytes: 4_000)
+                          sparedBytes: plan.outboxBytesMax / 2)
     }
 
     private var world: Simulation { node.world }

@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test tidy fuzz bench golden docs clean
+.PHONY: help run build test tidy sim mutants fuzz bench golden docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
@@ -21,6 +21,12 @@ test: ## everything that must hold (ONLY="swift web": some sections; FUZZ_SECOND
 
 tidy: ## the rules about the code itself
 	@swift test --filter TidyTests
+
+sim: ## the actors in simulated worlds (SEED=7: one, with what happened; SEEDS=10000: so many)
+	@scripts/sim $(if $(SEED),replay $(SEED),run --seeds $(or $(SEEDS),10000)) $(ARGS)
+
+mutants: ## known mistakes that the simulator has to find
+	@scripts/mutants
 
 fuzz: ## fuzz the parsers of outside bytes (FUZZ_SECONDS=20 for each)
 	@scripts/fuzz -t $(or $(FUZZ_SECONDS),20)

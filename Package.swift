@@ -63,11 +63,13 @@ let package = Package(
 
         // The simulator: a library, the command that runs it, and the suite that runs it in `make test`.
         .target(name: "Simulation", dependencies: ["Wire", "Live", "Rules", "Ports", "Model"],
-                path: "Tests/Simulation", exclude: ["Command", "Suite", "Mutants"], swiftSettings: house),
+                path: "Tests/Simulation", exclude: ["Command", "Mutants", "Suite"], swiftSettings: house),
         .executableTarget(name: "hub-sim", dependencies: ["Simulation"], path: "Tests/Simulation/Command",
                           swiftSettings: house),
 
         tests("Rules", ["Rules", "Model"]),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], path: "Tests/Simulation/Suite",
+                    swiftSettings: house),
         tests("Live", ["Live", "Ports", "Model"]),
         tests("App", ["App", "Ports", "Model"]),
         tests("EndToEnd", ["App"]),

@@ -18,6 +18,9 @@ final class FenceChecker: Checker {
     private var closed: Set<ChannelID> = []
     private var revokedAt: [LoginID: Int64] = [:]
     private var healedAt: Int64?
+    /// The role that a connection was welcomed with.
+    private var welcomedAs: [Int: Role] = [:]
+    private var roles: [AccountID: (role: Role, at: Int64)] = [:]
 
     /// A revoked sign-in may still be served for so long, in a healthy world.
     static let darkMicroseconds: Int64 = 15_000_000
@@ -32,6 +35,11 @@ final class FenceChecker: Checker {
             if closed.contains(channel) { for event in events { committed(event, channel) } }
         case .handed(let connection, let frame): handed(frame, connection, world)
         case .revoked(let login): revokedAt[login] = world.scheduler.now
+        case .personRemoved(_, let account):
+            for client in world.clients where client.account == account && revokedAt[client.login] == nil {
+                revokedAt[client.login] = world.scheduler.now
+            }
+        case .roleChanged(_, let account, let role): roles[account] = (role, world.scheduler.now)
         case .sentAway(let client, let code):
             if code != .revoked || revokedAt[client.login] == nil {
                 world.fail("fence", "client \(client.number) was sent away for good, \(code.slug), "
@@ -58,6 +66,11 @@ final class FenceChecker: Checker {
             if world.scheduler.now - start > Self.darkMicroseconds {
                 world.fail("fence", "client \(client.number), whose sign-in was revoked, is still served")
             }
+        }
+        if case .welcome(let welcome) = frame.body { welcomedAs[connection.number] = welcome.role }
+        if let (role, at) = roles[client.account], let had = welcomedAs[connection.number], had != role,
+           !frame.body.isClosing, world.scheduler.now - max(at, healedAt ?? .max) > Self.darkMicroseconds {
+            world.fail("fence", "client \(client.number) is still served with a role it does not have any more")
         }
         let (channel, last): (ChannelID, UInt64)
         switch frame.body {

@@ -62,6 +62,7 @@ final class IsolationChecker: Checker {
         case .memberList(let it): it.accounts
         case .peopleList(let it): it.people.map(\.account)
         case .personChanged(let it): [it.person.account]
+        case .personRemoved(let it): [it.account]
         default: []
         }
     }

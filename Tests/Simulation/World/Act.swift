@@ -6,6 +6,7 @@ enum Act: Int, CaseIterable, Sendable {
     case post, burst, postTwice, postAgain, join, leave, subscribeAgain, unsubscribe, history
     case typing, presence, watchPresence, listChannels, createChannel, openDirect, addMember
     case listMembers, markRead, listPeople, ping, refresh, trespass, hangUp, edit, editOthers
+    case removeMember, changeRole, removePerson
 
     /// How often compared with the others.
     var weight: Int {
@@ -16,6 +17,9 @@ enum Act: Int, CaseIterable, Sendable {
         case .burst: 4
         case .postTwice, .postAgain: 4
         case .join, .leave: 6
+        case .removeMember: 5
+        case .changeRole: 2
+        case .removePerson: 1
         case .subscribeAgain, .unsubscribe: 4
         case .history: 6
         case .typing: 4
@@ -53,7 +57,11 @@ extension SimClient {
             send(.edit(edit), .refusal)
         case .join: send(.join(Join(channel: channel)), .join(channel))
         case .leave: send(.leave(Leave(channel: channel)), .done)
-        case .subscribeAgain: subscribe(view)
+        case .subscribeAgain:
+            guard var position = view.position, random.chance(60) else { return subscribe(view) }
+            position.sequence = UInt64(random.below(1 + Int(position.sequence)))
+            if random.chance(10) { position.epoch += 1 }
+            subscribe(view, after: position)
         case .unsubscribe:
             guard view.state == .live else { return }
             view.isWanted = false
@@ -75,6 +83,18 @@ extension SimClient {
         case .addMember:
             guard let other = random.pick(world.accounts(of: organisation)) else { return }
             send(.addMember(AddMember(channel: channel, account: other)), .done)
+        case .removeMember:
+            guard let other = random.pick(world.accounts(of: organisation)) else { return }
+            send(.removeMember(RemoveMember(channel: channel, account: other)), .done)
+        case .changeRole:
+            guard let other = random.pick(world.accounts(of: organisation)),
+                  let role = random.pick(Role.allCases) else { return }
+            send(.changeRole(ChangeRole(account: other, role: role)), .done)
+        case .removePerson:
+            // Somebody has to be left to see what happens.
+            guard world.clients.filter({ $0.state != .ended }).count > 3,
+                  let other = random.pick(world.accounts(of: organisation)) else { return }
+            send(.removePerson(RemovePerson(account: other)), .done)
         case .listMembers: send(.listMembers(ListMembers(channel: channel)), .memberList)
         case .markRead:
             send(.markRead(MarkRead(channel: channel, sequence: view.position?.sequence ?? 0)), .done)
@@ -101,10 +121,11 @@ extension SimClient {
 
     /// No two texts of a world begin alike.
     private func text(_ word: String) -> String {
-        "\(word)\(number).\(postsMade) " + Self.filler.prefix(1 + random.below(world.plan.textBytesMax))
+        "\(word)\(number).\(postsMade) \(Self.fillers[random.below(1 + world.plan.textBytesMax) / 16])"
     }
 
-    private static let filler = String(repeating: "x", count: 4_000)
+    /// By size in steps of 16 bytes.
+    private static let fillers = (0...200).map { String(repeating: "x", count: 16 * $0) }
 
     /// A command about a channel of another organisation, or of nobody.
     private func trespass() {

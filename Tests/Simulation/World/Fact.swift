@@ -21,6 +21,10 @@ enum Fact {
     case sentAway(SimClient, CloseCode)
     /// A sign-in was revoked in the store.
     case revoked(LoginID)
+    /// In the store, somebody has another role now.
+    case roleChanged(OrganisationID, AccountID, Role)
+    /// In the store, somebody is no member of the organisation any more.
+    case personRemoved(OrganisationID, AccountID)
     /// Everything works again; from here on things have to settle.
     case healed
     /// Everything has settled, and clients are still connected.

@@ -68,7 +68,7 @@ struct Plan: Sendable {
         openChannels = 1 + random.below(3)
         closedChannels = 1 + random.below(2)
         milliseconds = random.between(2_000, 20_000)
-        thinkMilliseconds = [20, 100, 400][random.below(3)]
+        thinkMilliseconds = [30, 150, 500][random.below(3)]
         storeMicroseconds = [500, 5_000, 40_000][random.below(3)]
         networkMicroseconds = [300, 10_000, 120_000][random.below(3)]
         laggards = [0, 0, 30, 60][random.below(4)]

@@ -192,10 +192,12 @@ final class SimClient: @unchecked Sendable {
         send(entry.command, .post(entry.key))
     }
 
-    func subscribe(_ view: View) {
+    func subscribe(_ view: View) { subscribe(view, after: view.position) }
+
+    /// - Parameter position: where it was, or an older one, or one of another log.
+    func subscribe(_ view: View, after position: Position?) {
         view.isWanted = true
-        send(.subscribe(Subscribe(channel: view.channel, after: view.position)),
-             .subscribe(view, after: view.position))
+        send(.subscribe(Subscribe(channel: view.channel, after: position)), .subscribe(view, after: position))
     }
 
     func readHistory(_ view: View) {

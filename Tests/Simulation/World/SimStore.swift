@@ -137,7 +137,7 @@ struct StoreHandle: ChannelStore, MemberStore {
     func channel(_ organisation: OrganisationID, _ channel: ChannelID) async throws(StoreError)
         -> ChannelRecord?
     {
-        try await store.perform(node, "channel") { $0.log(organisation, channel)?.record }
+        try await store.perform(node, "channel") { $0.channel(organisation, channel) }
     }
 
     func heads(_ organisation: OrganisationID, _ channels: [ChannelID]) async throws(StoreError)
@@ -198,6 +198,20 @@ struct StoreHandle: ChannelStore, MemberStore {
 
     func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] {
         try await store.perform(node, "people") { $0.members[organisation] ?? [] }
+    }
+
+    func changeRole(_ organisation: OrganisationID, _ account: AccountID, to role: Role,
+                    by actor: AccountID, at: UnixMilliseconds) async throws(StoreError) -> MemberOutcome {
+        try await store.perform(node, "changeRole", isWrite: true, fact: {
+            if case .done = $0 { .roleChanged(organisation, account, role) } else { nil }
+        }) { $0.changeRole(organisation, account, to: role, by: actor) }
+    }
+
+    func removePerson(_ organisation: OrganisationID, _ account: AccountID, by actor: AccountID,
+                      at: UnixMilliseconds) async throws(StoreError) -> MemberOutcome {
+        try await store.perform(node, "removePerson", isWrite: true, fact: {
+            if case .done = $0 { .personRemoved(organisation, account) } else { nil }
+        }) { $0.removePerson(organisation, account, by: actor) }
     }
 
     func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 {

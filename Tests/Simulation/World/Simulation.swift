@@ -121,7 +121,7 @@ package final class Simulation: @unchecked Sendable {
             for member in 0..<count {
                 let account = AccountID(high: 1, low: UInt64(index * 100 + member + 1))
                 accounts.append(account)
-                let role: Role = member == 0 ? .owner : .member
+                let role: Role = member == 0 ? .owner : random.chance(30) ? .admin : .member
                 store.model.add(Person(account: account, firstName: "P", lastName: "\(account.low)", role: role),
                                 to: organisation)
             }

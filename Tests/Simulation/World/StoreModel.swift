@@ -32,11 +32,19 @@ package struct StoreModel {
     package mutating func makeChannel(_ id: ChannelID, in organisation: OrganisationID, kind: ChannelKind,
                                       name: String, members: [AccountID]) {
         let record = ChannelRecord(id: id, kind: kind, name: name, topic: "",
-                                   head: Position(epoch: 1, sequence: 0), members: members)
+                                   head: Position(epoch: 1, sequence: 0), members: members,
+                                   parties: kind == .direct ? members : [])
         logs[organisation, default: [:]][id] = Log(record)
     }
 
     // MARK: ChannelStore
+
+    /// Those who were removed from the organisation are members of nothing.
+    package func channel(_ organisation: OrganisationID, _ channel: ChannelID) -> ChannelRecord? {
+        var record = logs[organisation]?[channel]?.record
+        record?.members.removeAll { member($0, of: organisation) == nil }
+        return record
+    }
 
     package mutating func append(_ organisation: OrganisationID, _ channel: ChannelID,
                                  expecting expected: Position, _ events: [StoredEvent]) -> AppendOutcome {
@@ -55,6 +63,7 @@ package struct StoreModel {
     }
 
     private mutating func write(_ event: StoredEvent, _ organisation: OrganisationID, _ channel: ChannelID) {
+        let mayJoin = event.subject.map { member($0, of: organisation) != nil } ?? false
         func change(_ log: inout Log) {
             precondition(event.sequence == log.record.head.sequence + 1)
             log.record.head.sequence += 1
@@ -64,7 +73,7 @@ package struct StoreModel {
             log.events.append(event)
             guard let subject = event.subject else { return }
             log.record.members.removeAll { $0 == subject }
-            if event.kind == .joined { log.record.members.append(subject) }
+            if event.kind == .joined, mayJoin { log.record.members.append(subject) }
         }
         change(&logs[organisation]![channel]!)
     }
@@ -126,7 +135,8 @@ package struct StoreModel {
         }
         if let known { return known.record }
         let record = ChannelRecord(id: candidate, kind: .direct, name: "", topic: "",
-                                   head: Position(epoch: 1, sequence: 0), members: parties)
+                                   head: Position(epoch: 1, sequence: 0), members: parties,
+                                   parties: parties)
         logs[organisation, default: [:]][candidate] = Log(record)
         return record
     }
@@ -150,6 +160,43 @@ package struct StoreModel {
     package var revisions: [OrganisationID: UInt64] = [:]
 
     package func revokedLogins(_ logins: [LoginID]) -> [LoginID] { logins.filter { revoked.contains($0) } }
+
+    private func member(_ account: AccountID, of organisation: OrganisationID) -> Person? {
+        members[organisation]?.first { $0.account == account }
+    }
+
+    package mutating func changeRole(_ organisation: OrganisationID, _ account: AccountID, to role: Role,
+                                     by actor: AccountID) -> MemberOutcome {
+        let (who, whom) = (member(actor, of: organisation), member(account, of: organisation))
+        guard let who, let whom, who.role == .owner || who.role == .admin && whom.role < .owner && role < .owner,
+              role == .owner || keepsOwner(without: whom, organisation)
+        else { return .refused(actor: who?.role, subject: whom?.role) }
+        let index = members[organisation]!.firstIndex { $0.account == account }!
+        members[organisation]![index].role = role
+        revisions[organisation, default: 1] += 1
+        return .done(members[organisation]![index])
+    }
+
+    package mutating func removePerson(_ organisation: OrganisationID, _ account: AccountID,
+                                       by actor: AccountID) -> MemberOutcome {
+        let (who, whom) = (member(actor, of: organisation), member(account, of: organisation))
+        guard let who, let whom,
+              account == actor || who.role == .owner || who.role == .admin && whom.role < .owner,
+              keepsOwner(without: whom, organisation)
+        else { return .refused(actor: who?.role, subject: whom?.role) }
+        members[organisation]!.removeAll { $0.account == account }
+        for (login, owner) in logins where owner == account { revoked.insert(login) }
+        for (channel, log) in logs[organisation] ?? [:] where log.record.kind != .direct {
+            logs[organisation]![channel]!.record.members.removeAll { $0 == account }
+        }
+        revisions[organisation, default: 1] += 1
+        return .done(nil)
+    }
+
+    private func keepsOwner(without person: Person, _ organisation: OrganisationID) -> Bool {
+        person.role != .owner
+            || members[organisation]!.contains { $0.account != person.account && $0.role == .owner }
+    }
 
     // MARK: For checks
 

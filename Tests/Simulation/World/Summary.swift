@@ -20,6 +20,9 @@ extension Command {
         case .join(let it): "join \(it.channel.short)"
         case .leave(let it): "leave \(it.channel.short)"
         case .addMember(let it): "addMember \(it.account.short) to \(it.channel.short)"
+        case .removeMember(let it): "removeMember \(it.account.short) of \(it.channel.short)"
+        case .changeRole(let it): "changeRole \(it.account.short) to \(it.role.name)"
+        case .removePerson(let it): "removePerson \(it.account.short)"
         case .markRead(let it): "markRead \(it.channel.short) \(it.sequence)"
         case .createChannel(let it): "createChannel \(it.name)"
         default: Self.word(self)

@@ -132,8 +132,12 @@ private let resync: Int64 = 13_000
         let reply = subscribed(moved.ask(subscribe(after: 2)))
         #expect(reply?.from.sequence == 2 && reply?.head.sequence == 3 && reply?.gap == nil)
         #expect(moved.sequences == [3])
+        _ = Client(world, as: alice).post("m4")
+        _ = moved.ask(.markRead(MarkRead(channel: general, sequence: 4)))
+        #expect(world.store.logs[acme]?[general]?.read[alice] == 4)
+        #expect(moved.sequences == [3, 4])
         // One that claims too much is asked for once, and then told.
-        #expect(subscribed(moved.ask(subscribe(after: 99)))?.gap == Gap(from: 1, to: 3))
+        #expect(subscribed(moved.ask(subscribe(after: 99)))?.gap == Gap(from: 1, to: 4))
     }
 
     @Test func commandsBehindASubscriptionThatWaitsKeepTheirOrder() {

@@ -138,9 +138,13 @@ package actor Channel {
         let session = origin.address.session
         if deferred.contains(where: { $0.origin?.address.session == session }) { return true }
         // It has seen more at another hub.
-        if case .subscribe(_, let after?) = command, after.epoch == facts.log.head.epoch,
-           after.sequence > facts.log.head.sequence {
-            notice(after)
+        let seen: Position? = switch command {
+        case .subscribe(_, let after): after
+        case .markRead(_, let sequence): Position(epoch: facts.log.head.epoch, sequence: sequence)
+        default: nil
+        }
+        if let seen, seen.epoch == facts.log.head.epoch, seen.sequence > facts.log.head.sequence {
+            notice(seen)
             return true
         }
         // It may have joined at another hub.

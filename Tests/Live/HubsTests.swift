@@ -288,15 +288,16 @@ private let resync: Int64 = 13_000
         #expect(added(phone).last?.kind == .direct, "who stays hears nothing")
     }
 
-    /// The store's answer is older than what this hub has told its own.
-    @Test func anAnswerThatIsOvertakenIsReadAgain() {
-        let world = world(hubs: 2)
-        let there = Client(world, as: eve, hub: 1)
-        _ = Client(world, as: alice, hub: 1).ask(subscribe())
-        world.registries[1].receive(.channelCreated(acme, general))
-        let id = there.send(.join(Join(channel: general)))
+    /// The store's answer may be older than what this hub tells its own meanwhile.
+    @Test(arguments: 0..<40)
+    func anAnswerThatIsOvertakenIsReadAgain(steps: Int) {
+        let world = world()
+        let there = Client(world, as: eve)
+        _ = Client(world, as: alice).ask(subscribe())
+        there.send(.join(Join(channel: general)))
+        for _ in 0..<steps { _ = world.step() }
+        world.registry.receive(.channelListChanged(acme, general, eve))
         world.settle()
-        #expect(there.reply(to: id) != nil)
         let last = there.frames.compactMap { frame in
             if case .channelAdded(let it) = frame.body { it.channel } else { nil }
         }.last

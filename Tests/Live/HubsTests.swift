@@ -292,6 +292,7 @@ private let resync: Int64 = 13_000
     @Test(arguments: 0..<40)
     func anAnswerThatIsOvertakenIsReadAgain(steps: Int) {
         let world = world()
+        world.store.hops = 20
         let there = Client(world, as: eve)
         _ = Client(world, as: alice).ask(subscribe())
         there.send(.join(Join(channel: general)))

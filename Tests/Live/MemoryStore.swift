@@ -31,6 +31,8 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     /// Faults of coming appends, first first.
     var appendFaults: [Fault] = []
     var readFaults: [StoreError] = []
+    /// How long what one account sees of a channel is on its way.
+    var hops = 0
     /// Gives the next answer to `people` in the store's place, once.
     var peopleAnswer: (() -> [Person])?
     private(set) var appends: [[EventID]] = []
@@ -145,7 +147,9 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     func channel(_ organisation: OrganisationID, _ channel: ChannelID, seenBy account: AccountID)
         async throws(StoreError) -> ChannelSummary?
     {
-        await answer { self.visible(organisation, to: account).first { $0.id == channel } }
+        let found = await answer { self.visible(organisation, to: account).first { $0.id == channel } }
+        for _ in 0..<hops { await answer {} }
+        return found
     }
 
     private func visible(_ organisation: OrganisationID, to account: AccountID) -> [ChannelSummary] {

@@ -35,9 +35,9 @@ final class World: @unchecked Sendable {
         for lane in front { lane.world = self }
     }
 
-    /// Runs until nothing can run; timers do not fire.
-    func settle() {
-        while !jobs.isEmpty {
+    /// Runs until nothing can run, or until something is so; timers do not fire.
+    func settle(until isSo: () -> Bool = { false }) {
+        while !jobs.isEmpty, !isSo() {
             let job = jobs.removeFirst()
             current = job.lane
             job.body()

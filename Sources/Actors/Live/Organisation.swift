@@ -1,5 +1,7 @@
 // One organisation: its people, their open sessions and presence, and the list of its channels. Opening
 // a session is decided here, against the membership as it is now, not as the token says it was.
+//
+// Organisation+People.swift changes roles and removes people.
 
 package import Model
 import Ports
@@ -14,12 +16,17 @@ package enum OrganisationCommand: Sendable {
     case createChannel(Origin, CreateChannel)
     case openDirect(Origin, AccountID)
     case addMember(Origin, AddMember)
+    case removeMember(Origin, RemoveMember)
+    case changeRole(Origin, ChangeRole)
+    case removePerson(Origin, AccountID)
     /// A connection is gone. Control.
     case closed(SessionID)
     /// A push to every session of some accounts. Control.
     case tellAccounts([AccountID], ServerBody, except: SessionID?)
     /// Somebody joined, or their name or role changed. Control.
     case personChanged(Person)
+    /// Somebody is not a member any more. Control.
+    case personRemoved(AccountID)
     /// A sign-in was revoked: its sessions are closed. Control.
     case loginRevoked(LoginID)
 }
@@ -29,21 +36,23 @@ package actor Organisation {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
 
     private nonisolated let lane: any Lane
-    private nonisolated let registry: Registry
+    nonisolated let registry: Registry
     private nonisolated let inbox: Inbox<OrganisationCommand>
     /// `nil` until read from the store; commands wait in `early` meanwhile.
-    private var people: [AccountID: Person]?
+    var people: [AccountID: Person]?
     private var early: [OrganisationCommand] = []
     private var isLoading = false
-    private var roster = Roster()
+    private(set) var roster = Roster()
     private var watchers = Roster()
-    /// Sessions whose sign-in is being looked up.
-    private var opening: Set<SessionID> = []
+    /// Sessions whose sign-in is being looked up: who waits for the welcome.
+    private var opening: [SessionID: (origin: Origin, principal: Principal)] = [:]
     private var sessions: [SessionID: Principal] = [:]
     private var byAccount: [AccountID: [SessionAddress]] = [:]
     private var presence = PresenceMachine()
     private var isPresenceScheduled = false
     private var reads: ReadQueue<OrganisationCommand>
+    /// Changes of memberships, one at a time, so that what is known here ends as the store has it.
+    private var changes: ReadQueue<OrganisationCommand>
     private var lastActiveAt: MonotonicNanoseconds
 
     init(id: OrganisationID, lane: any Lane, registry: Registry) {
@@ -53,10 +62,11 @@ package actor Organisation {
         inbox = Inbox(limit: registry.configuration.inboxMax, lane: lane)
         reads = ReadQueue(runningMax: registry.configuration.readsMax,
                           waitingMax: registry.configuration.readsWaitingMax)
+        changes = ReadQueue(runningMax: 1, waitingMax: registry.configuration.readsWaitingMax)
         lastActiveAt = registry.surroundings.clocks.monotonic()
     }
 
-    private var surroundings: Surroundings { registry.surroundings }
+    var surroundings: Surroundings { registry.surroundings }
 
     // MARK: Inbox and life
 
@@ -118,7 +128,8 @@ package actor Organisation {
     private func passivateIfIdle() {
         let idle = surroundings.clocks.monotonic().value - lastActiveAt.value
         let limit = UInt64(registry.configuration.passivationMilliseconds) * 1_000_000
-        if idle >= limit, roster.isEmpty, reads.isIdle, !presence.hasPending, inbox.closeIfEmpty() {
+        if idle >= limit, roster.isEmpty, reads.isIdle, changes.isIdle, !presence.hasPending,
+           inbox.closeIfEmpty() {
             registry.retire(self)
             return
         }
@@ -126,6 +137,12 @@ package actor Organisation {
     }
 
     private func carryOut(_ command: OrganisationCommand) {
+        if let origin = command.origin, people![origin.account] == nil {
+            // Its session is being closed, or was never to be opened.
+            origin.refuse(.forbidden, "The account is not a member of the organisation.")
+            if case .open = command { close(origin.address, .revoked) }
+            return
+        }
         switch command {
         case .open(let origin, let principal): open(origin, principal)
         case .presence(let origin, let state):
@@ -138,40 +155,38 @@ package actor Organisation {
             let list = people!.values.sorted { $0.account < $1.account }
             origin.answer(.peopleList(PeopleList(people: list)))
         case .listChannels, .createChannel, .openDirect: enqueue(command)
+        case .changeRole(let origin, let it):
+            if mayChangeRole(origin, it) { enqueue(command) }
+        case .removePerson(let origin, let account):
+            if mayRemovePerson(origin, account) { enqueue(command) }
         case .addMember(let origin, let it): addMember(origin, it)
+        case .removeMember(let origin, let it): removeMember(origin, it)
         case .closed(let session): closed(session)
         case .tellAccounts(let accounts, let body, let except):
             for account in accounts { send(body, to: account, except: except) }
         case .personChanged(let person): personChanged(person)
-        case .loginRevoked(let login):
-            let ended = sessions.filter { $0.value.login == login }.keys.sorted()
-            for session in ended { close(session, .revoked) }
+        case .personRemoved(let account): personRemoved(account)
+        case .loginRevoked(let login): closeSessions(.revoked) { $0.login == login }
         }
     }
 
     // MARK: Sessions
 
     private func open(_ origin: Origin, _ principal: Principal) {
-        let address = origin.address
-        guard let person = people![principal.account] else {
-            origin.refuse(.forbidden, "The account is not a member of the organisation.")
-            close(address, .revoked)
-            return
-        }
-        guard person.role == principal.role else {
+        guard people![principal.account]?.role == principal.role else {
             origin.refuse(.tokenExpired, "The role has changed since the token was issued.")
-            close(address, .roleChanged)
+            close(origin.address, .roleChanged)
             return
         }
-        opening.insert(address.session)
+        opening[origin.address.session] = (origin, principal)
         enqueue(.open(origin, principal))
     }
 
     /// A sign-in may have been revoked within the life of its access token.
     private func checkLogin(_ origin: Origin, _ principal: Principal) async throws(StoreError) {
         let login = try await surroundings.people.login(id, principal.login)
-        // The connection may have gone meanwhile.
-        guard opening.remove(origin.address.session) != nil else { return }
+        // The connection may have gone meanwhile, or what it rests on: see `closeSessions`.
+        guard opening.removeValue(forKey: origin.address.session) != nil else { return }
         guard let login, login.revokedAt == nil else {
             origin.refuse(.unauthenticated, "The sign-in was ended.")
             close(origin.address, .revoked)
@@ -199,7 +214,7 @@ package actor Organisation {
     }
 
     private func closed(_ session: SessionID) {
-        opening.remove(session)
+        opening[session] = nil
         guard let principal = sessions.removeValue(forKey: session) else { return }
         surroundings.metrics.sessions.add(-1)
         roster.remove(session)
@@ -210,9 +225,18 @@ package actor Organisation {
         schedulePresence()
     }
 
-    private func close(_ session: SessionID, _ code: CloseCode) {
-        guard let address = roster.sessions[session] else { return }
-        close(address, code)
+    /// Closes the sessions that are concerned; those that wait for their welcome do not get it.
+    func closeSessions(_ code: CloseCode, where isConcerned: (Principal) -> Bool) {
+        let waiting = opening.filter { isConcerned($0.value.principal) }
+        for (session, entry) in waiting.sorted(by: { $0.key < $1.key }) {
+            opening[session] = nil
+            entry.origin.refuse(code == .roleChanged ? .tokenExpired : .unauthenticated,
+                                "The membership has changed.")
+            close(entry.origin.address, code)
+        }
+        for session in sessions.filter({ isConcerned($0.value) }).keys.sorted() {
+            if let address = roster.sessions[session] { close(address, code) }
+        }
     }
 
     private func close(_ address: SessionAddress, _ code: CloseCode) {
@@ -226,12 +250,7 @@ package actor Organisation {
         }
     }
 
-    // MARK: People and presence
-
-    private func personChanged(_ person: Person) {
-        people![person.account] = person
-        roster.broadcast(.organisation(id), Broadcast(.personChanged(PersonChanged(person: person))))
-    }
+    // MARK: Presence
 
     private func watchPresence(_ origin: Origin, active: Bool) {
         let session = origin.address.session
@@ -275,14 +294,26 @@ package actor Organisation {
             origin.refuse(.notFound, "There is no such person in the organisation.")
             return
         }
-        if !registry.tell(id, it.channel, .add(origin, it.account)) {
+        tell(it.channel, .add(origin, it.account), origin)
+    }
+
+    private func removeMember(_ origin: Origin, _ it: RemoveMember) {
+        guard it.account == origin.account || people![origin.account]!.role >= .admin else {
+            origin.refuse(.forbidden, "Admins and owners remove others.")
+            return
+        }
+        tell(it.channel, .remove(origin, it.account), origin)
+    }
+
+    private func tell(_ channel: ChannelID, _ command: ChannelCommand, _ origin: Origin) {
+        if !registry.tell(id, channel, command) {
             origin.refuse(.overloaded, "Too much is waiting; try again shortly.",
                           retryAfterMilliseconds: 500)
         }
     }
 
     private func enqueue(_ command: OrganisationCommand) {
-        if reads.add(command) {
+        if command.isMembershipChange ? changes.add(command) : reads.add(command) {
             startReads()
         } else {
             failed(command, ErrorReply(.overloaded, "Too much is waiting; try again shortly.",
@@ -291,7 +322,7 @@ package actor Organisation {
     }
 
     private func startReads() {
-        while let command = reads.start() {
+        while let command = reads.start() ?? changes.start() {
             Task(executorPreference: lane.tasks) { await self.run(command) }
         }
     }
@@ -304,17 +335,20 @@ package actor Organisation {
                                      .word("why", Channel.word(error)))
             failed(command, Channel.reply(error))
         }
-        reads.finished()
+        if command.isMembershipChange { changes.finished() } else { reads.finished() }
         startReads()
     }
 
     /// Answers with the error; a session that could not be opened is sent away to come again.
     private func failed(_ command: OrganisationCommand, _ error: ErrorReply) {
-        command.origin?.answer(.error(error))
-        if case .open(let origin, _) = command {
-            opening.remove(origin.address.session)
-            close(origin.address, .overloaded)
+        guard case .open(let origin, _) = command else {
+            command.origin?.answer(.error(error))
+            return
         }
+        // Unless it was sent away while its sign-in was looked up.
+        guard people == nil || opening.removeValue(forKey: origin.address.session) != nil else { return }
+        origin.answer(.error(error))
+        close(origin.address, .overloaded)
     }
 
     private func carryOutInStore(_ command: OrganisationCommand) async throws(StoreError) {
@@ -326,8 +360,10 @@ package actor Organisation {
             origin.answer(.channelList(ChannelList(channels: channels)))
         case .createChannel(let origin, let wanted): try await createChannel(origin, wanted)
         case .openDirect(let origin, let account): try await openDirect(origin, account)
-        case .presence, .watchPresence, .listPeople, .addMember, .closed, .tellAccounts,
-             .personChanged, .loginRevoked:
+        case .changeRole(let origin, let it): try await changeRole(origin, it)
+        case .removePerson(let origin, let account): try await removePerson(origin, account)
+        case .presence, .watchPresence, .listPeople, .addMember, .removeMember, .closed, .tellAccounts,
+             .personChanged, .personRemoved, .loginRevoked:
             preconditionFailure("not a store command")
         }
     }
@@ -384,13 +420,21 @@ package actor Organisation {
 }
 
 extension OrganisationCommand {
+    var isMembershipChange: Bool {
+        switch self {
+        case .changeRole, .removePerson: true
+        default: false
+        }
+    }
+
     /// Who waits for an answer.
     var origin: Origin? {
         switch self {
         case .open(let origin, _), .presence(let origin, _), .watchPresence(let origin, _),
              .listPeople(let origin), .listChannels(let origin), .createChannel(let origin, _),
-             .openDirect(let origin, _), .addMember(let origin, _): origin
-        case .closed, .tellAccounts, .personChanged, .loginRevoked: nil
+             .openDirect(let origin, _), .addMember(let origin, _), .removeMember(let origin, _),
+             .changeRole(let origin, _), .removePerson(let origin, _): origin
+        case .closed, .tellAccounts, .personChanged, .personRemoved, .loginRevoked: nil
         }
     }
 }

@@ -151,6 +151,16 @@ package final class Registry: Sendable {
         }
     }
 
+    /// Hands a control command to every channel of the organisation that is in memory. One that is made
+    /// later reads the store, which the caller has changed before.
+    package func tellChannels(of organisation: OrganisationID, _ command: ChannelCommand) {
+        let live = actors.withLock { actors in
+            actors.channels.filter { $0.key.organisation == organisation }.values
+                .sorted { $0.id < $1.id }
+        }
+        for channel in live { _ = channel.tell(command, isControl: true) }
+    }
+
     /// Forgets a passivated actor whose inbox is closed.
     func retire(_ channel: Channel) {
         actors.withLock { actors in

@@ -205,6 +205,7 @@ private func gone(_ account: AccountID) -> ServerBody { .personRemoved(PersonRem
             return
         }
         _ = removed.post("to you", to: direct.channel.id)
+        world.store.members[acme]!.removeAll { $0.account == bob }
         _ = world.registry.tell(acme, .personRemoved(bob), isControl: true)
         let origin = Origin(address: SessionAddress(lane: removed.lane, session: removed.session.id, account: bob),
                             command: 900)

@@ -26,7 +26,7 @@ package enum ChannelCommand: Sendable {
     case sessionClosed(SessionID)
     /// An account may no longer see anything of the organisation. Control.
     case accountRemoved(AccountID)
-    /// An account that may have been removed is in the organisation again. Control.
+    /// An account is in the organisation, and may have been removed before. Control.
     case accountReturned(AccountID)
 }
 

@@ -48,10 +48,13 @@ extension Organisation {
         let outcome = try await surroundings.people.removePerson(
             id, account, by: origin.account, at: surroundings.clocks.now())
         switch outcome {
-        // Gone before: the same command again, or another node's.
-        case .done, .refused(_, nil):
+        case .done:
             origin.answer(.done(Done()))
             personRemoved(account)
+        case .refused(_, nil):
+            origin.answer(.done(Done()))
+            // An outcome that was lost, or another node's doing; channels do not hear of strangers.
+            if people![account] != nil { personRemoved(account) }
         case .refused(let actor?, let subject?)
         where account == origin.account || MemberRule.mayRemove(subject, as: actor):
             refuseLastOwner(origin)
@@ -71,10 +74,10 @@ extension Organisation {
 
     /// Somebody joined, or their name or role changed. Sessions with another role have to come again.
     func personChanged(_ person: Person) {
-        let isNew = people!.updateValue(person, forKey: person.account) == nil
+        people![person.account] = person
         roster.broadcast(.organisation(id), Broadcast(.personChanged(PersonChanged(person: person))))
         closeSessions(.roleChanged) { $0.account == person.account && $0.role != person.role }
-        if isNew { registry.tellChannels(of: id, .accountReturned(person.account)) }
+        registry.tellChannels(of: id, .accountReturned(person.account))
     }
 
     /// Somebody is not a member any more: nothing reaches their sessions after this.

@@ -214,4 +214,29 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
         #expect(log.isIdle)
         #expect(isQueued(log.post(3, key: "k1")))
     }
+
+    @Test func membershipsThatWaitAreKnownInOrderUntilSettled() {
+        var log = machine()
+        let subject = AccountID(high: 1, low: 9)
+        func change(_ kind: EventKind, _ origin: Int) {
+            _ = log.admit(id: EventID(high: 0, low: UInt64(100 + origin)), kind: kind, sender: subject,
+                          subject: subject, at: UnixMilliseconds(0), key: "", text: "", origin: origin)
+        }
+        change(.left, 1)
+        _ = log.takeBatch()
+        change(.joined, 2)
+        #expect(log.unsettledMembership(of: subject) == [.left, .joined])
+        log.batchDisplaced()
+        #expect(log.unsettledMembership(of: subject) == [.left, .joined], "both wait again")
+        _ = log.takeBatch()
+        change(.left, 3)
+        _ = log.batchCommitted()
+        #expect(log.unsettledMembership(of: subject) == [.left])
+        _ = log.takeBatch()
+        _ = log.batchFailed()
+        #expect(log.unsettledMembership(of: subject).isEmpty)
+        change(.left, 4)
+        _ = log.failAll()
+        #expect(log.unsettledMembership(of: subject).isEmpty)
+    }
 }

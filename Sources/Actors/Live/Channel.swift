@@ -18,12 +18,16 @@ package enum ChannelCommand: Sendable {
     case leave(Origin)
     /// By somebody in the channel; the organisation has checked that the account is a colleague.
     case add(Origin, AccountID)
+    /// By an admin, an owner or oneself, which the organisation has checked.
+    case remove(Origin, AccountID)
     case members(Origin)
     case markRead(Origin, sequence: UInt64)
     /// A connection is gone. Control.
     case sessionClosed(SessionID)
     /// An account may no longer see anything of the organisation. Control.
     case accountRemoved(AccountID)
+    /// An account is in the organisation, and may have been removed before. Control.
+    case accountReturned(AccountID)
     /// How far the log has got at another hub or in the store; `nil`: it is gone. A hint.
     case logMoved(Position?)
     /// Somebody types at another hub. A hint.
@@ -59,8 +63,10 @@ package actor Channel {
     var roster = Roster()
     private var typing = TypingMachine()
     var reads: ReadQueue<ReadJob>
-    /// Sessions whose replay is under way, by the command that asked: a newer one replaces it.
-    var replaying: [SessionID: UInt32] = [:]
+    /// Replays under way; these sessions are not in the roster yet.
+    var replaying: [SessionID: Replay] = [:]
+    /// Numbers replays, for ids of commands come again.
+    var replaysBegun: UInt64 = 0
     var unreadWrites: [AccountID: (sequence: UInt64, origins: [Origin])] = [:]
     var isMarkingRead = false
     private var lastActiveAt: MonotonicNanoseconds
@@ -70,6 +76,10 @@ package actor Channel {
         var name: String
         var topic: String
         var members: Set<AccountID>
+        /// Who was removed from the organisation since this was loaded; a `joined` that was on its way
+        /// then brings nobody back.
+        var removed: Set<AccountID> = []
+        let parties: [AccountID]
         var log: LogMachine<Reply>
     }
 
@@ -161,12 +171,14 @@ package actor Channel {
         case .join(let origin): join(origin)
         case .leave(let origin): leave(origin)
         case .add(let origin, let account): add(origin, account)
+        case .remove(let origin, let account): remove(origin, account)
         case .members(let origin): members(origin)
         case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
         case .sessionClosed(let session):
             deferred.removeAll { $0.origin?.address.session == session }
-            detach(session)
+            sessionClosed(session)
         case .accountRemoved(let account): accountRemoved(account)
+        case .accountReturned(let account): accountReturned(account)
         case .logMoved(let position): notice(position)
         case .typed(let account, let active): typed(account, active: active)
         }
@@ -196,7 +208,7 @@ package actor Channel {
             // What another hub appended between the two reads it has told of, or the resync finds.
             let log = LogMachine<Reply>(head: record.head, recent: recent)
             facts = Facts(kind: record.kind, name: record.name, topic: record.topic,
-                          members: Set(record.members), log: log)
+                          members: Set(record.members), parties: record.parties, log: log)
             isLoading = false
             let commands = early
             early = []
@@ -257,22 +269,6 @@ package actor Channel {
 
     // MARK: Small commands
 
-    private func unsubscribe(_ origin: Origin) {
-        guard roster.contains(origin.address.session) || replaying[origin.address.session] != nil else {
-            origin.refuse(.notSubscribed, "There is no such subscription.")
-            return
-        }
-        detach(origin.address.session)
-        origin.answer(.done(Done()))
-    }
-
-    func detach(_ session: SessionID) {
-        replaying[session] = nil
-        if let address = roster.remove(session) {
-            address.lane.hand(.detach(session, .channel(id)))
-        }
-    }
-
     private func typing(_ origin: Origin, active: Bool) {
         guard facts?.members.contains(origin.account) == true else { return refuse(origin) }
         if showTyping(origin.account, active: active, except: origin.address.session) {
@@ -302,16 +298,15 @@ package actor Channel {
 
     private func accountRemoved(_ account: AccountID) {
         facts?.members.remove(account)
+        facts?.removed.insert(account)
         deferred.removeAll { $0.origin?.account == account }
-        for address in roster.sessions(of: account) { end(address, .forbidden) }
+        endSubscriptions(of: account, .forbidden)
     }
 
-    /// The fence: the session gets nothing of this channel after this.
-    func end(_ address: SessionAddress, _ code: ErrorCode) {
-        replaying[address.session] = nil
-        roster.remove(address.session)
-        address.lane.hand(.detach(address.session, .channel(id)))
-        address.send(0, .subscriptionEnded(SubscriptionEnded(channel: id, code: code)))
+    /// Memberships ended with the removal; direct conversations are there again.
+    private func accountReturned(_ account: AccountID) {
+        facts?.removed.remove(account)
+        if facts?.parties.contains(account) == true { facts?.members.insert(account) }
     }
 
     // MARK: Failures
@@ -355,8 +350,9 @@ extension ChannelCommand {
         switch self {
         case .post(let origin, _), .subscribe(let origin, _), .unsubscribe(let origin),
              .history(let origin, _), .typing(let origin, _), .join(let origin), .leave(let origin),
-             .add(let origin, _), .members(let origin), .markRead(let origin, _): origin
-        case .sessionClosed, .accountRemoved, .logMoved, .typed: nil
+             .add(let origin, _), .remove(let origin, _), .members(let origin),
+             .markRead(let origin, _): origin
+        case .sessionClosed, .accountRemoved, .accountReturned, .logMoved, .typed: nil
         }
     }
 

@@ -28,6 +28,8 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case joined = 2
     /// `subject` is no longer a member of the channel.
     case left = 3
+
+    package var isMembership: Bool { self == .joined || self == .left }
 }
 
 /// One entry of a channel's log, readable.

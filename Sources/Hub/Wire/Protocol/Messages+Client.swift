@@ -29,6 +29,9 @@ extension Command: FrameBody {
         try reader.alternative(18, "list_members", &body) { (m: ListMembers) in .listMembers(m) }
         try reader.alternative(19, "mark_read", &body) { (m: MarkRead) in .markRead(m) }
         try reader.alternative(20, "list_people", &body) { (m: ListPeople) in .listPeople(m) }
+        try reader.alternative(22, "remove_member", &body) { (m: RemoveMember) in .removeMember(m) }
+        try reader.alternative(23, "change_role", &body) { (m: ChangeRole) in .changeRole(m) }
+        try reader.alternative(24, "remove_person", &body) { (m: RemovePerson) in .removePerson(m) }
     }
 
     package func write<W: FieldWriter>(to writer: inout W) {
@@ -52,6 +55,9 @@ extension Command: FrameBody {
         case .listMembers(let m): writer.alternative(18, "list_members", m)
         case .markRead(let m): writer.alternative(19, "mark_read", m)
         case .listPeople(let m): writer.alternative(20, "list_people", m)
+        case .removeMember(let m): writer.alternative(22, "remove_member", m)
+        case .changeRole(let m): writer.alternative(23, "change_role", m)
+        case .removePerson(let m): writer.alternative(24, "remove_person", m)
         }
     }
 }
@@ -194,4 +200,27 @@ extension MarkRead: WireMessage {
 extension ListPeople: WireMessage {
     package static var blank: ListPeople { ListPeople() }
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {}
+}
+
+extension RemoveMember: WireMessage {
+    package static var blank: RemoveMember { RemoveMember(channel: .blank, account: .blank) }
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "channel", &channel)
+        try visitor.field(2, "account", &account)
+    }
+}
+
+extension ChangeRole: WireMessage {
+    package static var blank: ChangeRole { ChangeRole(account: .blank, role: .blank) }
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "account", &account)
+        try visitor.field(2, "role", &role)
+    }
+}
+
+extension RemovePerson: WireMessage {
+    package static var blank: RemovePerson { RemovePerson(account: .blank) }
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "account", &account)
+    }
 }

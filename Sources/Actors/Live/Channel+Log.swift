@@ -144,7 +144,8 @@ extension Channel {
         }
     }
 
-    /// Somebody has said how far the log goes. Looked at when no write is in flight.
+    /// Another hub has said how far the log goes, or there is reason to ask the store (`nil`). Looked at
+    /// when no write is in flight.
     func notice(_ position: Position?) {
         guard let position else {
             isDoubtful = true

@@ -52,7 +52,7 @@ package actor Channel {
     var isWorking = false
     /// The furthest that another hub has told of; `nil` once this actor has been there.
     var noticed: Position?
-    /// The log may be gone: the store is to be asked.
+    /// The log may be gone, or a client has seen more of it: the store is to be asked.
     var isDoubtful = false
     /// Commands that only a newer log can answer, and what their sessions sent behind them. They wait
     /// for one look at the store.
@@ -154,7 +154,7 @@ package actor Channel {
         default: nil
         }
         if let seen, seen.epoch == facts.log.head.epoch, seen.sequence > facts.log.head.sequence {
-            notice(seen)
+            notice(nil)
             return true
         }
         // It may have joined at another hub.

@@ -29,6 +29,8 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     var memberFaults: [StoreError] = []
     private(set) var appends: [[EventID]] = []
     private(set) var pageReads = 0
+    /// So many turns of the queue pass before a page is read.
+    var readDelay = 0
     /// While set, appends wait for `releaseAppends`.
     var holdsAppends = false
     private var held: [() -> Void] = []
@@ -141,6 +143,7 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
         pageReads += 1
+        for _ in 0..<readDelay { await answer {} }
         return await answerRead {
             let all = self.logs[organisation]?[channel]?.events ?? []
             return switch range {

@@ -56,15 +56,16 @@ class Member:
                     return next((key, value) for key, value in frame.items() if key != "id")
 
     async def log(self, channel):
-        """All messages of a channel as (sequence, text), in order."""
-        found, after = [], 0
+        """All messages of a channel as (sequence, newest text), in order."""
+        found, after = {}, 0
         while True:
             page = await self.call("history", channel=channel, after=str(after), limit=200)
             events = page.get("events", [])
-            found += [(int(event["sequence"]), event.get("text", "")) for event in events
-                      if event["kind"] == "MESSAGE"]
+            for event in events:
+                if event["kind"] in ("MESSAGE", "EDITED"):
+                    found[int(event.get("target", event["sequence"]))] = event.get("text", "")
             if not events or not page.get("more"):
-                return found
+                return list(found.items())
             after = int(events[-1]["sequence"])
 
     async def closed(self, seconds=20):

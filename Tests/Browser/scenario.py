@@ -4,21 +4,14 @@ import asyncio
 
 from bidi import BrowserError
 from member import Member
-
-PASSWORD = "seven quiet otters"
-ORGANISATION = "Northwind Instruments"
+from people_steps import ORGANISATION, PASSWORD, PeopleSteps, check
 
 # What the message list shows, oldest first: sequence (null: on its way) and text.
 SHOWN = """() => [...document.querySelectorAll('.list > .message')].map((row) =>
   [row.dataset.sequence ? Number(row.dataset.sequence) : null, row.querySelector('.text').textContent])"""
 
 
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-class Scenario:
+class Scenario(PeopleSteps):
     def __init__(self, hub, ada, bea, shoot):
         self.hub, self.ada, self.bea, self.shoot = hub, ada, bea, shoot
         self.cleo = None
@@ -109,6 +102,45 @@ class Scenario:
         check(links == [["https://example.org/spec_(v2)", "noopener noreferrer", "_blank"]], links)
         check(await self.ada.evaluate("() => document.querySelectorAll('.text b').length") == 0,
               "markup stays text")
+
+    async def own_messages_are_edited(self):
+        ada, bea = self.ada, self.bea
+        await self.say(ada, "Lunch at nooon?")
+        await bea.see(".message .text", "Lunch at nooon?")
+        check(await bea.evaluate("""() => [...document.querySelectorAll('.message')]
+          .every((row) => (row.dataset.sender === document.querySelector('.message-actions')
+            .closest('.message').dataset.sender) === (row.querySelector('.message-actions') !== null))"""),
+              "only one's own messages have the button")
+        await ada.press("ArrowUp")
+        await ada.until("the editor", "() => document.activeElement.matches('.editor textarea')")
+        await ada.type(" never mind")
+        await self.shoot(ada, "editing")
+        await ada.press("Escape")
+        await ada.gone(".editor")
+        check(await ada.evaluate("() => document.activeElement.matches('.composer-input')"),
+              "the composer has the focus again")
+        await ada.press("Shift", "Tab")
+        check(await ada.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Edit message",
+              "the button of the newest message comes next")
+        await ada.press("Enter")
+        await self.edit(ada, "Lunch at noon?")
+        for browser in (ada, bea):
+            await browser.see(".message .text", "Lunch at noon?")
+            await browser.see(".message .edited[title^='Edited ']", "edited")
+        await self.settled(ada)
+        self.hub.kill()
+        await ada.see(".banner", "No connection")
+        await ada.press("ArrowUp")
+        await self.edit(ada, "Lunch at one?")
+        await ada.see(".message.outgoing .text", "Lunch at one?")
+        await self.shoot(ada, "edit-waiting")
+        await self.hub.start()
+        await bea.see(".message .text", "Lunch at one?", seconds=45)
+        await self.settled(ada)
+        for browser in (ada, bea):
+            await browser.reload()
+            await browser.see(".message .text", "Lunch at one?")
+            check("Lunch at noon?" not in [text for _, text in await browser.evaluate(SHOWN)], "one text only")
 
     async def typing_is_shown(self):
         await self.bea.fill(".composer-input", "I am thinking")
@@ -478,56 +510,6 @@ class Scenario:
               document.querySelectorAll('dialog .button.danger').length < count""", count)
         return True
 
-    async def a_member_is_removed_from_a_channel(self):
-        ada, bea = self.ada, self.bea
-        await bea.click(".side-row", "planning")
-        await bea.see(".channel h1", "planning")
-        await ada.click(".side-row", "planning")
-        await ada.see(".channel h1", "planning")
-        await ada.click("button[aria-label='Members']")
-        await ada.click("dialog button[aria-label='Remove Bea Lindqvist']")
-        await ada.see("dialog:last-of-type h2", "Remove Bea Lindqvist?")
-        await self.shoot(ada, "confirm-removal")
-        await ada.click("dialog:last-of-type .button.danger", "Remove")
-        await ada.see("dialog button[aria-label='Add Bea Lindqvist']")
-        await ada.press("Escape")
-        await ada.see(".membership", "Ada Holm removed Bea Lindqvist")
-        await bea.until("the channel to go", """() => ![...document.querySelectorAll('.side-row, .channel h1')]
-          .some((row) => row.textContent.includes('planning'))""")
-        await self.say(ada, "Only among us now")
-
-    async def a_role_changes_what_one_can_do(self):
-        ada, bea = self.ada, self.bea
-        invites = "() => !!document.querySelector(\"button[aria-label='Invite people']\")"
-        check(not await bea.evaluate(invites), "a member does not invite")
-        await ada.click(".org")
-        await ada.click(".menu-item", "People and roles")
-        await ada.see("dialog select[aria-label='Role of Bea Lindqvist']")
-        await self.shoot(ada, "people")
-        await ada.evaluate("""() => {
-          const choice = document.querySelector("select[aria-label='Role of Bea Lindqvist']");
-          choice.value = 'ADMIN';
-          choice.dispatchEvent(new Event('change'));
-        }""")
-        await ada.click("dialog:last-of-type .button.danger", "Change role")
-        await ada.until("the new role", """() => document.querySelector(
-          "select[aria-label='Role of Bea Lindqvist']")?.value === 'ADMIN'""")
-        await bea.until("the tools of an admin", invites)
-
-    async def who_is_removed_is_told(self):
-        ada, bea = self.ada, self.bea
-        await ada.click("dialog button[aria-label='Remove Bea Lindqvist']")
-        await ada.click("dialog:last-of-type .button.danger", "Remove")
-        await bea.see("h1", "Sign in")
-        await bea.see(".notice", f"You are no longer a member of {ORGANISATION}.")
-        await self.shoot(bea, "removed")
-        await ada.gone("dialog button[aria-label='Remove Bea Lindqvist']")
-        await ada.press("Escape")
-        await bea.fill("input[name=email]", "bea@example.org")
-        await bea.fill("input[name=password]", PASSWORD)
-        await bea.press("Enter")
-        await bea.see(".form-error", "not allowed")
-
     async def nothing_was_refused_or_thrown(self):
         for browser in (self.ada, self.bea):
             bad = [text for level, text in browser.console if level == "error" and not _is_expected(text)]
@@ -541,6 +523,14 @@ class Scenario:
         await browser.press("Enter")
         await browser.until("an empty composer", "() => document.querySelector('.composer-input').value === ''")
 
+    async def edit(self, browser, text):
+        """Replaces the text in the open editor and saves it."""
+        await browser.click(".editor textarea")
+        await browser.press("Control", "a")
+        await browser.type(text)
+        await browser.press("Enter")
+        await browser.gone(".editor")
+
     async def settled(self, browser, seconds=15):
         """Waits until nothing is on its way."""
         await browser.gone(".outgoing", seconds)
@@ -551,12 +541,14 @@ class Scenario:
         await browser.evaluate("() => { delete document.documentElement.dataset.theme; }")
 
     STEPS = [owner_sets_up, owner_creates_a_channel, owner_invites, second_person_accepts,
-             a_used_up_link_says_so, second_person_joins, both_talk, typing_is_shown, presence_follows,
-             direct_messages, closed_channels_are_hidden, unread_counts, keyboard, history_on_scroll, leaving_a_channel,
+             a_used_up_link_says_so, second_person_joins, both_talk, own_messages_are_edited,
+             typing_is_shown, presence_follows, direct_messages, closed_channels_are_hidden,
+             unread_counts, keyboard, history_on_scroll, leaving_a_channel,
              hub_is_killed_in_mid_conversation, what_was_written_offline_survives_closing_the_page,
              tabs_share_session_and_outbox, links_are_found_and_nothing_else,
              too_long_is_refused_with_the_draft_kept, looks, sessions_can_be_ended,
-             a_member_is_removed_from_a_channel, a_role_changes_what_one_can_do, who_is_removed_is_told,
+             PeopleSteps.a_member_is_removed_from_a_channel, PeopleSteps.a_role_changes_what_one_can_do,
+             PeopleSteps.who_is_removed_is_told,
              nothing_was_refused_or_thrown]
 
 

@@ -101,6 +101,36 @@ import Testing
     }
 
     @Test(arguments: Database.allCases)
+    func anEditKeepsItsTargetAndSharesTheKeysOfMessages(_ database: Database) async throws {
+        try await database.withStore { store, place in
+            let office = try await Office(store)
+            let channel = try await office.channel("general")
+            let first = message(1, key: "m", by: office.owner.id)
+            let edit = edited(2, of: 1, key: "e", by: office.owner.id)
+            let far = edited(3, of: UInt64(Int64.max), key: "f", by: office.owner.id)
+            let outcome = try await store.append(office.id, channel, expecting: position(0),
+                                                 [first, edit, far])
+            #expect(outcome == .committed)
+            #expect(try await store.events(office.id, channel, .after(0), limit: 10) == [first, edit, far])
+            #expect(try await store.events(office.id, channel, .before(3), limit: 1) == [edit])
+
+            let clash = try await store.append(
+                office.id, channel, expecting: position(3),
+                [message(4, key: "e", by: office.owner.id), edited(5, of: 1, key: "m", by: office.owner.id)])
+            #expect(clash == .duplicates([
+                Duplicate(index: 0, sequence: 2, id: edit.id, at: edit.at),
+                Duplicate(index: 1, sequence: 1, id: first.id, at: first.at),
+            ]))
+
+            // The same after the database was closed and opened.
+            await store.close()
+            let again = try await place.open()
+            #expect(try await again.events(office.id, channel, .after(0), limit: 10) == [first, edit, far])
+            await again.close()
+        }
+    }
+
+    @Test(arguments: Database.allCases)
     func theSameKeyTwiceInABatchIsAFault(_ database: Database) async throws {
         try await database.withStore { store, _ in
             let office = try await Office(store)

@@ -77,6 +77,13 @@ func message(_ sequence: UInt64, key: String, by sender: AccountID) -> StoredEve
                 body: SealedBody(key: fresh(), bytes: [1] + [UInt8](repeating: 7, count: 150)))
 }
 
+func edited(_ sequence: UInt64, of target: UInt64, key: String, by sender: AccountID) -> StoredEvent {
+    var event = message(sequence, key: key, by: sender)
+    event.kind = .edited
+    event.target = target
+    return event
+}
+
 func membership(_ kind: EventKind, _ sequence: UInt64, of subject: AccountID, by sender: AccountID)
     -> StoredEvent
 {

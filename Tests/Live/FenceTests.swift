@@ -180,16 +180,19 @@ private func fill(_ writer: Client, _ count: Int = 600) {
         let world = secretWorld()
         let remover = admin(world)
         let removed = Client(world, as: bob)
+        _ = removed.post("early", to: secret)
         world.store.holdsAppends = true
         _ = remover.post("first", to: secret)
         remover.send(remove(bob))
         world.settle()
-        let late = removed.send(.post(Post(channel: secret, key: "late", text: "late")))
+        let late = [Command.post(Post(channel: secret, key: "late", text: "late")),
+                    .edit(Edit(channel: secret, key: "later", target: 1, text: "late")),
+                    .addMember(AddMember(channel: secret, account: eve))].map { removed.send($0) }
         world.settle()
         world.store.releaseAppends()
         world.settle()
-        #expect(error(removed.reply(to: late)) == .notMember)
-        #expect(world.store.logs[acme]?[secret]?.events.map(\.kind) == [.message, .left])
+        #expect(late.allSatisfy { error(removed.reply(to: $0)) == .notMember })
+        #expect(world.store.logs[acme]?[secret]?.events.map(\.kind) == [.message, .message, .left])
     }
 
     @Test func removalAndReturnInOneBatchTakeEffectInOrder() {

@@ -325,7 +325,8 @@ import Testing
                         .listMembers(ListMembers(channel: channel)),
                         .markRead(MarkRead(channel: channel, sequence: 1)),
                         .typing(Typing(channel: channel, active: true)),
-                        .addMember(AddMember(channel: channel, account: eve))] {
+                        .addMember(AddMember(channel: channel, account: eve)),
+                        .edit(Edit(channel: channel, key: "k", target: 1, text: "x"))] {
             #expect(error(outside.ask(command)) == .notFound)
         }
         #expect(error(outside.ask(.openDirect(OpenDirect(account: alice)))) == .notFound)

@@ -41,6 +41,8 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     private(set) var pageReads = 0
     /// How many channels each comparison of heads asked for.
     private(set) var headReads: [Int] = []
+    /// So many turns of the queue pass before a page is read.
+    var readDelay = 0
     /// While set, appends wait for `releaseAppends`.
     var holdsAppends = false
     private var held: [() -> Void] = []
@@ -162,6 +164,7 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
         pageReads += 1
+        for _ in 0..<readDelay { await answer {} }
         return await answerRead {
             let all = self.logs[organisation]?[channel]?.events ?? []
             return switch range {

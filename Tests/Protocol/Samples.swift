@@ -35,6 +35,10 @@ enum Samples {
         sequence: UInt64.max, id: EventID("0192f0d2-0000-7044-8000-0000000000ac")!, kind: .left,
         sender: grace, subject: grace, at: UnixMilliseconds(.max), key: "", text: "")
 
+    static let edited = Event(
+        sequence: 44, id: EventID("0192f0d2-0000-7045-8000-0000000000ad")!, kind: .edited, sender: ada,
+        at: now, key: "k-7f3b", text: "Grüße, 世界", target: 42)
+
     static let summary = ChannelSummary(
         id: channel, kind: .closed, name: "launch", topic: "Ship it on Friday",
         head: Position(epoch: 1, sequence: 44), joined: true, read: 40, parties: [])
@@ -79,6 +83,8 @@ enum Samples {
         .init("mark_read", ClientFrame(id: 18, command: .markRead(MarkRead(
             channel: channel, sequence: 44)))),
         .init("list_people", ClientFrame(id: 2_147_483_647, command: .listPeople(ListPeople()))),
+        .init("edit", ClientFrame(id: 19, command: .edit(Edit(
+            channel: channel, key: "k-7f3b", target: 1 << 53 + 1, text: edited.text)))),
         .init("remove_member", ClientFrame(id: 20, command: .removeMember(RemoveMember(
             channel: channel, account: grace)))),
         .init("change_role", ClientFrame(id: 21, command: .changeRole(ChangeRole(
@@ -115,7 +121,7 @@ enum Samples {
             channel: channel, position: Position(epoch: 1, sequence: 42), event: message.id, at: now,
             duplicate: true)))),
         .init("history_page", ServerFrame(id: 7, body: .historyPage(HistoryPage(
-            channel: channel, epoch: 1, events: [message, joined, left], more: true)))),
+            channel: channel, epoch: 1, events: [message, joined, edited, left], more: true)))),
         .init("history_page-empty", ServerFrame(id: 7, body: .historyPage(HistoryPage(
             channel: channel, epoch: 1, events: [], more: false)))),
         .init("presence_list", ServerFrame(id: 10, body: .presenceList(PresenceList(
@@ -134,6 +140,8 @@ enum Samples {
     private static let pushes: [Sample<ServerFrame>] = [
         .init("events", ServerFrame(body: .events(Events(
             channel: channel, epoch: 1, events: [message, joined])))),
+        .init("events-edited", ServerFrame(body: .events(Events(
+            channel: channel, epoch: 1, events: [edited])))),
         .init("typing", ServerFrame(body: .typing(TypingChanged(
             channel: channel, account: grace, active: true)))),
         .init("presence", ServerFrame(body: .presence(PresenceChanged(

@@ -205,6 +205,54 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
         }
     }
 
+    @Test func anEditCarriesItsTargetAndSharesTheKeysOfPosts() {
+        var log = machine()
+        func edit(_ number: UInt64, key: String, target: UInt64) -> Machine.Admission {
+            log.admit(id: event(number), kind: .edited, sender: alice, at: start, key: key, text: "ho",
+                      target: target, origin: Int(number))
+        }
+        _ = log.post(1)
+        _ = log.takeBatch()
+        _ = log.batchCommitted()
+        #expect(isQueued(edit(2, key: "e", target: 1)))
+        #expect(log.takeBatch()?.map(\.target) == [1])
+        let settled = log.batchCommitted()
+        #expect(settled.events.map(\.kind) == [.edited])
+        #expect(settled.events.map(\.target) == [1])
+        #expect(log.recentEvent(1)?.text == "hi", "the log keeps what was said")
+        #expect(log.recentEvent(2)?.text == "ho")
+        #expect(log.recentEvent(0) == nil && log.recentEvent(3) == nil)
+        for admission in [edit(3, key: "e", target: 1), log.post(4, key: "e")] {
+            guard case .duplicate(let standing) = admission else {
+                Issue.record("the key stands for the edit")
+                return
+            }
+            #expect(standing.sequence == 2 && standing.target == 1)
+        }
+        guard case .duplicate(let standing) = edit(5, key: "k1", target: 1) else {
+            Issue.record("the key stands for the message")
+            return
+        }
+        #expect(standing.sequence == 1 && standing.target == nil)
+        #expect(log.takeBatch() == nil)
+    }
+
+    @Test func anEditOfUnknownOutcomeIsSettledByWhatTheLogHolds() {
+        var log = machine()
+        for number: UInt64 in [1, 2] {
+            _ = log.admit(id: event(number), kind: .edited, sender: alice, at: start, key: "e\(number)",
+                          text: "ho", target: 7, origin: Int(number))
+        }
+        _ = log.takeBatch()
+        let standing = Event(sequence: 1, id: event(1), kind: .edited, sender: alice, at: start, key: "e1",
+                             text: "ho", target: 7)
+        #expect(log.logMoved([standing]).events == [standing])
+        log.batchDisplaced()
+        #expect(log.takeBatch()?.map(\.target) == [7])
+        let found = log.batchHadDuplicates([(index: 0, sequence: 9, id: event(90), at: start)])
+        #expect(found.answers.map(\.event.target) == [7])
+    }
+
     @Test func failAllEmptiesTheMachine() {
         var log = machine()
         _ = log.post(1)

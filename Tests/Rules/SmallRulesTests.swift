@@ -146,6 +146,7 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         .hello(Hello(token: AccessToken("t"), agent: String(repeating: "a", count: 64))),
         .post(Post(channel: channel, key: String(repeating: "k", count: 64), text: "x")),
         .post(Post(channel: channel, key: "k", text: long(8_192))),
+        .edit(Edit(channel: channel, key: "k", target: 1, text: long(8_192))),
         .createChannel(CreateChannel(name: long(80), topic: long(250), kind: .closed)),
         .history(History(channel: channel, limit: 200)),
         .presence(SetPresence(state: .away)),
@@ -172,6 +173,10 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         (.history(History(channel: channel, limit: 201)), .invalidArgument, "limit"),
         (.history(History(channel: channel, before: 3, after: 1)), .invalidArgument, "after"),
         (.presence(SetPresence(state: .offline)), .invalidArgument, "state"),
+        (.edit(Edit(channel: channel, key: "", target: 1, text: "x")), .invalidArgument, "key"),
+        (.edit(Edit(channel: channel, key: "k", target: 0, text: "x")), .invalidArgument, "target"),
+        (.edit(Edit(channel: channel, key: "k", target: 1, text: "")), .invalidArgument, "text"),
+        (.edit(Edit(channel: channel, key: "k", target: 1, text: long(8_193))), .tooLarge, "text"),
     ])
     func refuses(_ command: Command, code: ErrorCode, field: String) {
         let error = ArgumentRule.check(command, Limits())

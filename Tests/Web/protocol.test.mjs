@@ -21,7 +21,7 @@ test('absent fields have their defaults', () => {
   const [event] = decode({ events: { events: [{}] } }).body.events;
   assert.deepEqual(event, {
     sequence: 0, id: '', kind: 'EVENT_KIND_UNSPECIFIED', sender: '', subject: undefined, at_ms: 0,
-    key: '', text: '',
+    key: '', text: '', target: undefined,
   });
   assert.equal(decode({ id: 1, subscribed: {} }).body.gap, undefined);
 });

@@ -72,7 +72,9 @@ export class HubClient extends Emitter {
       environment,
       store: outbox ? openOutboxStore(outbox, environment.uniqueKey())
         : Promise.resolve(memoryStore()),
-      post: ({ channel, key, text }) => this.request('post', { channel, key, text }),
+      post: ({ channel, key, text, target }) => (target === null
+        ? this.request('post', { channel, key, text })
+        : this.request('edit', { channel, key, target, text })),
     });
   }
 
@@ -123,6 +125,26 @@ export class HubClient extends Emitter {
    * @throws {HubError} too_large, with the details `limit` and `have` in bytes; invalid_argument
    */
   post(channel, text) {
+    this.#checkText(text);
+    return this.outbox.add(channel, text);
+  }
+
+  /**
+   * Gives an own message a new text, as reliably as it was sent. Edits of one message take effect
+   * in the order of writing.
+   * @param {string} channel
+   * @param {number} target sequence of the message, also when it has been edited before
+   * @param {string} text
+   * @returns {import('./outbox.js').OutboxEntry} follow it by the outbox's `change`
+   * @throws {HubError} as post
+   */
+  edit(channel, target, text) {
+    this.#checkText(text);
+    return this.outbox.add(channel, text, target);
+  }
+
+  /** @param {string} text */
+  #checkText(text) {
     const have = new TextEncoder().encode(text).length;
     const limit = this.textBytesMax;
     if (have === 0) throw new HubError({ code: 102, slug: 'invalid_argument', message: 'no text' });
@@ -130,7 +152,6 @@ export class HubClient extends Emitter {
       const details = [{ name: 'limit', value: `${limit}` }, { name: 'have', value: `${have}` }];
       throw new HubError({ code: 103, slug: 'too_large', details });
     }
-    return this.outbox.add(channel, text);
   }
 
   /** Largest text of a message in bytes of UTF-8, as the last welcome said. */

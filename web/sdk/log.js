@@ -1,12 +1,18 @@
 // A window into a channel's log for showing it: a contiguous stretch of events that grows at both
 // ends and is cut at the far one, live while it includes the newest, with the messages still on
-// their way.
+// their way. Edits are not among the events: each message has the text of its newest edit,
+// whichever of the two came first.
 
 import { asHubError } from './codes.js';
 import { Emitter } from './emitter.js';
 
 /** @typedef {import('./types.js').Event} Event */
 /** @typedef {import('./codes.js').HubError} HubError */
+/** @typedef {import('./outbox.js').OutboxEntry} OutboxEntry */
+/**
+ * A message with its newest text, and the edit that this is from.
+ * @typedef {Event & {edit?: Event}} ShownEvent
+ */
 /**
  * loading: no events yet; ready; failed: nothing could be loaded (see `error`).
  * @typedef {'loading' | 'ready' | 'failed'} LogState
@@ -14,6 +20,8 @@ import { Emitter } from './emitter.js';
 
 /** Events kept at once. More: longer scrolling without the hub, more memory and slower drawing. */
 export const windowEventsMax = 300;
+/** Messages whose newest edit is remembered, in the window and around it. */
+export const editedMax = 1_000;
 const pageEvents = 60;
 
 /** @extends {Emitter<{change: null}>} */
@@ -21,10 +29,12 @@ export class ChannelLog extends Emitter {
   /** @type {LogState} */
   state = 'loading';
   /**
-   * Contiguous, oldest first.
-   * @type {Event[]}
+   * Oldest first and, but for edits, contiguous.
+   * @type {ShownEvent[]}
    */
   events = [];
+  /** The newest event up to which the window goes, shown or not. */
+  newestSequence = 0;
   /** Nothing older exists. */
   isAtStart = false;
   /** The newest event is included and new ones are appended. */
@@ -34,6 +44,15 @@ export class ChannelLog extends Emitter {
   /** @type {'older' | 'newer' | 'newest' | null} */
   loading = null;
   #epoch = '';
+  /** The oldest event of the window, shown or not; 0: it is empty. */
+  #oldestSequence = 0;
+  /** The newest event that was ever here, in the window or above it. */
+  #seenSequence = 0;
+  /**
+   * The newest edit of each message, by the message's sequence.
+   * @type {Map<number, Event>}
+   */
+  #edits = new Map();
   #firstEvents;
   #round = 0;
   #closed = false;
@@ -62,25 +81,40 @@ export class ChannelLog extends Emitter {
     }));
     this.#ends.push(client.outbox.on('change', (entry) => {
       if (entry.channel !== channel) return;
-      if (entry.state === 'sent') this.#echoes.set(entry.key, entry);
+      const at = entry.posted?.position.sequence ?? 0;
+      if (entry.state === 'sent' && at > this.#seenSequence) this.#echoes.set(entry.key, entry);
       this.#change();
     }));
     this.#follow();
     void this.loadNewest();
   }
   /** Sent, but their event has not arrived: shown until it does.
-   *  @type {Map<string, import('./outbox.js').OutboxEntry>} */
+   *  @type {Map<string, OutboxEntry>} */
   #echoes = new Map();
 
   /** Messages on their way, oldest first, without those already among the events. */
   get outgoing() {
-    const keys = new Set(this.events.slice(-windowEventsMax).map((event) => event.key));
-    const unseen = (/** @type {import('./outbox.js').OutboxEntry} */ { key }) => !keys.has(key);
-    return [...this.#echoes.values(), ...this.client.outbox.entries(this.channel)].filter(unseen);
+    const keys = new Set(this.events.map((event) => event.key));
+    return this.#unsettled.filter(({ key, target }) => target === null && !keys.has(key));
   }
 
-  get newestSequence() {
-    return this.events.at(-1)?.sequence ?? 0;
+  /**
+   * The newest own edit of each message that is on its way or was refused, by the message's
+   * sequence.
+   * @returns {Map<number, OutboxEntry>}
+   */
+  get outgoingEdits() {
+    /** @type {Map<number, OutboxEntry>} */
+    const edits = new Map();
+    for (const entry of this.#unsettled) {
+      const { target, key } = entry;
+      if (target !== null && this.#edits.get(target)?.key !== key) edits.set(target, entry);
+    }
+    return edits;
+  }
+
+  get #unsettled() {
+    return [...this.#echoes.values(), ...this.client.outbox.entries(this.channel)];
   }
 
   close() {
@@ -92,30 +126,35 @@ export class ChannelLog extends Emitter {
   async loadNewest() {
     this.#arrived = [];
     await this.#load('newest', { before: 0, limit: this.#firstEvents }, (page) => {
-      this.#epoch = page.epoch;
-      this.events = page.events;
+      if (page.epoch !== this.#epoch) this.#beginAnew(page.epoch);
+      this.events = [];
+      this.newestSequence = this.#oldestSequence = 0;
       this.isAtStart = !page.more;
       this.isAtEnd = true;
       this.state = 'ready';
+      this.#push(page.events);
       this.#append(this.#arrived.splice(0));
     });
   }
 
   /** Loads a page of older events, if there are any. */
   async loadOlder() {
-    const first = this.events[0];
-    if (this.isAtStart || !first || this.loading) return;
-    await this.#load('older', { before: first.sequence }, (page) => {
+    const before = this.#oldestSequence;
+    if (this.isAtStart || before === 0 || this.loading) return;
+    await this.#load('older', { before }, (page) => {
       if (page.epoch !== this.#epoch) {
         void this.loadNewest();
         return;
       }
-      this.events = [...page.events, ...this.events];
+      this.#oldestSequence = page.events[0]?.sequence ?? before;
+      this.events = [...this.#shown(page.events), ...this.events];
       this.isAtStart = !page.more;
       if (this.events.length > windowEventsMax) {
         this.events.length = windowEventsMax;
+        this.newestSequence = this.events[windowEventsMax - 1].sequence;
         this.isAtEnd = false;
       }
+      this.#applyEdits();
     });
   }
 
@@ -142,12 +181,21 @@ export class ChannelLog extends Emitter {
     this.#ends.push(subscription.on('reset', () => void this.loadNewest()));
   }
 
+  /** @param {string} epoch */
+  #beginAnew(epoch) {
+    this.#epoch = epoch;
+    this.#seenSequence = 0;
+    this.#edits.clear();
+    this.#echoes.clear();
+  }
+
   /**
-   * Adds live events to a window that has its end.
+   * Adds live events to a window that has its end; their edits are of use to any.
    * @param {Event[]} events
    */
   #append(events) {
-    for (const event of events) this.#echoes.delete(event.key);
+    this.#shown(events);
+    this.#applyEdits();
     const fresh = events.filter((event) => event.sequence > this.newestSequence);
     if (!this.isAtEnd || fresh.length === 0) return;
     if (fresh[0].sequence === this.newestSequence + 1) {
@@ -161,13 +209,48 @@ export class ChannelLog extends Emitter {
 
   /** @param {Event[]} events */
   #push(events) {
-    for (const event of events) this.#echoes.delete(event.key);
-    this.events = [...this.events, ...events];
+    if (events.length === 0) return;
+    this.newestSequence = events[events.length - 1].sequence;
+    this.#oldestSequence ||= events[0].sequence;
+    this.events = [...this.events, ...this.#shown(events)];
     const excess = this.events.length - windowEventsMax;
     if (excess > 0) {
       this.events = this.events.slice(excess);
+      this.#oldestSequence = this.events[0].sequence;
       this.isAtStart = false;
     }
+    this.#applyEdits();
+  }
+
+  /**
+   * Remembers edits, and what need not be shown as sent any more; returns the other events.
+   * @param {Event[]} events
+   * @returns {Event[]}
+   */
+  #shown(events) {
+    for (const event of events) {
+      this.#echoes.delete(event.key);
+      this.#seenSequence = Math.max(this.#seenSequence, event.sequence);
+      const { kind, target } = event;
+      if (kind !== 'EDITED' || target === undefined) continue;
+      const known = this.#edits.get(target);
+      if (!known || known.sequence < event.sequence) this.#edits.set(target, event);
+    }
+    return events.filter(({ kind }) => kind !== 'EDITED');
+  }
+
+  #applyEdits() {
+    this.events = this.events.map((event) => {
+      const edit = this.#edits.get(event.sequence);
+      return edit ? { ...event, text: edit.text, edit } : event;
+    });
+    if (this.#edits.size <= editedMax) return;
+    // What is farthest from the window goes; a message that is come back to has its first text
+    // until the page with its edit is there.
+    const distance = (/** @type {number} */ target) =>
+      Math.max(this.#oldestSequence - target, target - this.newestSequence);
+    const kept = [...this.#edits].sort(([a], [b]) => distance(a) - distance(b)).slice(0, editedMax);
+    this.#edits = new Map(kept);
   }
 
   /**

@@ -4,11 +4,12 @@
 // entry, its idempotency key keeps it from appearing twice.
 
 /**
- * An unsent message.
+ * An unsent message or edit.
  * @typedef {object} StoredEntry
  * @property {string} key idempotency key
  * @property {string} channel
  * @property {string} text
+ * @property {number | null} [target] sequence of the message that it edits; none: a new message
  * @property {number} createdAtMs
  * @property {number} order breaks ties of createdAtMs
  * @property {string | null} failure slug of the final refusal; null: still to be sent

@@ -1,5 +1,5 @@
-// Messages on their way: kept until the hub acknowledged or finally refused them, across lost
-// connections and reloads. In order per channel, one at a time, each retry with its first key.
+// Messages and edits on their way: kept until the hub acknowledged or finally refused them, across
+// lost connections and reloads. In order per channel, one at a time, each retry with its first key.
 
 import { asHubError, HubError } from './codes.js';
 import { fullJitterMs } from './backoff.js';
@@ -18,6 +18,7 @@ import { Emitter } from './emitter.js';
  * @property {string} key
  * @property {string} channel
  * @property {string} text
+ * @property {number | null} target sequence of the message that it edits; null: a new message
  * @property {number} createdAtMs
  * @property {number} order
  * @property {OutboxState} state
@@ -70,16 +71,22 @@ export class Outbox extends Emitter {
   }
 
   /**
-   * Takes a message; its state follows by `change`.
+   * Takes a message, or an edit of one; its state follows by `change`.
    * @param {string} channel
    * @param {string} text
+   * @param {number | null} [target]
    * @returns {OutboxEntry}
    */
-  add(channel, text) {
+  add(channel, text, target = null) {
+    // What was refused would hide the newer text.
+    for (const { key, state, ...old } of target === null ? [] : this.entries(channel)) {
+      if (old.target === target && state === 'failed') this.discard(key);
+    }
     /** @type {OutboxEntry} */
     const entry = {
-      key: this.environment.uniqueKey(), channel, text, createdAtMs: this.environment.now(),
-      order: this.#order++, state: 'pending', error: null, posted: null,
+      key: this.environment.uniqueKey(), channel, text, target,
+      createdAtMs: this.environment.now(), order: this.#order++, state: 'pending',
+      error: null, posted: null,
     };
     this.#entries.set(entry.key, entry);
     this.emit('change', entry);
@@ -145,7 +152,10 @@ export class Outbox extends Emitter {
       if (this.#entries.has(kept.key)) continue;
       const error = failure ? new HubError({ slug: failure }) : null;
       /** @type {OutboxEntry} */
-      const entry = { ...kept, state: failure ? 'failed' : 'pending', error, posted: null };
+      const entry = {
+        ...kept, target: kept.target ?? null, state: failure ? 'failed' : 'pending', error,
+        posted: null,
+      };
       this.#order = Math.max(this.#order, entry.order + 1);
       this.#entries.set(entry.key, entry);
       this.emit('change', entry);
@@ -233,9 +243,9 @@ export class Outbox extends Emitter {
 
   /** A store that fails costs the message its survival of a reload, not its sending.
    *  @param {OutboxEntry} entry @returns {Promise<void>} */
-  async #save({ key, channel, text, createdAtMs, order, state, error }) {
+  async #save({ key, channel, text, target, createdAtMs, order, state, error }) {
     const failure = state === 'failed' ? error?.slug ?? 'refused' : null;
     const store = await this.store;
-    await store.put({ key, channel, text, createdAtMs, order, failure }).catch(() => {});
+    await store.put({ key, channel, text, target, createdAtMs, order, failure }).catch(() => {});
   }
 }

@@ -20,7 +20,7 @@ const messages = {
   Position: { epoch: 'epoch', sequence: 'u64' },
   Event: {
     sequence: 'u64', id: 'string', kind: 'enum EVENT_KIND_UNSPECIFIED', sender: 'string',
-    subject: 'string?', at_ms: 'u64', key: 'string', text: 'string',
+    subject: 'string?', at_ms: 'u64', key: 'string', text: 'string', target: 'u64?',
   },
   ChannelSummary: {
     id: 'string', kind: 'enum CHANNEL_KIND_UNSPECIFIED', name: 'string', topic: 'string',
@@ -99,12 +99,12 @@ export const replyName = {
   unsubscribe: 'done', post: 'posted', history: 'history_page', typing: 'done', presence: 'done',
   watch_presence: 'presence_list', list_channels: 'channel_list', create_channel: 'channel',
   open_direct: 'channel', join: 'channel', leave: 'done', add_member: 'done',
-  list_members: 'member_list', mark_read: 'done', list_people: 'people_list',
+  list_members: 'member_list', mark_read: 'done', list_people: 'people_list', edit: 'posted',
   remove_member: 'done', change_role: 'done', remove_person: 'done',
 };
 
 /** Fields of commands that are 64 bits wide, hence strings on the wire. */
-const wide = new Set(['sequence', 'before', 'after', 'epoch']);
+const wide = new Set(['sequence', 'before', 'after', 'epoch', 'target']);
 
 /**
  * One command as the text of a frame.

@@ -3,7 +3,7 @@
 // an epoch is an opaque decimal string, to be compared for equality only.
 
 /** @typedef {'CHANNEL_KIND_UNSPECIFIED' | 'OPEN' | 'CLOSED' | 'DIRECT'} ChannelKind */
-/** @typedef {'EVENT_KIND_UNSPECIFIED' | 'MESSAGE' | 'JOINED' | 'LEFT'} EventKind */
+/** @typedef {'EVENT_KIND_UNSPECIFIED' | 'MESSAGE' | 'JOINED' | 'LEFT' | 'EDITED'} EventKind */
 /** @typedef {'PRESENCE_STATE_UNSPECIFIED' | 'OFFLINE' | 'AWAY' | 'ONLINE'} PresenceState */
 /** @typedef {'ROLE_UNSPECIFIED' | 'MEMBER' | 'ADMIN' | 'OWNER'} Role */
 
@@ -17,7 +17,8 @@
  * @property {string | undefined} subject account a membership event is about
  * @property {number} at_ms Unix milliseconds
  * @property {string} key the sender's idempotency key
- * @property {string} text
+ * @property {string} text of a message, or its new one
+ * @property {number | undefined} target sequence of the message that was edited
  */
 /**
  * @typedef {object} ChannelSummary
@@ -100,6 +101,7 @@
  * @property {{channel: string}} list_members
  * @property {{channel: string, sequence: number}} mark_read
  * @property {{}} list_people
+ * @property {{channel: string, key: string, target: number, text: string}} edit
  * @property {{channel: string, account: string}} remove_member
  * @property {{account: string, role: Role}} change_role
  * @property {{account: string}} remove_person
@@ -126,6 +128,7 @@
  * @property {{channel: string, accounts: string[]}} list_members
  * @property {{}} mark_read
  * @property {{people: Person[]}} list_people
+ * @property {Posted} edit
  * @property {{}} remove_member
  * @property {{}} change_role
  * @property {{}} remove_person

@@ -18,7 +18,7 @@ extension Channel {
     }
 
     /// It is a member, and nothing that is queued may change that.
-    private func isSettledMember(_ account: AccountID) -> Bool {
+    func isSettledMember(_ account: AccountID) -> Bool {
         guard let facts else { return false }
         return facts.members.contains(account)
             && !facts.log.unsettledMembership(of: account).contains(.left)
@@ -28,6 +28,31 @@ extension Channel {
         guard isSettledMember(origin.account) else { return refuse(origin) }
         admit(.message, sender: origin.account, subject: nil, key: post.key, text: post.text,
               reply: .post(origin))
+    }
+
+    /// The message is looked at first: at once where it is at hand, else when it has been read. What
+    /// still waits for its write has no sequence that a client could name.
+    func edit(_ origin: Origin, _ edit: Edit) {
+        guard let facts, isSettledMember(origin.account) else { return refuse(origin) }
+        if let target = facts.log.recentEvent(edit.target) {
+            admit(edit, origin, target: (target.kind, target.sender))
+        } else {
+            enqueue(.target(origin, edit))
+        }
+    }
+
+    /// - Parameter target: what stands at the sequence that the edit names; `nil`: nothing.
+    func admit(_ edit: Edit, _ origin: Origin, target: (kind: EventKind, sender: AccountID)?) {
+        guard let target, target.kind == .message else {
+            origin.refuse(.notFound, "There is no such message.")
+            return
+        }
+        guard target.sender == origin.account else {
+            origin.refuse(.forbidden, "This message is another person's.")
+            return
+        }
+        admit(.edited, sender: origin.account, subject: nil, key: edit.key, text: edit.text,
+              target: edit.target, reply: .post(origin))
     }
 
     func join(_ origin: Origin) {
@@ -74,11 +99,11 @@ extension Channel {
     }
 
     private func admit(_ kind: EventKind, sender: AccountID, subject: AccountID?, key: String,
-                       text: String, reply: Reply) {
+                       text: String, target: UInt64? = nil, reply: Reply) {
         let now = surroundings.clocks.now()
         let admission = facts!.log.admit(
             id: surroundings.entropy.id(at: now), kind: kind, sender: sender, subject: subject, at: now,
-            key: key, text: text, origin: reply)
+            key: key, text: text, target: target, origin: reply)
         switch admission {
         case .queued: break
         case .duplicate(let event): answer(reply, event, isDuplicate: true)
@@ -301,7 +326,7 @@ extension Channel {
                 endSubscriptions(of: subject, .notMember)
                 tellAccounts([subject], .channelRemoved(ChannelRemoved(channel: id)))
             }
-        case .message: break
+        case .message, .edited: break
         }
     }
 
@@ -342,8 +367,8 @@ extension Channel {
     private func sealed(_ batch: [LogMachine<Reply>.Entry], after sequence: UInt64)
         async throws(VaultError) -> [StoredEvent]
     {
-        let messages = batch.filter { $0.kind == .message }
-        var bodies = try await surroundings.vault.seal(messages.map { (recordName($0.id), $0.text) })
+        let readable = batch.filter(\.kind.hasText)
+        var bodies = try await surroundings.vault.seal(readable.map { (recordName($0.id), $0.text) })
             .makeIterator()
         var sequence = sequence
         return batch.map { entry in
@@ -351,7 +376,7 @@ extension Channel {
             return StoredEvent(
                 sequence: sequence, id: entry.id, kind: entry.kind, sender: entry.sender,
                 subject: entry.subject, at: entry.at, key: entry.key,
-                body: entry.kind == .message ? bodies.next() : nil)
+                body: entry.kind.hasText ? bodies.next() : nil, target: entry.target)
         }
     }
 
@@ -361,7 +386,7 @@ extension Channel {
         return stored.map { event in
             Event(sequence: event.sequence, id: event.id, kind: event.kind, sender: event.sender,
                   subject: event.subject, at: event.at, key: event.key,
-                  text: event.body == nil ? "" : texts.next() ?? "")
+                  text: event.body == nil ? "" : texts.next() ?? "", target: event.target)
         }
     }
 }

@@ -1,4 +1,5 @@
-// The reading side of a channel: subscriptions with their replay, pages of history, read markers.
+// The reading side of a channel: subscriptions with their replay, pages of history, messages to be
+// edited, read markers.
 //
 // A replay reads pages from the store until the rest is among the recent events at hand; that rest and
 // the attachment to live events are then handed to the lane in one go, so that nothing falls between
@@ -13,6 +14,7 @@ extension Channel {
         /// The next page of the session's replay of this number, if that is still wanted.
         case replay(SessionID, UInt64)
         case page(Origin, LogRange, limit: Int)
+        case target(Origin, Edit)
     }
 
     struct Replay {
@@ -198,7 +200,8 @@ extension Channel {
     private func readPage(_ origin: Origin, _ range: LogRange, limit: Int) async throws {
         let stored = try await surroundings.channels.events(organisation, id, range, limit: limit)
         let found = try await readable(stored)
-        guard let facts, mayRead(origin.account) else { return refuse(origin) }
+        guard let facts else { throw StoreError.unavailable("the log was replaced") }
+        guard mayRead(origin.account) else { return refuse(origin) }
         // What the store has beyond our head may lie behind a fence that is not known here yet.
         let events = Array(found.prefix { $0.sequence <= facts.log.head.sequence })
         let more = switch range {
@@ -213,9 +216,23 @@ extension Channel {
         origin.answer(.historyPage(HistoryPage(channel: id, epoch: epoch, events: events, more: more)))
     }
 
+    // MARK: Edits of what is not at hand
+
+    private func readTarget(_ origin: Origin, _ edit: Edit) async throws {
+        let found = try await surroundings.channels.events(
+            organisation, id, .after(edit.target - 1), limit: 1).first
+        // Meanwhile the log may have been given up, and the account may have left.
+        guard facts != nil else { throw StoreError.unavailable("the log was replaced") }
+        guard isSettledMember(origin.account) else { return refuse(origin) }
+        admit(edit, origin, target: found.flatMap { event in
+            event.sequence == edit.target ? (event.kind, event.sender) : nil
+        })
+        work()
+    }
+
     // MARK: Reads under way
 
-    private func enqueue(_ job: ReadJob) {
+    func enqueue(_ job: ReadJob) {
         if reads.add(job) {
             startReads()
         } else {
@@ -237,6 +254,7 @@ extension Channel {
             case .replay(let session, let number): try await replayPage(session, number)
             case .page(let origin, let range, let limit):
                 try await readPage(origin, range, limit: limit)
+            case .target(let origin, let edit): try await readTarget(origin, edit)
             }
         } catch {
             surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
@@ -249,7 +267,7 @@ extension Channel {
     /// A replay that has begun cannot be refused any more: the subscription ends instead.
     private func failed(_ job: ReadJob, _ error: ErrorReply) {
         switch job {
-        case .page(let origin, _, _): origin.answer(.error(error))
+        case .page(let origin, _, _), .target(let origin, _): origin.answer(.error(error))
         case .replay(let session, let number):
             guard let replay = replay(session, number) else { return }
             guard !replay.isAnswered else { return end(replay.origin.address, error.code) }

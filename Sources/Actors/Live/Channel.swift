@@ -22,6 +22,7 @@ package enum ChannelCommand: Sendable {
     case remove(Origin, AccountID)
     case members(Origin)
     case markRead(Origin, sequence: UInt64)
+    case edit(Origin, Edit)
     /// A connection is gone. Control.
     case sessionClosed(SessionID)
     /// An account may no longer see anything of the organisation. Control.
@@ -174,6 +175,7 @@ package actor Channel {
         case .remove(let origin, let account): remove(origin, account)
         case .members(let origin): members(origin)
         case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
+        case .edit(let origin, let edit): self.edit(origin, edit)
         case .sessionClosed(let session):
             deferred.removeAll { $0.origin?.address.session == session }
             sessionClosed(session)
@@ -351,7 +353,7 @@ extension ChannelCommand {
         case .post(let origin, _), .subscribe(let origin, _), .unsubscribe(let origin),
              .history(let origin, _), .typing(let origin, _), .join(let origin), .leave(let origin),
              .add(let origin, _), .remove(let origin, _), .members(let origin),
-             .markRead(let origin, _): origin
+             .markRead(let origin, _), .edit(let origin, _): origin
         case .sessionClosed, .accountRemoved, .accountReturned, .logMoved, .typed: nil
         }
     }

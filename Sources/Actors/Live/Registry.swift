@@ -70,7 +70,7 @@ package final class LiveMetrics: Sendable {
     package let organisations: Gauge
 
     package init(_ metrics: Metrics) {
-        posts = metrics.counter("hub_posts_total", help: "Messages acknowledged.")
+        posts = metrics.counter("hub_posts_total", help: "Messages and edits acknowledged.")
         duplicates = metrics.counter("hub_posts_duplicate_total", help: "Posts that were retries.")
         refusals = metrics.counter("hub_commands_refused_total", help: "Commands answered by an error.")
         batches = metrics.counter("hub_log_writes_total", help: "Writes of channel logs.")

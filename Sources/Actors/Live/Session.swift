@@ -176,6 +176,7 @@ package actor Session {
         case .createChannel(let it): organisation(.createChannel(origin, it))
         case .openDirect(let it): organisation(.openDirect(origin, it.account))
         case .listPeople: organisation(.listPeople(origin))
+        case .edit(let edit): channel(edit.channel, .edit(origin, edit))
         case .removeMember(let it): organisation(.removeMember(origin, it))
         case .changeRole(let it): organisation(.changeRole(origin, it))
         case .removePerson(let it): organisation(.removePerson(origin, it.account))

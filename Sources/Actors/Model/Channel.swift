@@ -28,6 +28,16 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case joined = 2
     /// `subject` is no longer a member of the channel.
     case left = 3
+    /// The message at `target` has a new text.
+    case edited = 4
+
+    /// Its entries have a text, which is sealed at rest.
+    package var hasText: Bool {
+        switch self {
+        case .message, .edited: true
+        case .joined, .left: false
+        }
+    }
 
     package var isMembership: Bool { self == .joined || self == .left }
 }
@@ -39,16 +49,19 @@ package struct Event: Hashable, Sendable {
     package var kind: EventKind
     /// Who did it.
     package var sender: AccountID
-    /// Whom it is about (`joined`, `left`); `nil` for messages.
+    /// Whom it is about (`joined`, `left`); `nil` for other kinds.
     package var subject: AccountID?
     package var at: UnixMilliseconds
     /// The sender's idempotency key, 1–64 bytes; empty for events the hub makes itself.
     package var key: String
-    /// The text of a message, UTF-8; empty for other kinds.
+    /// The text of a message or its new one, UTF-8; empty for other kinds.
     package var text: String
+    /// Sequence of the message that was edited (`edited`); `nil` for other kinds.
+    package var target: UInt64?
 
     package init(sequence: UInt64, id: EventID, kind: EventKind, sender: AccountID,
-                 subject: AccountID? = nil, at: UnixMilliseconds, key: String, text: String) {
+                 subject: AccountID? = nil, at: UnixMilliseconds, key: String, text: String,
+                 target: UInt64? = nil) {
         self.sequence = sequence
         self.id = id
         self.kind = kind
@@ -57,6 +70,7 @@ package struct Event: Hashable, Sendable {
         self.at = at
         self.key = key
         self.text = text
+        self.target = target
     }
 }
 

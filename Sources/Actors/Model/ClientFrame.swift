@@ -32,6 +32,7 @@ package enum Command: Hashable, Sendable {
     case listMembers(ListMembers)
     case markRead(MarkRead)
     case listPeople(ListPeople)
+    case edit(Edit)
     case removeMember(RemoveMember)
     case changeRole(ChangeRole)
     case removePerson(RemovePerson)
@@ -196,6 +197,23 @@ package struct MarkRead: Hashable, Sendable {
 /// Everybody in the organisation. Answered by `PeopleList`.
 package struct ListPeople: Hashable, Sendable {
     package init() {}
+}
+
+/// A new text for a message of the same sender. Answered by `Posted`, with the position of the edit.
+package struct Edit: Hashable, Sendable {
+    package var channel: ChannelID
+    /// As a post's, and of the same names: unique per sender and channel.
+    package var key: String
+    /// Sequence of the message, also when it has been edited before.
+    package var target: UInt64
+    /// Bounds as a post's.
+    package var text: String
+    package init(channel: ChannelID, key: String, target: UInt64, text: String) {
+        self.channel = channel
+        self.key = key
+        self.target = target
+        self.text = text
+    }
 }
 
 /// Removes somebody from a channel; admins and owners who can see it, or anybody themselves. Not for

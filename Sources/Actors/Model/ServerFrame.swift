@@ -159,7 +159,7 @@ package struct Gap: Hashable, Sendable {
     }
 }
 
-/// The message is durable at this position. A retry with the same key gets the same.
+/// The message or edit is durable at this position. A retry with the same key gets the same.
 package struct Posted: Hashable, Sendable {
     package var channel: ChannelID
     package var position: Position

@@ -39,8 +39,11 @@ package struct StoredEvent: Hashable, Sendable {
     /// Idempotency key; empty for events the hub makes (these are not checked for duplicates).
     package var key: String
     package var body: SealedBody?
+    /// Sequence of the message that was edited; `nil` for kinds other than `edited`.
+    package var target: UInt64?
     package init(sequence: UInt64, id: EventID, kind: EventKind, sender: AccountID,
-                 subject: AccountID?, at: UnixMilliseconds, key: String, body: SealedBody?) {
+                 subject: AccountID?, at: UnixMilliseconds, key: String, body: SealedBody?,
+                 target: UInt64? = nil) {
         self.sequence = sequence
         self.id = id
         self.kind = kind
@@ -49,6 +52,7 @@ package struct StoredEvent: Hashable, Sendable {
         self.at = at
         self.key = key
         self.body = body
+        self.target = target
     }
 }
 

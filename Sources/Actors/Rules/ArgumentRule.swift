@@ -16,6 +16,8 @@ package enum ArgumentRule {
             return bytes > agentBytesMax ? outOfBounds("agent", limit: agentBytesMax, have: bytes) : nil
         case .post(let post):
             return checkKey(post.key) ?? checkText(post.text, limits)
+        case .edit(let edit):
+            return checkKey(edit.key) ?? checkTarget(edit.target) ?? checkText(edit.text, limits)
         case .history(let page):
             if page.limit > limits.historyEventsMax {
                 return outOfBounds("limit", limit: Int(limits.historyEventsMax), have: Int(page.limit))
@@ -51,6 +53,13 @@ package enum ArgumentRule {
             return outOfBounds("key", limit: keyBytesMax, have: bytes)
         }
         return checkLine(key, field: "key", max: keyBytesMax)
+    }
+
+    /// Sequences count from 1.
+    private static func checkTarget(_ target: UInt64) -> ErrorReply? {
+        guard target == 0 else { return nil }
+        return ErrorReply(.invalidArgument, "An edit names the sequence of a message.",
+                          details: [Detail("field", "target")])
     }
 
     private static func checkText(_ text: String, _ limits: Limits) -> ErrorReply? {

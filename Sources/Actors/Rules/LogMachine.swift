@@ -32,6 +32,7 @@ package struct LogMachine<Origin> {
         package let at: UnixMilliseconds
         package let key: String
         package let text: String
+        package let target: UInt64?
         /// Who wants to hear: the first, and retries of the same post that came meanwhile.
         package var origins: [Origin]
     }
@@ -89,7 +90,7 @@ package struct LogMachine<Origin> {
 
     package mutating func admit(
         id: EventID, kind: EventKind, sender: AccountID, subject: AccountID? = nil,
-        at: UnixMilliseconds, key: String, text: String, origin: Origin
+        at: UnixMilliseconds, key: String, text: String, target: UInt64? = nil, origin: Origin
     ) -> Admission {
         if !key.isEmpty {
             let name = KeyOfSender(sender: sender, key: key)
@@ -107,7 +108,7 @@ package struct LogMachine<Origin> {
         }
         if let subject, kind.isMembership { changing[subject, default: []].append(kind) }
         pending.append(Entry(id: id, kind: kind, sender: sender, subject: subject, at: at, key: key,
-                             text: text, origins: [origin]))
+                             text: text, target: target, origins: [origin]))
         pendingBytes += text.utf8.count
         return .queued
     }
@@ -173,7 +174,7 @@ package struct LogMachine<Origin> {
             }
             let event = Event(sequence: match.sequence, id: match.id, kind: entry.kind,
                               sender: entry.sender, subject: entry.subject, at: match.at,
-                              key: entry.key, text: entry.text)
+                              key: entry.key, text: entry.text, target: entry.target)
             forget(entry)
             for origin in entry.origins {
                 settlement.answers.append((origin, event, true))
@@ -228,6 +229,14 @@ package struct LogMachine<Origin> {
 
     // MARK: Reading
 
+    /// The event at `sequence`, if it is still at hand.
+    package func recentEvent(_ sequence: UInt64) -> Event? {
+        guard let first = recent.first, sequence >= first.sequence, sequence <= head.sequence else {
+            return nil
+        }
+        return recent[Int(sequence - first.sequence)]
+    }
+
     /// The events above `sequence`, if all of them are still at hand.
     package func recentEvents(after sequence: UInt64) -> ArraySlice<Event>? {
         if sequence >= head.sequence { return [] }
@@ -247,16 +256,10 @@ package struct LogMachine<Origin> {
 
     // MARK: Inside
 
-    private func recentEvent(_ sequence: UInt64) -> Event? {
-        guard let first = recent.first, sequence >= first.sequence, sequence <= head.sequence else {
-            return nil
-        }
-        return recent[Int(sequence - first.sequence)]
-    }
-
     private func event(of entry: Entry, at sequence: UInt64) -> Event {
         Event(sequence: sequence, id: entry.id, kind: entry.kind, sender: entry.sender,
-              subject: entry.subject, at: entry.at, key: entry.key, text: entry.text)
+              subject: entry.subject, at: entry.at, key: entry.key, text: entry.text,
+              target: entry.target)
     }
 
     private mutating func settle(_ entry: Entry, _ event: Event, isDuplicate: Bool,

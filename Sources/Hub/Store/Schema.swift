@@ -24,6 +24,7 @@ enum Schema {
         Migration(number: 1, name: "people", statements: people),
         Migration(number: 2, name: "channels", statements: channels),
         Migration(number: 3, name: "keys", statements: keys),
+        Migration(number: 4, name: "edits", statements: edits),
         Migration(number: 5, name: "removed members", statements: removedMembers),
         Migration(number: 6, name: "revision", statements: revision),
     ]
@@ -148,6 +149,12 @@ enum Schema {
         CREATE UNIQUE INDEX wrapped_key_active ON wrapped_key (organisation, purpose) WHERE state = 1
         """,
     ]
+
+    private static let edits = [
+        // Sequence of the message that an edit is of; NULL for other kinds.
+        "ALTER TABLE event ADD COLUMN target {int}"
+    ]
+
     // Sign-ins, logs and direct conversations refer to members, so a row outlives the membership. Whoever
     // asks for members leaves out those with this time.
     private static let removedMembers = ["ALTER TABLE member ADD COLUMN removed_at {int}"]

@@ -102,6 +102,7 @@ enum Value: Sendable, Equatable {
     static func at(_ at: UnixMilliseconds?) -> Value { at.map { .at($0) } ?? .null(.integer) }
     /// Sequences above Int64.max do not exist; a caller that asks for one gets the largest.
     static func count(_ count: UInt64) -> Value { .integer(Int64(clamping: count)) }
+    static func count(_ count: UInt64?) -> Value { count.map { .count($0) } ?? .null(.integer) }
     static func count(_ count: Int) -> Value { .integer(Int64(count)) }
 
     var kind: Kind {

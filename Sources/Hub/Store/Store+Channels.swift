@@ -27,8 +27,8 @@ enum ChannelSQL {
     static let insertEvent = TenantStatement(
         """
         INSERT INTO event (organisation, channel, sequence, id, kind, sender, subject, posted_at,
-            idempotency, body_key, body)
-        SELECT organisation, channel, $3, $4, $5, $6, $7, $8, $9, $10, $11
+            idempotency, body_key, body, target)
+        SELECT organisation, channel, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
         FROM log WHERE organisation = $1 AND channel = $2
         """)
     /// Goes before `addMember`: who is being removed is either still there when the row is added, which
@@ -60,12 +60,14 @@ enum ChannelSQL {
 
     static let eventsBefore = TenantStatement(
         """
-        SELECT sequence, id, kind, sender, subject, posted_at, idempotency, body_key, body FROM event
+        SELECT sequence, id, kind, sender, subject, posted_at, idempotency, body_key, body, target
+        FROM event
         WHERE organisation = $1 AND channel = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT $4
         """)
     static let eventsAfter = TenantStatement(
         """
-        SELECT sequence, id, kind, sender, subject, posted_at, idempotency, body_key, body FROM event
+        SELECT sequence, id, kind, sender, subject, posted_at, idempotency, body_key, body, target
+        FROM event
         WHERE organisation = $1 AND channel = $2 AND sequence > $3 ORDER BY sequence LIMIT $4
         """)
 
@@ -201,7 +203,7 @@ extension Store {
                     organisation, .id(channel), .count(event.sequence), .id(event.id),
                     .integer(Int64(event.kind.rawValue)), .id(event.sender), .id(event.subject),
                     .at(event.at), event.key.isEmpty ? .null(.bytes) : .bytes(Array(event.key.utf8)),
-                    .id(event.body?.key), .bytes(event.body?.bytes)))
+                    .id(event.body?.key), .bytes(event.body?.bytes), .count(event.target)))
             switch (event.kind, event.subject) {
             case (.joined, let subject?):
                 statements.append(ChannelSQL.holdMember(organisation, .id(subject)))
@@ -210,7 +212,7 @@ extension Store {
                                          .count(event.sequence), .at(event.at)))
             case (.left, let subject?):
                 statements.append(ChannelSQL.removeMember(organisation, .id(channel), .id(subject)))
-            case (.message, _), (.joined, nil), (.left, nil):
+            case (.message, _), (.edited, _), (.joined, nil), (.left, nil):
                 break
             }
         }
@@ -281,7 +283,8 @@ extension Store {
             sequence: try row.count(0), id: try row.id(1), kind: try row.raw(2), sender: try row.id(3),
             subject: row.isNull(4) ? nil : try row.id(4), at: try row.at(5),
             key: row.isNull(6) ? "" : String(decoding: try row.bytes(6), as: UTF8.self),
-            body: row.isNull(7) ? nil : SealedBody(key: try row.id(7), bytes: try row.bytes(8)))
+            body: row.isNull(7) ? nil : SealedBody(key: try row.id(7), bytes: try row.bytes(8)),
+            target: row.isNull(9) ? nil : try row.count(9))
     }
 
     package func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)

@@ -17,8 +17,10 @@ import { channelName, counterpart, isDirect, personName, presenceOf } from './na
 export function makeChannelView(chat, channel) {
   const { workspace } = chat;
   const log = new ChannelLog(chat.client, channel.id, workspace.unread(channel));
-  const messages = makeMessages(chat, channel, log);
-  const composer = makeComposer(chat, channel, { onSent: () => messages.jumpToNewest() });
+  const messages = makeMessages(chat, channel, log, { onEdited: () => composer.focus() });
+  const composer = makeComposer(chat, channel, {
+    onSent: () => messages.jumpToNewest(), onEditLast: () => messages.editLast(),
+  });
   const typing = h('p', { class: 'typing', 'aria-live': 'off' });
   const head = h('header', { class: 'head' });
   const foot = h('div', { class: 'foot' },

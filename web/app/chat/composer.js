@@ -13,9 +13,9 @@ const countFrom = 0.8;
 /**
  * @param {import('./chat.js').Chat} chat
  * @param {import('../../sdk/types.js').ChannelSummary} channel
- * @param {{onSent: () => void}} options
+ * @param {{onSent: () => void, onEditLast: () => void}} options
  */
-export function makeComposer(chat, channel, { onSent }) {
+export function makeComposer(chat, channel, { onSent, onEditLast }) {
   const draftName = `hub.draft.${chat.self()}.${channel.id}`;
   const problem = h('p', { class: 'composer-problem', role: 'alert' });
   const count = h('span', { class: 'composer-count' });
@@ -38,9 +38,14 @@ export function makeComposer(chat, channel, { onSent }) {
   function keyed(event) {
     // Enter also ends the composition of an input method; 229 is how older browsers say so.
     const isComposing = event.isComposing || event.keyCode === 229;
-    if (event.key !== 'Enter' || event.shiftKey || isComposing) return;
-    event.preventDefault();
-    send();
+    if (isComposing) return;
+    if (event.key === 'Enter' && !event.shiftKey) {
+      event.preventDefault();
+      send();
+    } else if (event.key === 'ArrowUp' && !event.altKey && input.value === '') {
+      event.preventDefault();
+      onEditLast();
+    }
   }
 
   function changed() {

@@ -4,6 +4,7 @@
 import { announce, coalesced, fill, h, reconcile } from '../dom.js';
 import { errorText } from '../format.js';
 import { icon } from '../icons.js';
+import { makeEditor } from './editor.js';
 import { personName } from './names.js';
 import { logRows } from './rows.js';
 
@@ -16,8 +17,9 @@ const aheadPixels = 500;
  * @param {import('./chat.js').Chat} chat
  * @param {import('../../sdk/types.js').ChannelSummary} channel
  * @param {import('../../sdk/log.js').ChannelLog} log
+ * @param {{onEdited: () => void}} options onEdited: the editor was closed
  */
-export function makeMessages(chat, channel, log) {
+export function makeMessages(chat, channel, log, { onEdited }) {
   const { workspace } = chat;
   /** Sequence above which messages are marked as new; 0: none are. */
   let newFrom = workspace.unread(channel) > 0 ? channel.read + 1 : 0;
@@ -26,6 +28,8 @@ export function makeMessages(chat, channel, log) {
   /** The newest page is asked for: go there when it comes, whatever is scrolled until then. */
   let isJumping = false;
   let isFirstDraw = true;
+  /** @type {import('./rows.js').Editing} */
+  const editing = { editor: null, begin: beginEdit };
 
   const list = h('ol', { class: 'list' });
   const edge = h('div', { class: 'edge' });
@@ -43,7 +47,13 @@ export function makeMessages(chat, channel, log) {
       isPinned = true;
     }
     const place = isPinned ? null : anchor();
-    reconcile(list, log.state === 'ready' ? logRows(chat, log, newFrom) : []);
+    const isTyping = editing.editor?.element.contains(document.activeElement);
+    reconcile(list, log.state === 'ready'
+      ? logRows(chat, log, newFrom, channel.joined ? editing : null) : []);
+    // A row that was made again has lost it.
+    if (isTyping && editing.editor?.element.contains(document.activeElement) === false) {
+      editing.editor.focus();
+    }
     list.toggleAttribute('hidden', log.state !== 'ready');
     fill(edge, ...edgeContent());
     if (log.state === 'ready' && isFirstDraw) {
@@ -152,6 +162,27 @@ export function makeMessages(chat, channel, log) {
     isPinned = log.isAtEnd;
   }
 
+  /** @param {import('../../sdk/log.js').ShownEvent} event */
+  function beginEdit({ sequence, text }) {
+    editing.editor = makeEditor(chat, channel.id, {
+      sequence, text: log.outgoingEdits.get(sequence)?.text ?? text, onClosed: endEdit,
+    });
+    draw();
+    editing.editor.focus();
+  }
+
+  function endEdit() {
+    editing.editor = null;
+    draw();
+    onEdited();
+  }
+
+  function editLast() {
+    const last = log.isAtEnd && [...log.events].reverse().find(({ kind, sender }) =>
+      kind === 'MESSAGE' && sender === chat.self());
+    if (last) beginEdit(last);
+  }
+
   function jumpToNewest() {
     isJumping = true;
     newFrom = 0;
@@ -181,7 +212,7 @@ export function makeMessages(chat, channel, log) {
   window.addEventListener('focus', markRead);
   redraw();
   return {
-    element, jumpToNewest,
+    element, jumpToNewest, editLast,
     close: () => {
       resized.disconnect();
       for (const end of ends) end();

@@ -11,7 +11,14 @@ import { personName } from './names.js';
 /** @typedef {import('./chat.js').Chat} Chat */
 /** @typedef {import('../dom.js').Row} Row */
 /** @typedef {import('../../sdk/types.js').Event} Event */
+/** @typedef {import('../../sdk/log.js').ShownEvent} ShownEvent */
 /** @typedef {import('../../sdk/outbox.js').OutboxEntry} OutboxEntry */
+/**
+ * Which message is being edited, and how another comes to be.
+ * @typedef {object} Editing
+ * @property {import('./editor.js').Editor | null} editor
+ * @property {(event: ShownEvent) => void} begin
+ */
 
 /** Messages of one person closer than this stand under one name. */
 const groupMs = 5 * 60_000;
@@ -20,12 +27,14 @@ const groupMs = 5 * 60_000;
  * @param {Chat} chat
  * @param {import('../../sdk/log.js').ChannelLog} log
  * @param {number} newFrom the line goes above the first message of others from here on; 0: none
+ * @param {Editing | null} editing null: nothing can be edited
  * @returns {Row[]}
  */
-export function logRows(chat, log, newFrom) {
+export function logRows(chat, log, newFrom, editing) {
   /** @type {Row[]} */
   const rows = [];
   const now = Date.now();
+  const edits = log.outgoingEdits;
   let day = '';
   let isMarked = false;
   /** @type {{sender: string, atMs: number} | null} */
@@ -52,7 +61,8 @@ export function logRows(chat, log, newFrom) {
       group = null;
     }
     if (event.kind === 'MESSAGE') {
-      rows.push(messageRow(chat, event, begins(event.sender, event.at_ms)));
+      const isFirst = begins(event.sender, event.at_ms);
+      rows.push(messageRow(chat, event, isFirst, edits.get(event.sequence), editing));
     } else {
       group = null;
       rows.push(membershipRow(chat, event));
@@ -76,18 +86,49 @@ function dividerRow(key, text, kind) {
   };
 }
 
-/** @param {Chat} chat @param {Event} event @param {boolean} isFirst @returns {Row} */
-function messageRow(chat, event, isFirst) {
-  const name = personName(chat, event.sender);
+/**
+ * @param {Chat} chat
+ * @param {ShownEvent} event
+ * @param {boolean} isFirst
+ * @param {OutboxEntry | undefined} outgoing an edit that is not in the log yet
+ * @param {Editing | null} editing
+ * @returns {Row}
+ */
+function messageRow(chat, event, isFirst, outgoing, editing) {
+  const { sequence, sender, edit } = event;
+  const name = personName(chat, sender);
+  const editor = editing?.editor?.sequence === sequence ? editing.editor : null;
+  const isEditable = editing !== null && editor === null && sender === chat.self();
   return {
     // By the idempotency key, so that a sent message turns into its event in place.
-    key: `m ${event.sender} ${event.key || event.sequence}`,
-    version: `${event.sequence} ${isFirst} ${name}`,
+    key: `m ${sender} ${event.key || sequence}`,
+    // What is being edited stays as it is, with what has been typed.
+    version: editor ? `editing ${isFirst} ${name}` : `${sequence} ${isFirst} ${name} ${isEditable} `
+      + `${edit?.sequence} ${outgoing?.key} ${outgoing?.state} ${outgoing?.error?.slug}`,
     make: () => h('li', {
-      class: `message${isFirst ? ' first' : ''}`, 'data-sequence': event.sequence,
-      'data-sender': event.sender,
-    }, ...messageContent(chat, event.sender, name, event.at_ms, isFirst, event.text)),
+      class: `message${isFirst ? ' first' : ''}`
+        + `${outgoing && !editor ? ` outgoing ${outgoing.state}` : ''}`,
+      'data-sequence': sequence, 'data-sender': sender,
+    }, ...messageContent(chat, sender, name, event.at_ms, isFirst, ...editor ? [editor.element]
+      : [textBody(outgoing?.text ?? event.text), edit && editedMark(edit)]),
+    outgoing && !editor && delivery(chat, outgoing, 'saved'),
+    isEditable && h('div', { class: 'message-actions' }, h('button', {
+      type: 'button', class: 'icon-button small', 'aria-label': 'Edit message', title: 'Edit',
+      onclick: () => editing.begin(event),
+    }, icon('pencil')))),
   };
+}
+
+/** @param {string} text */
+function textBody(text) {
+  return h('div', { class: 'text', dir: 'auto' }, ...messageNodes(text));
+}
+
+/** @param {Event} edit */
+function editedMark({ at_ms: atMs }) {
+  return h('time', {
+    class: 'edited', datetime: new Date(atMs).toISOString(), title: `Edited ${momentText(atMs)}`,
+  }, 'edited');
 }
 
 /**
@@ -96,20 +137,19 @@ function messageRow(chat, event, isFirst) {
  * @param {string} name
  * @param {number} atMs
  * @param {boolean} isFirst
- * @param {string} text
+ * @param {...(Node | false | undefined)} body
  */
-function messageContent(chat, sender, name, atMs, isFirst, text) {
+function messageContent(chat, sender, name, atMs, isFirst, ...body) {
   const time = h('time', { datetime: new Date(atMs).toISOString(), title: momentText(atMs) },
     timeText(atMs));
-  const body = h('div', { class: 'text', dir: 'auto' }, ...messageNodes(text));
   if (!isFirst) {
     return [h('span', { class: 'visually-hidden' }, `${name}: `),
-      h('div', { class: 'gutter' }, time), h('div', { class: 'body' }, body)];
+      h('div', { class: 'gutter' }, time), h('div', { class: 'body' }, ...body)];
   }
   return [h('div', { class: 'gutter' }, avatar(chat, sender, 'medium')),
     h('div', { class: 'body' },
       h('div', { class: 'message-head' }, h('strong', { class: 'name', dir: 'auto' }, name), time),
-      body)];
+      ...body)];
 }
 
 /** @param {Chat} chat @param {Event} event @returns {Row} */
@@ -130,26 +170,36 @@ function membershipRow(chat, event) {
 
 /** @param {Chat} chat @param {OutboxEntry} entry @param {boolean} isFirst @returns {Row} */
 function outgoingRow(chat, entry, isFirst) {
-  const { outbox } = chat.client;
   const name = personName(chat, chat.self());
   const { state } = entry;
   return {
     key: `m ${chat.self()} ${entry.key}`,
     version: `${state} ${isFirst} ${name} ${entry.error?.slug ?? ''}`,
     make: () => h('li', { class: `message outgoing ${state}${isFirst ? ' first' : ''}` },
-      ...messageContent(chat, chat.self(), name, entry.createdAtMs, isFirst, entry.text),
-      h('div', { class: 'delivery' },
-        state === 'failed' ? [
-          icon('alert'),
-          h('span', {}, 'Not sent. ', entry.error ? errorText(entry.error) : ''),
-          h('button', {
-            type: 'button', class: 'link-button', onclick: () => outbox.retry(entry.key),
-          }, 'Try again'),
-          h('button', {
-            type: 'button', class: 'link-button', onclick: () => outbox.discard(entry.key),
-          }, 'Discard'),
-        ] : [icon(state === 'sent' ? 'check' : 'clock'),
-          h('span', { class: 'visually-hidden' },
-            state === 'sent' ? 'Sent' : 'Waiting to be sent')])),
+      ...messageContent(chat, chat.self(), name, entry.createdAtMs, isFirst, textBody(entry.text)),
+      delivery(chat, entry, 'sent')),
   };
+}
+
+/**
+ * Where something on its way stands, and what can be done when it was refused.
+ * @param {Chat} chat
+ * @param {OutboxEntry} entry
+ * @param {'sent' | 'saved'} done what it is to become
+ */
+function delivery(chat, { key, state, error }, done) {
+  const { outbox } = chat.client;
+  return h('div', { class: 'delivery' },
+    state === 'failed' ? [
+      icon('alert'),
+      h('span', {}, `Not ${done}. `, error ? errorText(error) : ''),
+      h('button', {
+        type: 'button', class: 'link-button', onclick: () => outbox.retry(key),
+      }, 'Try again'),
+      h('button', {
+        type: 'button', class: 'link-button', onclick: () => outbox.discard(key),
+      }, 'Discard'),
+    ] : [icon(state === 'sent' ? 'check' : 'clock'),
+      h('span', { class: 'visually-hidden' },
+        state === 'sent' ? (done === 'sent' ? 'Sent' : 'Saved') : `Waiting to be ${done}`)]);
 }

@@ -10,6 +10,7 @@ export function openShortcuts() {
     ['Alt Shift ↑ / ↓', 'Previous or next unread channel'],
     ['Enter', 'Send the message'],
     ['Shift Enter', 'New line'],
+    ['↑ in an empty message', 'Edit your last message'],
     ['Esc', 'Close what is open'],
   ];
   openDialog({

@@ -23,6 +23,7 @@ extension Event: WireMessage {
         try visitor.field(6, "at_ms", &at)
         try visitor.field(7, "key", &key)
         try visitor.field(8, "text", &text)
+        try visitor.optional(9, "target", &target)
     }
 }
 

@@ -54,6 +54,7 @@ extension EventKind: WireEnum {
         case .message: "MESSAGE"
         case .joined: "JOINED"
         case .left: "LEFT"
+        case .edited: "EDITED"
         }
     }
 }

@@ -50,7 +50,7 @@ private let samples: [String: String] = [
     "channel_inbox_max": "99", "commands_per_second": "11", "commands_burst": "12",
     "hello_timeout": "1500ms", "heartbeat": "20s", "pong_timeout": "4s",
     "http_header_timeout": "5s", "http_idle_timeout": "2m", "passivation_idle": "1h",
-    "drain_timeout": "3s", "access_token_lifetime": "5m", "refresh_lifetime": "2d",
+    "resync_interval": "30s", "drain_timeout": "3s", "access_token_lifetime": "5m", "refresh_lifetime": "2d",
     "refresh_cookie_lifetime": "3d", "refresh_remember_lifetime": "4d", "log_level": "debug",
     "log_format": "json",
 ]

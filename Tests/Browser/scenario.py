@@ -4,21 +4,14 @@ import asyncio
 
 from bidi import BrowserError
 from member import Member
-
-PASSWORD = "seven quiet otters"
-ORGANISATION = "Northwind Instruments"
+from people_steps import ORGANISATION, PASSWORD, PeopleSteps, check
 
 # What the message list shows, oldest first: sequence (null: on its way) and text.
 SHOWN = """() => [...document.querySelectorAll('.list > .message')].map((row) =>
   [row.dataset.sequence ? Number(row.dataset.sequence) : null, row.querySelector('.text').textContent])"""
 
 
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-class Scenario:
+class Scenario(PeopleSteps):
     def __init__(self, hub, ada, bea, shoot):
         self.hub, self.ada, self.bea, self.shoot = hub, ada, bea, shoot
         self.cleo = None
@@ -554,6 +547,8 @@ class Scenario:
              hub_is_killed_in_mid_conversation, what_was_written_offline_survives_closing_the_page,
              tabs_share_session_and_outbox, links_are_found_and_nothing_else,
              too_long_is_refused_with_the_draft_kept, looks, sessions_can_be_ended,
+             PeopleSteps.a_member_is_removed_from_a_channel, PeopleSteps.a_role_changes_what_one_can_do,
+             PeopleSteps.who_is_removed_is_told,
              nothing_was_refused_or_thrown]
 
 

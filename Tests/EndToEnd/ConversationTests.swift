@@ -40,7 +40,12 @@ struct Company {
     let channel: String
 
     init(_ store: TestStore = .sqlite, options: [String] = []) throws {
-        hub = try HubProcess(options: try store.options() + options)
+        try self.init(hub: HubProcess(options: try store.options() + options))
+    }
+
+    /// - Parameter hub: running on an empty database.
+    init(hub: HubProcess) throws {
+        self.hub = hub
         let token = try #require(hub.setUpToken)
         let setUp = try request("POST", "/api/v1/setup", port: hub.port, json: [
             "token": token, "organisation": "Acme", "email": "ada@example.org",
@@ -74,10 +79,10 @@ struct Company {
     }
 }
 
-private func slug(_ reply: [String: Any]) -> String? {
+func slug(_ reply: [String: Any]) -> String? {
     (reply["error"] as? [String: Any])?["slug"] as? String
 }
-private func position(_ reply: [String: Any]) -> Int? {
+func position(_ reply: [String: Any]) -> Int? {
     let posted = reply["posted"] as? [String: Any]
     return ((posted?["position"] as? [String: Any])?["sequence"] as? String).flatMap { Int($0) }
 }

@@ -209,6 +209,11 @@ private struct NoStore: ChannelStore, MemberStore, BodyVault, TokenVerifier {
         -> [ChannelID: Position] { [:] }
     func channel(_ organisation: OrganisationID, _ channel: ChannelID, seenBy account: AccountID)
         async throws(StoreError) -> ChannelSummary? { nil }
+    func changeRole(_ organisation: OrganisationID, _ account: AccountID, to role: Role,
+                    by actor: AccountID, at: UnixMilliseconds) async throws(StoreError)
+        -> MemberOutcome { throw .overloaded }
+    func removePerson(_ organisation: OrganisationID, _ account: AccountID, by actor: AccountID,
+                      at: UnixMilliseconds) async throws(StoreError) -> MemberOutcome { throw .overloaded }
     func channel(_ organisation: OrganisationID, _ channel: ChannelID) async throws(StoreError)
         -> ChannelRecord? { nil }
     func append(_ organisation: OrganisationID, _ channel: ChannelID, expecting expected: Position,

@@ -31,8 +31,12 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     /// Faults of coming appends, first first.
     var appendFaults: [Fault] = []
     var readFaults: [StoreError] = []
+    /// How long what one account sees of a channel is on its way.
+    var hops = 0
     /// Gives the next answer to `people` in the store's place, once.
     var peopleAnswer: (() -> [Person])?
+    /// Told instead of the outcome of coming changes of members, which are made all the same.
+    var memberFaults: [StoreError] = []
     private(set) var appends: [[EventID]] = []
     private(set) var pageReads = 0
     /// How many channels each comparison of heads asked for.
@@ -42,6 +46,9 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     /// While set, appends wait for `releaseAppends`.
     var holdsAppends = false
     private var held: [() -> Void] = []
+    /// While set, what was read of logs and sign-ins is not told before `releaseReads`.
+    var holdsReads = false
+    private var heldReads: [() -> Void] = []
 
     func releaseAppends() {
         holdsAppends = false
@@ -49,16 +56,38 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
         held = []
     }
 
+    func releaseReads() {
+        holdsReads = false
+        for body in heldReads { world.later(body) }
+        heldReads = []
+    }
+
+    /// Reads now and answers when it may.
+    private func answerRead<Value: Sendable>(_ body: @escaping () -> Value) async -> Value {
+        let value = await answer(body)
+        if holdsReads {
+            await withCheckedContinuation { continuation in heldReads.append { continuation.resume() } }
+        }
+        return value
+    }
+
     func person(_ account: AccountID, in organisation: OrganisationID, role: Role = .member) {
         members[organisation, default: []].append(
             Person(account: account, firstName: "P", lastName: "\(account.low)", role: role))
+    }
+
+    /// As another node would, without a word to this one.
+    func setRole(_ account: AccountID, _ role: Role, in organisation: OrganisationID) {
+        let index = members[organisation]!.firstIndex { $0.account == account }!
+        members[organisation]![index].role = role
     }
 
     @discardableResult
     func makeChannel(_ id: ChannelID, in organisation: OrganisationID, kind: ChannelKind = .open,
                      members: [AccountID]) -> ChannelID {
         let record = ChannelRecord(id: id, kind: kind, name: "c\(id.low)", topic: "",
-                                   head: Position(epoch: 1, sequence: 0), members: members)
+                                   head: Position(epoch: 1, sequence: 0), members: members,
+                                   parties: kind == .direct ? members : [])
         logs[organisation, default: [:]][id] = Log(record: record)
         return id
     }
@@ -76,7 +105,11 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
         -> ChannelRecord?
     {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
-        return await answer { self.logs[organisation]?[channel]?.record }
+        return await answer {
+            var record = self.logs[organisation]?[channel]?.record
+            record?.members.removeAll { self.member($0, of: organisation) == nil }
+            return record
+        }
     }
 
     func heads(_ organisation: OrganisationID, _ channels: [ChannelID]) async throws(StoreError)
@@ -118,7 +151,9 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
             log.events.append(event)
             guard let subject = event.subject else { continue }
             log.record.members.removeAll { $0 == subject }
-            if event.kind == .joined { log.record.members.append(subject) }
+            if event.kind == .joined, member(subject, of: organisation) != nil {
+                log.record.members.append(subject)
+            }
         }
         logs[organisation]?[channel] = log
         return .committed
@@ -130,7 +165,7 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
         pageReads += 1
         for _ in 0..<readDelay { await answer {} }
-        return await answer {
+        return await answerRead {
             let all = self.logs[organisation]?[channel]?.events ?? []
             return switch range {
             case .before(let end): all.filter { end == 0 || $0.sequence < end }.suffix(limit)
@@ -148,7 +183,9 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     func channel(_ organisation: OrganisationID, _ channel: ChannelID, seenBy account: AccountID)
         async throws(StoreError) -> ChannelSummary?
     {
-        await answer { self.visible(organisation, to: account).first { $0.id == channel } }
+        let found = await answer { self.visible(organisation, to: account).first { $0.id == channel } }
+        for _ in 0..<hops { await answer {} }
+        return found
     }
 
     private func visible(_ organisation: OrganisationID, to account: AccountID) -> [ChannelSummary] {
@@ -185,7 +222,8 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
             }
             if let known { return known.record }
             let record = ChannelRecord(id: candidate, kind: .direct, name: "", topic: "",
-                                       head: Position(epoch: 1, sequence: 0), members: parties)
+                                       head: Position(epoch: 1, sequence: 0), members: parties,
+                                       parties: parties)
             self.logs[organisation, default: [:]][candidate] = Log(record: record)
             return record
         }
@@ -220,12 +258,59 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError)
         -> LoginRecord?
     {
-        await answer {
+        await answerRead {
             LoginRecord(id: login, account: AccountID(high: 1, low: login.low),
                         organisation: organisation, createdAt: UnixMilliseconds(0),
                         lastUsedAt: UnixMilliseconds(0), refreshLifetimeMilliseconds: 1,
                         address: "", userAgent: "",
                         revokedAt: self.revoked.contains(login) ? UnixMilliseconds(1) : nil)
         }
+    }
+
+    // MARK: Members
+
+    private func member(_ account: AccountID, of organisation: OrganisationID) -> Person? {
+        members[organisation]?.first { $0.account == account }
+    }
+
+    /// Whether one of them may do it to the other, whose row is then changed.
+    private func change(_ organisation: OrganisationID, _ account: AccountID, by actor: AccountID,
+                        keepsOwner: Bool, _ isAllowed: (Person, Person) -> Bool,
+                        _ change: (Int) -> Void) -> MemberOutcome {
+        let (who, whom) = (member(actor, of: organisation), member(account, of: organisation))
+        let others = (members[organisation] ?? []).filter { $0.account != account && $0.role == .owner }
+        guard let who, let whom, isAllowed(who, whom),
+              keepsOwner || whom.role != .owner || !others.isEmpty
+        else { return .refused(actor: who?.role, subject: whom?.role) }
+        change(members[organisation]!.firstIndex { $0.account == account }!)
+        return .done(member(account, of: organisation))
+    }
+
+    func changeRole(_ organisation: OrganisationID, _ account: AccountID, to role: Role,
+                    by actor: AccountID, at: UnixMilliseconds) async throws(StoreError) -> MemberOutcome {
+        await answer {
+            self.change(organisation, account, by: actor, keepsOwner: role == .owner) { who, whom in
+                who.role == .owner || who.role == .admin && whom.role < .owner && role < .owner
+            } _: { index in
+                self.members[organisation]![index].role = role
+            }
+        }
+    }
+
+    func removePerson(_ organisation: OrganisationID, _ account: AccountID, by actor: AccountID,
+                      at: UnixMilliseconds) async throws(StoreError) -> MemberOutcome {
+        let outcome = await answer {
+            self.change(organisation, account, by: actor, keepsOwner: false) { who, whom in
+                account == actor || who.role == .owner || who.role == .admin && whom.role < .owner
+            } _: { index in
+                self.members[organisation]!.remove(at: index)
+                self.revoked.insert(PlainVerifier.login(account, organisation))
+                for (id, log) in self.logs[organisation] ?? [:] where log.record.kind != .direct {
+                    self.logs[organisation]![id]!.record.members.removeAll { $0 == account }
+                }
+            }
+        }
+        if !memberFaults.isEmpty { throw memberFaults.removeFirst() }
+        return outcome
     }
 }

@@ -47,9 +47,9 @@ final class World: @unchecked Sendable {
         for lane in front { lane.world = self }
     }
 
-    /// Runs until nothing can run; timers do not fire.
-    func settle() {
-        while step() {}
+    /// Runs until nothing can run, or until something is so; timers do not fire.
+    func settle(until isSo: () -> Bool = { false }) {
+        while !isSo(), step() {}
     }
 
     /// Runs one job; `false` when there is none.
@@ -158,6 +158,10 @@ struct PlainVerifier: TokenVerifier {
                       expires: UnixMilliseconds = UnixMilliseconds(.max / 2)) -> AccessToken {
         AccessToken("\(account) \(organisation) \(role.name) \(expires.value)")
     }
+    /// One for each account and organisation.
+    static func login(_ account: AccountID, _ organisation: OrganisationID) -> LoginID {
+        LoginID(high: 6 + organisation.low, low: account.low)
+    }
     func verify(_ token: AccessToken, at now: UnixMilliseconds) throws(TokenError) -> Principal {
         let parts = token.reveal.split(separator: " ").map(String.init)
         guard parts.count == 4, let account = AccountID(parts[0]),
@@ -166,7 +170,7 @@ struct PlainVerifier: TokenVerifier {
         else { throw .invalid }
         guard expires > now.value else { throw .expired }
         return Principal(account: account, organisation: organisation, role: role,
-                         login: LoginID(high: 7, low: account.low),
+                         login: Self.login(account, organisation),
                          expiresAt: UnixMilliseconds(expires))
     }
 }

@@ -86,7 +86,7 @@ private let c = "0192f0c1-2d3e-7a4b-8c5d-6e7f8091a2b3"
         let known = ServerFrame(id: 5, body: .done(Done()))
         #expect(serverFrames(Array("{\"reaction\":{\"x\":1}}\n{\"id\":5,\"done\":{}}".utf8), .json)
             == [.success(known)])
-        #expect(serverFrames(delimited([0xCA, 0x02, 0x02, 0x08, 0x01]) + delimited([0x08, 0x05, 0x32, 0x00]),
+        #expect(serverFrames(delimited([0x9A, 0x06, 0x02, 0x08, 0x01]) + delimited([0x08, 0x05, 0x32, 0x00]),
                              .proto) == [.success(known)])
     }
 

@@ -60,7 +60,7 @@ import Wire
             contracted[String(message.output.1)] = message.output.2
                 .matches(of: /(\w+) = \d+;/).map { String($0.output.1) }
         }
-        #expect(contracted.count == 50)
+        #expect(contracted.count == 54)
         #expect(documented == contracted)
     }
 

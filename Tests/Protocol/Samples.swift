@@ -85,6 +85,12 @@ enum Samples {
         .init("list_people", ClientFrame(id: 2_147_483_647, command: .listPeople(ListPeople()))),
         .init("edit", ClientFrame(id: 19, command: .edit(Edit(
             channel: channel, key: "k-7f3b", target: 1 << 53 + 1, text: edited.text)))),
+        .init("remove_member", ClientFrame(id: 20, command: .removeMember(RemoveMember(
+            channel: channel, account: grace)))),
+        .init("change_role", ClientFrame(id: 21, command: .changeRole(ChangeRole(
+            account: grace, role: .admin)))),
+        .init("remove_person", ClientFrame(id: 22, command: .removePerson(RemovePerson(
+            account: grace)))),
     ]
 
     static let server: [Sample<ServerFrame>] = replies + pushes
@@ -145,11 +151,11 @@ enum Samples {
         .init("read_marker", ServerFrame(body: .readMarker(ReadMarker(
             channel: channel, sequence: 44)))),
         .init("person_changed", ServerFrame(body: .personChanged(PersonChanged(
-            person: Person(account: grace, firstName: "Grace", lastName: "Hopper", role: .admin),
-            removed: true)))),
+            person: Person(account: grace, firstName: "Grace", lastName: "Hopper", role: .admin))))),
         .init("subscription_ended", ServerFrame(body: .subscriptionEnded(SubscriptionEnded(
             channel: channel, code: .notMember)))),
         .init("closing", ServerFrame(body: .closing(Closing(
             code: .draining, retryAfterMilliseconds: 2_000)))),
+        .init("person_removed", ServerFrame(body: .personRemoved(PersonRemoved(account: grace)))),
     ]
 }

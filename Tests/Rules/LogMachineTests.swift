@@ -247,6 +247,7 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
         let standing = Event(sequence: 1, id: event(1), kind: .edited, sender: alice, at: start, key: "e1",
                              text: "ho", target: 7)
         #expect(log.logMoved([standing]).events == [standing])
+        log.batchDisplaced()
         #expect(log.takeBatch()?.map(\.target) == [7])
         let found = log.batchHadDuplicates([(index: 0, sequence: 9, id: event(90), at: start)])
         #expect(found.answers.map(\.event.target) == [7])
@@ -260,5 +261,30 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
         #expect(log.failAll() == [1, 2])
         #expect(log.isIdle)
         #expect(isQueued(log.post(3, key: "k1")))
+    }
+
+    @Test func membershipsThatWaitAreKnownInOrderUntilSettled() {
+        var log = machine()
+        let subject = AccountID(high: 1, low: 9)
+        func change(_ kind: EventKind, _ origin: Int) {
+            _ = log.admit(id: EventID(high: 0, low: UInt64(100 + origin)), kind: kind, sender: subject,
+                          subject: subject, at: UnixMilliseconds(0), key: "", text: "", origin: origin)
+        }
+        change(.left, 1)
+        _ = log.takeBatch()
+        change(.joined, 2)
+        #expect(log.unsettledMembership(of: subject) == [.left, .joined])
+        log.batchDisplaced()
+        #expect(log.unsettledMembership(of: subject) == [.left, .joined], "both wait again")
+        _ = log.takeBatch()
+        change(.left, 3)
+        _ = log.batchCommitted()
+        #expect(log.unsettledMembership(of: subject) == [.left])
+        _ = log.takeBatch()
+        _ = log.batchFailed()
+        #expect(log.unsettledMembership(of: subject).isEmpty)
+        change(.left, 4)
+        _ = log.failAll()
+        #expect(log.unsettledMembership(of: subject).isEmpty)
     }
 }

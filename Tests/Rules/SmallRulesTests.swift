@@ -1,4 +1,4 @@
-// Resume, presence, typing, the command gate and argument bounds.
+// Resume, presence, typing, the command gate, argument bounds, and who may change members.
 
 import Model
 import Rules
@@ -182,5 +182,19 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         let error = ArgumentRule.check(command, Limits())
         #expect(error?.code == code)
         #expect(error?.details.contains { $0.value == field } == true)
+    }
+}
+
+@Suite struct MemberRuleTests {
+    /// Rows: who acts; columns: whom, a member, an admin, an owner.
+    @Test(arguments: [
+        (Role.owner, [[true, true, true], [true, true, true], [true, true, true]], [true, true, true]),
+        (.admin, [[true, true, false], [true, true, false], [false, false, false]], [true, true, false]),
+        (.member, [[false, false, false], [false, false, false], [false, false, false]], [false, false, false]),
+    ])
+    func whoMayWhat(actor: Role, changes: [[Bool]], removals: [Bool]) {
+        let roles = Role.allCases
+        #expect(roles.map { subject in roles.map { MemberRule.mayChange(subject, to: $0, as: actor) } } == changes)
+        #expect(roles.map { MemberRule.mayRemove($0, as: actor) } == removals)
     }
 }

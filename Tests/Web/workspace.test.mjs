@@ -112,6 +112,22 @@ test('a marker set offline is told later', async () => {
   assert.equal((await world.reply('mark_read', { done: {} })).sequence, '11');
 });
 
+test('people join, change and go', async () => {
+  const world = new World();
+  const { client, workspace } = await loaded(world, []);
+  let expelled = 0;
+  workspace.on('expelled', () => void (expelled += 1));
+  await world.push({ person_changed: { person: { account: 'new', first_name: 'N', role: 'ADMIN' } } });
+  assert.deepEqual([...workspace.people.keys()], ['other', 'me', 'new']);
+  await world.push({ person_removed: { account: 'new' } });
+  assert.deepEqual([...workspace.people.keys()], ['other', 'me']);
+  assert.equal(expelled, 0);
+  await world.push({ person_removed: { account: 'me' } });
+  assert.equal(expelled, 1);
+  await world.lose(4501);
+  assert.equal(client.state.name, 'stopped');
+});
+
 test('follows channels as they come and go', async () => {
   const world = new World();
   const { workspace } = await loaded(world, [summary('c', 10), summary('d', 3)]);

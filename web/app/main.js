@@ -52,18 +52,20 @@ function enter() {
 function chat() {
   show(h('div'));
   leave = showChat(root, account, {
-    onSignedOut: async ({ isChosen, code }) => {
+    onSignedOut: async ({ isChosen, isExpelled, code }) => {
+      const name = account.signedIn?.organisation.name ?? '';
       if (!isChosen && code in finalTexts) {
         show(problemCard(finalTexts[code], () => location.reload(), 'Reload'));
         return;
       }
+      if (isChosen || isExpelled) dropAll('hub.draft.');
       if (isChosen) {
-        dropAll('hub.draft.');
         await account.signOut().catch(() => {});
       }
       account.signedIn = null;
       history.replaceState(null, '', location.pathname);
-      signIn(isChosen ? '' : 'You have been signed out. Sign in to go on.');
+      signIn(isChosen ? '' : isExpelled ? `You are no longer a member of ${name}.`
+        : 'You have been signed out. Sign in to go on.');
     },
     onSwitched: chat,
   });

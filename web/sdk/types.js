@@ -102,6 +102,9 @@
  * @property {{channel: string, sequence: number}} mark_read
  * @property {{}} list_people
  * @property {{channel: string, key: string, target: number, text: string}} edit
+ * @property {{channel: string, account: string}} remove_member
+ * @property {{account: string, role: Role}} change_role
+ * @property {{account: string}} remove_person
  */
 /**
  * The reply to each command.
@@ -126,6 +129,9 @@
  * @property {{}} mark_read
  * @property {{people: Person[]}} list_people
  * @property {Posted} edit
+ * @property {{}} remove_member
+ * @property {{}} change_role
+ * @property {{}} remove_person
  */
 /**
  * Pushes by name.
@@ -136,9 +142,10 @@
  * @property {{channel: ChannelSummary}} channel_added
  * @property {{channel: string}} channel_removed
  * @property {{channel: string, sequence: number}} read_marker
- * @property {{person: Person, removed: boolean}} person_changed
+ * @property {{person: Person}} person_changed
  * @property {{channel: string, code: number, slug: string}} subscription_ended
  * @property {{code: number, slug: string, retry_after_ms: number}} closing
+ * @property {{account: string}} person_removed
  */
 
 export {};

@@ -18,6 +18,7 @@ import { Unread } from './unread.js';
  * @property {ChannelSummary | null} channels one changed, or several
  * @property {string} removed a channel that is no longer ours to see
  * @property {null} people
+ * @property {null} expelled the own account is no longer in the organisation
  * @property {null} presence
  * @property {string} typing channel
  * @property {{channel: ChannelSummary, event: Event}} message a live message of somebody else
@@ -297,9 +298,13 @@ export class Workspace extends Emitter {
         break;
       }
       case 'person_changed':
-        if (body.removed) this.people.delete(body.person.account);
-        else this.people.set(body.person.account, body.person);
+        this.people.set(body.person.account, body.person);
         this.emit('people', null);
+        break;
+      case 'person_removed':
+        this.people.delete(body.account);
+        this.emit('people', null);
+        if (body.account === this.account) this.emit('expelled', null);
         break;
       default: // A push newer than this client.
     }

@@ -8,8 +8,24 @@ import Rules
 extension Channel {
     // MARK: Entries
 
+    // Memberships are decided by the log as it will be: what was queued before counts as done.
+
+    /// Whether the account is a member behind everything that is queued.
+    private func willBeMember(_ account: AccountID) -> Bool {
+        guard let facts else { return false }
+        return facts.log.unsettledMembership(of: account).last.map { $0 == .joined }
+            ?? facts.members.contains(account)
+    }
+
+    /// It is a member, and nothing that is queued may change that.
+    func isSettledMember(_ account: AccountID) -> Bool {
+        guard let facts else { return false }
+        return facts.members.contains(account)
+            && !facts.log.unsettledMembership(of: account).contains(.left)
+    }
+
     func post(_ origin: Origin, _ post: Post) {
-        guard facts?.members.contains(origin.account) == true else { return refuse(origin) }
+        guard isSettledMember(origin.account) else { return refuse(origin) }
         admit(.message, sender: origin.account, subject: nil, key: post.key, text: post.text,
               reply: .post(origin))
     }
@@ -17,11 +33,11 @@ extension Channel {
     /// The message is looked at first: at once where it is at hand, else when it has been read. What
     /// still waits for its write has no sequence that a client could name.
     func edit(_ origin: Origin, _ edit: Edit) {
-        guard let facts, facts.members.contains(origin.account) else { return refuse(origin) }
+        guard let facts, isSettledMember(origin.account) else { return refuse(origin) }
         if let target = facts.log.recentEvent(edit.target) {
             admit(edit, origin, target: (target.kind, target.sender))
         } else {
-            enqueue(.target(origin, edit), origin)
+            enqueue(.target(origin, edit))
         }
     }
 
@@ -40,8 +56,8 @@ extension Channel {
     }
 
     func join(_ origin: Origin) {
-        guard let facts, mayRead(origin.account) else { return refuse(origin) }
-        guard !facts.members.contains(origin.account) else {
+        guard mayRead(origin.account) else { return refuse(origin) }
+        guard !isSettledMember(origin.account) else {
             answerJoin(origin)
             return
         }
@@ -50,22 +66,31 @@ extension Channel {
     }
 
     func leave(_ origin: Origin) {
-        guard let facts, facts.members.contains(origin.account) else { return refuse(origin) }
+        guard willBeMember(origin.account) else { return refuse(origin) }
+        remove(origin, origin.account)
+    }
+
+    func remove(_ origin: Origin, _ account: AccountID) {
+        guard let facts, mayRead(origin.account) else { return refuse(origin) }
         guard facts.kind != .direct else {
             origin.refuse(.invalidArgument, "A direct conversation cannot be left.")
             return
         }
-        admit(.left, sender: origin.account, subject: origin.account, key: "", text: "",
-              reply: .done(origin))
+        // Somebody whose removal is queued is removed once more, for that one may fail.
+        guard facts.members.contains(account) || willBeMember(account) else {
+            origin.answer(.done(Done()))
+            return
+        }
+        admit(.left, sender: origin.account, subject: account, key: "", text: "", reply: .done(origin))
     }
 
     func add(_ origin: Origin, _ account: AccountID) {
-        guard let facts, facts.members.contains(origin.account) else { return refuse(origin) }
+        guard let facts, isSettledMember(origin.account) else { return refuse(origin) }
         guard facts.kind != .direct else {
             origin.refuse(.invalidArgument, "A direct conversation has two people.")
             return
         }
-        guard !facts.members.contains(account) else {
+        guard !isSettledMember(account) else {
             origin.answer(.done(Done()))
             return
         }
@@ -136,6 +161,7 @@ extension Channel {
                 nanoseconds: surroundings.clocks.monotonic().value - began.value)
         } catch {
             surroundings.log.warning("log not written", .id("channel", id), .word("why", Self.word(error)))
+            if case StoreError.uncertain = error { isDoubtful = true }
             let reply = Self.reply(error)
             for waiting in facts!.log.batchFailed() {
                 surroundings.metrics.refusals.add()
@@ -144,7 +170,8 @@ extension Channel {
         }
     }
 
-    /// Somebody has said how far the log goes. Looked at when no write is in flight.
+    /// Another hub has said how far the log goes, or there is reason to ask the store (`nil`). Looked at
+    /// when no write is in flight.
     func notice(_ position: Position?) {
         guard let position else {
             isDoubtful = true
@@ -224,9 +251,7 @@ extension Channel {
             command.origin?.refuse(.unavailable, "The channel is being reloaded.",
                                    retryAfterMilliseconds: 1_000)
         }
-        for address in roster.sessions.values.sorted(by: { $0.session < $1.session }) {
-            end(address, .unavailable)
-        }
+        endSubscriptions(.unavailable)
         deferred = []
         noticed = nil
         facts = nil
@@ -241,26 +266,22 @@ extension Channel {
         guard let head = facts?.log.head else { return }
         surroundings.bus.publish(.logMoved(organisation, id, head))
         for event in settlement.events {
-            guard let subject = event.subject, event.kind != .message else { continue }
+            guard let subject = event.subject, event.kind.isMembership else { continue }
             surroundings.bus.publish(.channelListChanged(organisation, id, subject))
         }
     }
 
     private func settle(_ settlement: LogMachine<Reply>.Settlement) {
-        for event in settlement.events { apply(event) }
-        fanOut(settlement.events)
+        // Up to each change of membership, that one included; what follows goes to whom it leaves.
+        var rest = settlement.events[...]
+        while let index = rest.firstIndex(where: { $0.kind.isMembership }) {
+            fanOut(rest[...index])
+            apply(rest[index])
+            rest = rest[(index + 1)...]
+        }
+        fanOut(rest)
         for (reply, event, isDuplicate) in settlement.answers {
             answer(reply, event, isDuplicate: isDuplicate)
-        }
-    }
-
-    /// Membership follows the log.
-    private func apply(_ event: Event) {
-        guard let subject = event.subject else { return }
-        switch event.kind {
-        case .joined: facts?.members.insert(subject)
-        case .left: facts?.members.remove(subject)
-        case .message, .edited: break
         }
     }
 
@@ -268,27 +289,20 @@ extension Channel {
     private static let pushEventsMax = 64
     private static let pushBytesMax = 128 << 10
 
-    private func fanOut(_ events: [Event]) {
+    private func fanOut(_ events: ArraySlice<Event>) {
         guard let epoch = facts?.log.head.epoch else { return }
-        var rest = events[...]
-        while !rest.isEmpty {
-            // Who left gets nothing behind that: no push goes across it.
-            let end = rest.firstIndex { $0.kind == .left }.map { $0 + 1 } ?? rest.endIndex
-            for chunk in Self.chunks(Array(rest[..<end])) {
-                let push = Events(channel: id, epoch: epoch, events: Array(chunk))
-                roster.broadcast(.channel(id), Broadcast(.events(push)))
-            }
-            for event in rest[..<end] { tellConcerned(event) }
-            rest = rest[end...]
+        for chunk in Self.chunks(events) {
+            let push = Events(channel: id, epoch: epoch, events: Array(chunk))
+            roster.broadcast(.channel(id), Broadcast(.events(push)))
         }
     }
 
-    static func chunks(_ events: [Event]) -> [ArraySlice<Event>] {
+    static func chunks(_ events: ArraySlice<Event>) -> [ArraySlice<Event>] {
         var chunks: [ArraySlice<Event>] = []
-        var start = 0
+        var start = events.startIndex
         var bytes = 0
-        for (index, event) in events.enumerated() {
-            let size = event.text.utf8.count
+        for index in events.indices {
+            let size = events[index].text.utf8.count
             if index > start, index - start == pushEventsMax || bytes + size > pushBytesMax {
                 chunks.append(events[start..<index])
                 start = index
@@ -296,22 +310,25 @@ extension Channel {
             }
             bytes += size
         }
-        if start < events.count { chunks.append(events[start...]) }
+        if start < events.endIndex { chunks.append(events[start...]) }
         return chunks
     }
 
-    /// Those who joined or left see their list of channels change; who left a closed channel hears
-    /// nothing more of it.
-    private func tellConcerned(_ event: Event) {
+    /// Membership follows the log. Those who joined or left see their list of channels change; who left
+    /// a closed channel hears nothing more of it.
+    private func apply(_ event: Event) {
         guard let facts, let subject = event.subject else { return }
         switch event.kind {
         case .joined:
+            guard !facts.removed.contains(subject) else { return }
+            self.facts?.members.insert(subject)
             tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: true))))
         case .left:
+            self.facts?.members.remove(subject)
             if facts.kind == .open {
                 tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: false))))
             } else {
-                for address in roster.sessions(of: subject) { end(address, .notMember) }
+                endSubscriptions(of: subject, .notMember)
                 tellAccounts([subject], .channelRemoved(ChannelRemoved(channel: id)))
             }
         case .message, .edited: break
@@ -327,8 +344,7 @@ extension Channel {
         let facts = self.facts!
         return ChannelSummary(
             id: id, kind: facts.kind, name: facts.name, topic: facts.topic, head: facts.log.head,
-            joined: joined, read: facts.log.head.sequence,
-            parties: facts.kind == .direct ? facts.members.sorted() : [])
+            joined: joined, read: facts.log.head.sequence, parties: facts.parties)
     }
 
     private func answer(_ reply: Reply, _ event: Event, isDuplicate: Bool) {

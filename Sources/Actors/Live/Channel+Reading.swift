@@ -11,9 +11,19 @@ import Rules
 
 extension Channel {
     enum ReadJob: Sendable {
-        case replay(Origin, from: Position, isFirst: Bool)
+        /// The next page of the session's replay of this number, if that is still wanted.
+        case replay(SessionID, UInt64)
         case page(Origin, LogRange, limit: Int)
         case target(Origin, Edit)
+    }
+
+    struct Replay {
+        let number: UInt64
+        let origin: Origin
+        /// What the subscriber has, or will have when the pages so far are sent.
+        var from: Position
+        /// The command has got its reply.
+        var isAnswered = false
     }
 
     private static let replayPageMax = 200
@@ -24,7 +34,7 @@ extension Channel {
         guard let facts, mayRead(origin.account) else { return refuse(origin) }
         let session = origin.address.session
         // Subscribing again starts afresh.
-        detach(session)
+        replaced(session)
         let head = facts.log.head
         switch ResumeRule.decide(after: after, head: head, replayMax: limits.replayEventsMax) {
         case .live: goLive(origin, from: head, gap: nil)
@@ -35,8 +45,57 @@ extension Channel {
                 replay(origin, from: from, missed: missed)
                 return
             }
-            replaying[session] = origin.command
-            enqueue(.replay(origin, from: from, isFirst: true), origin)
+            replaysBegun += 1
+            replaying[session] = Replay(number: replaysBegun, origin: origin, from: from)
+            enqueue(.replay(session, replaysBegun))
+        }
+    }
+
+    func unsubscribe(_ origin: Origin) {
+        let session = origin.address.session
+        guard roster.contains(session) || replaying[session] != nil else {
+            origin.refuse(.notSubscribed, "There is no such subscription.")
+            return
+        }
+        replaced(session)
+        origin.answer(.done(Done()))
+    }
+
+    /// A newer command ends the subscription there is, or the wish for one.
+    private func replaced(_ session: SessionID) {
+        if let replay = replaying.removeValue(forKey: session), !replay.isAnswered {
+            replay.origin.refuse(.conflict, "A later command replaced this one.")
+        }
+        detach(session)
+    }
+
+    func sessionClosed(_ session: SessionID) {
+        replaying[session] = nil
+        detach(session)
+    }
+
+    private func detach(_ session: SessionID) {
+        if let address = roster.remove(session) {
+            address.lane.hand(.detach(session, .channel(id)))
+        }
+    }
+
+    /// The fence: these sessions get nothing of this channel after this, whether they are live or still
+    /// catching up.
+    func endSubscriptions(of account: AccountID? = nil, _ code: ErrorCode) {
+        let catchingUp = replaying.values.lazy.map(\.origin.address)
+            .filter { account == nil || $0.account == account }
+        let addresses = roster.sessions(of: account) + catchingUp
+        for address in addresses.sorted(by: { $0.session < $1.session }) { end(address, code) }
+    }
+
+    private func end(_ address: SessionAddress, _ code: ErrorCode) {
+        detach(address.session)
+        if let replay = replaying.removeValue(forKey: address.session), !replay.isAnswered {
+            replay.origin.refuse(code, "The subscription has ended before it began.",
+                                 retryAfterMilliseconds: code.isRetryable ? 500 : 0)
+        } else {
+            address.send(0, .subscriptionEnded(SubscriptionEnded(channel: id, code: code)))
         }
     }
 
@@ -74,27 +133,36 @@ extension Channel {
 
     private func push(_ events: ArraySlice<Event>, to origin: Origin) {
         guard let epoch = facts?.log.head.epoch else { return }
-        for chunk in Self.chunks(Array(events)) {
+        for chunk in Self.chunks(events) {
             origin.address.send(0, .events(Events(channel: id, epoch: epoch, events: Array(chunk))))
         }
     }
 
-    /// One page of a replay from the store.
-    private func replayPage(_ origin: Origin, from: Position, isFirst: Bool) async throws {
-        let session = origin.address.session
-        guard replaying[session] == origin.command else { return }
+    /// The session's replay, unless it was ended or replaced.
+    private func replay(_ session: SessionID, _ number: UInt64) -> Replay? {
+        replaying[session].flatMap { $0.number == number ? $0 : nil }
+    }
+
+    /// One page of a replay from the store. Whoever may not read any more has no replay either: the
+    /// fence has ended it.
+    private func replayPage(_ session: SessionID, _ number: UInt64) async throws {
+        guard let wanted = replay(session, number) else { return }
         let stored = try await surroundings.channels.events(
-            organisation, id, .after(from.sequence), limit: Self.replayPageMax)
+            organisation, id, .after(wanted.from.sequence), limit: Self.replayPageMax)
         let events = try await readable(stored)
-        guard replaying[session] == origin.command, let facts, mayRead(origin.account) else { return }
-        if isFirst, let oldest = events.first {
+        guard let replay = replay(session, number), let facts else { return }
+        let (origin, from) = (replay.origin, replay.from)
+        if !replay.isAnswered, let oldest = events.first {
             guard ResumeRule.isWithinWindow(oldest.at, now: surroundings.clocks.now()) else {
                 let head = facts.log.head
                 goLive(origin, from: head, gap: Gap(from: from.sequence + 1, to: head.sequence))
                 return
             }
         }
-        if isFirst { answerSubscribed(origin, from: from, gap: nil) }
+        if !replay.isAnswered {
+            replaying[session]?.isAnswered = true
+            answerSubscribed(origin, from: from, gap: nil)
+        }
         // What the store has beyond our head is pushed when this actor has caught up with it.
         let known = events.prefix { $0.sequence <= facts.log.head.sequence }
         push(known, to: origin)
@@ -104,8 +172,8 @@ extension Channel {
         } else if known.isEmpty {
             throw StoreError.fault("a log has a hole")
         } else {
-            enqueue(.replay(origin, from: Position(epoch: from.epoch, sequence: reached), isFirst: false),
-                    origin)
+            replaying[session]?.from.sequence = reached
+            enqueue(.replay(session, number))
         }
     }
 
@@ -119,18 +187,23 @@ extension Channel {
                 answer(origin, Array(newer.prefix(limit)), more: newer.count > limit)
                 return
             }
-            enqueue(.page(origin, .after(after), limit: limit), origin)
+            enqueue(.page(origin, .after(after), limit: limit))
         } else if let older = facts.log.recentEvents(before: page.before, limit: limit) {
             answer(origin, Array(older), more: (older.first?.sequence ?? 1) > 1)
         } else {
-            enqueue(.page(origin, .before(page.before), limit: limit), origin)
+            let end = facts.log.head.sequence + 1
+            let before = page.before == 0 ? end : min(page.before, end)
+            enqueue(.page(origin, .before(before), limit: limit))
         }
     }
 
     private func readPage(_ origin: Origin, _ range: LogRange, limit: Int) async throws {
         let stored = try await surroundings.channels.events(organisation, id, range, limit: limit)
-        let events = try await readable(stored)
-        guard let facts, mayRead(origin.account) else { return refuse(origin) }
+        let found = try await readable(stored)
+        guard let facts else { throw StoreError.unavailable("the log was replaced") }
+        guard mayRead(origin.account) else { return refuse(origin) }
+        // What the store has beyond our head may lie behind a fence that is not known here yet.
+        let events = Array(found.prefix { $0.sequence <= facts.log.head.sequence })
         let more = switch range {
         case .before: (events.first?.sequence ?? 1) > 1
         case .after(let sequence): (events.last?.sequence ?? sequence) < facts.log.head.sequence
@@ -149,8 +222,8 @@ extension Channel {
         let found = try await surroundings.channels.events(
             organisation, id, .after(edit.target - 1), limit: 1).first
         // Meanwhile the log may have been given up, and the account may have left.
-        guard let facts else { throw StoreError.unavailable("the log was replaced") }
-        guard facts.members.contains(origin.account) else { return refuse(origin) }
+        guard facts != nil else { throw StoreError.unavailable("the log was replaced") }
+        guard isSettledMember(origin.account) else { return refuse(origin) }
         admit(edit, origin, target: found.flatMap { event in
             event.sequence == edit.target ? (event.kind, event.sender) : nil
         })
@@ -159,19 +232,14 @@ extension Channel {
 
     // MARK: Reads under way
 
-    func enqueue(_ job: ReadJob, _ origin: Origin) {
-        guard reads.add(job) else {
+    func enqueue(_ job: ReadJob) {
+        if reads.add(job) {
+            startReads()
+        } else {
             surroundings.metrics.refusals.add()
-            if case .replay(_, _, let isFirst) = job {
-                replaying[origin.address.session] = nil
-                // A replay that has begun cannot be refused any more: the subscription ends instead.
-                guard isFirst else { return end(origin.address, .overloaded) }
-            }
-            origin.refuse(.overloaded, "Too many reads are waiting; try again shortly.",
-                          retryAfterMilliseconds: 500)
-            return
+            failed(job, ErrorReply(.overloaded, "Too many reads are waiting; try again shortly.",
+                                   retryAfterMilliseconds: 500))
         }
-        startReads()
     }
 
     private func startReads() {
@@ -183,28 +251,28 @@ extension Channel {
     private func run(_ job: ReadJob) async {
         do {
             switch job {
-            case .replay(let origin, let from, let isFirst):
-                try await replayPage(origin, from: from, isFirst: isFirst)
+            case .replay(let session, let number): try await replayPage(session, number)
             case .page(let origin, let range, let limit):
                 try await readPage(origin, range, limit: limit)
             case .target(let origin, let edit): try await readTarget(origin, edit)
             }
         } catch {
-            failed(job, error)
+            surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
+            failed(job, Self.reply(error))
         }
         reads.finished()
         startReads()
     }
 
-    private func failed(_ job: ReadJob, _ error: any Error) {
-        surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
-        let reply = Self.reply(error)
+    /// A replay that has begun cannot be refused any more: the subscription ends instead.
+    private func failed(_ job: ReadJob, _ error: ErrorReply) {
         switch job {
-        case .page(let origin, _, _), .target(let origin, _): origin.answer(.error(reply))
-        case .replay(let origin, _, let isFirst):
-            guard replaying[origin.address.session] == origin.command else { return }
-            replaying[origin.address.session] = nil
-            if isFirst { origin.answer(.error(reply)) } else { end(origin.address, reply.code) }
+        case .page(let origin, _, _), .target(let origin, _): origin.answer(.error(error))
+        case .replay(let session, let number):
+            guard let replay = replay(session, number) else { return }
+            guard !replay.isAnswered else { return end(replay.origin.address, error.code) }
+            replaying[session] = nil
+            replay.origin.answer(.error(error))
         }
     }
 

@@ -18,6 +18,8 @@ package enum ChannelCommand: Sendable {
     case leave(Origin)
     /// By somebody in the channel; the organisation has checked that the account is a colleague.
     case add(Origin, AccountID)
+    /// By an admin, an owner or oneself, which the organisation has checked.
+    case remove(Origin, AccountID)
     case members(Origin)
     case markRead(Origin, sequence: UInt64)
     case edit(Origin, Edit)
@@ -25,6 +27,8 @@ package enum ChannelCommand: Sendable {
     case sessionClosed(SessionID)
     /// An account may no longer see anything of the organisation. Control.
     case accountRemoved(AccountID)
+    /// An account is in the organisation, and may have been removed before. Control.
+    case accountReturned(AccountID)
     /// How far the log has got at another hub or in the store; `nil`: it is gone. A hint.
     case logMoved(Position?)
     /// Somebody types at another hub. A hint.
@@ -49,7 +53,7 @@ package actor Channel {
     var isWorking = false
     /// The furthest that another hub has told of; `nil` once this actor has been there.
     var noticed: Position?
-    /// The log may be gone: the store is to be asked.
+    /// The log may be gone, or a client has seen more of it: the store is to be asked.
     var isDoubtful = false
     /// Commands that only a newer log can answer, and what their sessions sent behind them. They wait
     /// for one look at the store.
@@ -63,8 +67,10 @@ package actor Channel {
     var roster = Roster()
     private var typing = TypingMachine()
     var reads: ReadQueue<ReadJob>
-    /// Sessions whose replay is under way, by the command that asked: a newer one replaces it.
-    var replaying: [SessionID: UInt32] = [:]
+    /// Replays under way; these sessions are not in the roster yet.
+    var replaying: [SessionID: Replay] = [:]
+    /// Numbers replays, for ids of commands come again.
+    var replaysBegun: UInt64 = 0
     var unreadWrites: [AccountID: (sequence: UInt64, origins: [Origin])] = [:]
     var isMarkingRead = false
     private var lastActiveAt: MonotonicNanoseconds
@@ -74,6 +80,10 @@ package actor Channel {
         var name: String
         var topic: String
         var members: Set<AccountID>
+        /// Who was removed from the organisation since this was loaded; a `joined` that was on its way
+        /// then brings nobody back.
+        var removed: Set<AccountID> = []
+        let parties: [AccountID]
         var log: LogMachine<Reply>
     }
 
@@ -142,9 +152,13 @@ package actor Channel {
         let session = origin.address.session
         if deferred.contains(where: { $0.command.origin?.address.session == session }) { return true }
         // It has seen more at another hub.
-        if case .subscribe(_, let after?) = command, after.epoch == facts.log.head.epoch,
-           after.sequence > facts.log.head.sequence {
-            notice(after)
+        let seen: Position? = switch command {
+        case .subscribe(_, let after): after
+        case .markRead(_, let sequence): Position(epoch: facts.log.head.epoch, sequence: sequence)
+        default: nil
+        }
+        if let seen, seen.epoch == facts.log.head.epoch, seen.sequence > facts.log.head.sequence {
+            notice(nil)
             return true
         }
         // It may have joined at another hub.
@@ -161,13 +175,15 @@ package actor Channel {
         case .join(let origin): join(origin)
         case .leave(let origin): leave(origin)
         case .add(let origin, let account): add(origin, account)
+        case .remove(let origin, let account): remove(origin, account)
         case .members(let origin): members(origin)
         case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
         case .edit(let origin, let edit): self.edit(origin, edit)
         case .sessionClosed(let session):
             deferred.removeAll { $0.command.origin?.address.session == session }
-            detach(session)
+            sessionClosed(session)
         case .accountRemoved(let account): accountRemoved(account)
+        case .accountReturned(let account): accountReturned(account)
         case .logMoved(let position): notice(position)
         case .typed(let account, let active): typed(account, active: active)
         }
@@ -197,7 +213,7 @@ package actor Channel {
             // What another hub appended between the two reads it has told of, or the resync finds.
             let log = LogMachine<Reply>(head: record.head, recent: recent)
             facts = Facts(kind: record.kind, name: record.name, topic: record.topic,
-                          members: Set(record.members), log: log)
+                          members: Set(record.members), parties: record.parties, log: log)
             isLoading = false
             let commands = early
             early = []
@@ -258,22 +274,6 @@ package actor Channel {
 
     // MARK: Small commands
 
-    private func unsubscribe(_ origin: Origin) {
-        guard roster.contains(origin.address.session) || replaying[origin.address.session] != nil else {
-            origin.refuse(.notSubscribed, "There is no such subscription.")
-            return
-        }
-        detach(origin.address.session)
-        origin.answer(.done(Done()))
-    }
-
-    func detach(_ session: SessionID) {
-        replaying[session] = nil
-        if let address = roster.remove(session) {
-            address.lane.hand(.detach(session, .channel(id)))
-        }
-    }
-
     private func typing(_ origin: Origin, active: Bool) {
         guard facts?.members.contains(origin.account) == true else { return refuse(origin) }
         if showTyping(origin.account, active: active, except: origin.address.session) {
@@ -303,16 +303,15 @@ package actor Channel {
 
     private func accountRemoved(_ account: AccountID) {
         facts?.members.remove(account)
+        facts?.removed.insert(account)
         deferred.removeAll { $0.command.origin?.account == account }
-        for address in roster.sessions(of: account) { end(address, .forbidden) }
+        endSubscriptions(of: account, .forbidden)
     }
 
-    /// The fence: the session gets nothing of this channel after this.
-    func end(_ address: SessionAddress, _ code: ErrorCode) {
-        replaying[address.session] = nil
-        roster.remove(address.session)
-        address.lane.hand(.detach(address.session, .channel(id)))
-        address.send(0, .subscriptionEnded(SubscriptionEnded(channel: id, code: code)))
+    /// Memberships ended with the removal; direct conversations are there again.
+    private func accountReturned(_ account: AccountID) {
+        facts?.removed.remove(account)
+        if facts?.parties.contains(account) == true { facts?.members.insert(account) }
     }
 
     // MARK: Failures
@@ -356,9 +355,9 @@ extension ChannelCommand {
         switch self {
         case .post(let origin, _), .subscribe(let origin, _), .unsubscribe(let origin),
              .history(let origin, _), .typing(let origin, _), .join(let origin), .leave(let origin),
-             .add(let origin, _), .members(let origin), .markRead(let origin, _),
-             .edit(let origin, _): origin
-        case .sessionClosed, .accountRemoved, .logMoved, .typed: nil
+             .add(let origin, _), .remove(let origin, _), .members(let origin),
+             .markRead(let origin, _), .edit(let origin, _): origin
+        case .sessionClosed, .accountRemoved, .accountReturned, .logMoved, .typed: nil
         }
     }
 

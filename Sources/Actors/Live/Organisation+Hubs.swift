@@ -67,7 +67,7 @@ extension Organisation {
         let principals = Array(sessions.values) + opening.values.map(\.principal)
         for logins in Self.chunks(Set(principals.map(\.login)).sorted()) {
             let revoked = Set(try await surroundings.people.revokedLogins(id, logins))
-            if !revoked.isEmpty { endSessions { revoked.contains($0.login) } }
+            if !revoked.isEmpty { closeSessions(.revoked) { revoked.contains($0.login) } }
         }
         hubs.revision = revision
     }

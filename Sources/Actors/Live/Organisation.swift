@@ -1,7 +1,8 @@
 // One organisation: its people, their open sessions and presence, and the list of its channels. Opening
 // a session is decided here, against the membership as it is now, not as the token says it was.
 //
-// Organisation+Hubs.swift keeps it in step with other hubs over the same database.
+// Organisation+People.swift changes roles and removes people, Organisation+Hubs.swift keeps it in step with
+// other hubs over the same database.
 
 package import Model
 import Ports
@@ -16,12 +17,17 @@ package enum OrganisationCommand: Sendable {
     case createChannel(Origin, CreateChannel)
     case openDirect(Origin, AccountID)
     case addMember(Origin, AddMember)
+    case removeMember(Origin, RemoveMember)
+    case changeRole(Origin, ChangeRole)
+    case removePerson(Origin, AccountID)
     /// A connection is gone. Control.
     case closed(SessionID)
     /// A push to every session of some accounts. Control.
     case tellAccounts([AccountID], ServerBody, except: SessionID?)
     /// Somebody joined, or their name or role changed. Control.
     case personChanged(Person)
+    /// Somebody is not a member any more. Control.
+    case personRemoved(AccountID)
     /// A sign-in was revoked: its sessions are closed. Control.
     case loginRevoked(LoginID)
     /// People or sign-ins changed at another hub. A hint.
@@ -46,15 +52,17 @@ package actor Organisation {
     var people: [AccountID: Person]?
     private var early: [OrganisationCommand] = []
     private var isLoading = false
-    var roster = Roster()
+    private(set) var roster = Roster()
     private var watchers = Roster()
-    /// Sessions whose sign-in is being looked up.
-    var opening: [SessionID: (origin: Origin, principal: Principal)] = [:]
-    var sessions: [SessionID: Principal] = [:]
+    /// Sessions whose sign-in is being looked up: who waits for the welcome.
+    private(set) var opening: [SessionID: (origin: Origin, principal: Principal)] = [:]
+    private(set) var sessions: [SessionID: Principal] = [:]
     private(set) var byAccount: [AccountID: [SessionAddress]] = [:]
     private var presence = PresenceMachine()
     private var isPresenceScheduled = false
     private var reads: ReadQueue<OrganisationCommand>
+    /// Changes of memberships, one at a time, so that what is known here ends as the store has it.
+    private var changes: ReadQueue<OrganisationCommand>
     private var lastActiveAt: MonotonicNanoseconds
     var hubs = OtherHubs()
 
@@ -65,6 +73,7 @@ package actor Organisation {
         inbox = Inbox(limit: registry.configuration.inboxMax, lane: lane)
         reads = ReadQueue(runningMax: registry.configuration.readsMax,
                           waitingMax: registry.configuration.readsWaitingMax)
+        changes = ReadQueue(runningMax: 1, waitingMax: registry.configuration.readsWaitingMax)
         lastActiveAt = registry.surroundings.clocks.monotonic()
     }
 
@@ -140,7 +149,8 @@ package actor Organisation {
     private func passivateIfIdle() {
         let idle = surroundings.clocks.monotonic().value - lastActiveAt.value
         let limit = UInt64(registry.configuration.passivationMilliseconds) * 1_000_000
-        if idle >= limit, roster.isEmpty, reads.isIdle, !presence.hasPending, inbox.closeIfEmpty() {
+        if idle >= limit, roster.isEmpty, reads.isIdle, changes.isIdle, !presence.hasPending,
+           inbox.closeIfEmpty() {
             registry.retire(self)
             return
         }
@@ -148,6 +158,12 @@ package actor Organisation {
     }
 
     private func carryOut(_ command: OrganisationCommand) {
+        if let origin = command.origin, people![origin.account] == nil {
+            // Its session is being closed, or was never to be opened.
+            origin.refuse(.forbidden, "The account is not a member of the organisation.")
+            if case .open = command { close(origin.address, .revoked) }
+            return
+        }
         switch command {
         case .open(let origin, let principal): open(origin, principal)
         case .presence(let origin, let state):
@@ -160,13 +176,19 @@ package actor Organisation {
             let list = people!.values.sorted { $0.account < $1.account }
             origin.answer(.peopleList(PeopleList(people: list)))
         case .listChannels, .createChannel, .openDirect: enqueue(command)
+        case .changeRole(let origin, let it):
+            if mayChangeRole(origin, it) { enqueue(command) }
+        case .removePerson(let origin, let account):
+            if mayRemovePerson(origin, account) { enqueue(command) }
         case .addMember(let origin, let it): addMember(origin, it)
+        case .removeMember(let origin, let it): removeMember(origin, it)
         case .closed(let session): closed(session)
         case .tellAccounts(let accounts, let body, let except):
             noteTold(body)
             for account in accounts { send(body, to: account, except: except) }
         case .personChanged(let person): personChanged(person)
-        case .loginRevoked(let login): endSessions { $0.login == login }
+        case .personRemoved(let account): personRemoved(account)
+        case .loginRevoked(let login): closeSessions(.revoked) { $0.login == login }
         case .changed: refresh()
         case .listChanged(let channel, let account): listChanged(channel, account)
         case .readElsewhere(let account, let marker): send(.readMarker(marker), to: account)
@@ -177,47 +199,26 @@ package actor Organisation {
     // MARK: Sessions
 
     private func open(_ origin: Origin, _ principal: Principal) {
-        guard admits(principal, origin) else { return }
-        opening[origin.address.session] = (origin, principal)
-        enqueue(.open(origin, principal))
-    }
-
-    /// Whether the account is what its token says; refuses and closes if not.
-    private func admits(_ principal: Principal, _ origin: Origin) -> Bool {
-        guard let person = people![principal.account] else {
-            origin.refuse(.forbidden, "The account is not a member of the organisation.")
-            close(origin.address, .revoked)
-            return false
-        }
-        guard person.role == principal.role else {
+        guard people![principal.account]?.role == principal.role else {
             origin.refuse(.tokenExpired, "The role has changed since the token was issued.")
             close(origin.address, .roleChanged)
-            return false
+            return
         }
-        return true
+        opening[origin.address.session] = (origin, principal)
+        enqueue(.open(origin, principal))
     }
 
     /// A sign-in may have been revoked within the life of its access token.
     private func checkLogin(_ origin: Origin, _ principal: Principal) async throws(StoreError) {
         let login = try await surroundings.people.login(id, principal.login)
-        // The connection may have gone meanwhile, or the sign-in have been revoked.
+        // The connection may have gone meanwhile, or what it rests on: see `closeSessions`.
         guard opening.removeValue(forKey: origin.address.session) != nil else { return }
-        guard let login, login.revokedAt == nil else { return refuseEnded(origin) }
-        // People may have changed.
-        if admits(principal, origin) { welcome(origin, principal) }
-    }
-
-    private func refuseEnded(_ origin: Origin) {
-        origin.refuse(.unauthenticated, "The sign-in was ended.")
-        close(origin.address, .revoked)
-    }
-
-    /// Ends the sessions, and those still being opened, that may not go on.
-    func endSessions(where isEnded: (Principal) -> Bool) {
-        for session in sessions.filter({ isEnded($0.value) }).keys.sorted() { close(session, .revoked) }
-        for session in opening.filter({ isEnded($0.value.principal) }).keys.sorted() {
-            if let waiting = opening.removeValue(forKey: session) { refuseEnded(waiting.origin) }
+        guard let login, login.revokedAt == nil else {
+            origin.refuse(.unauthenticated, "The sign-in was ended.")
+            close(origin.address, .revoked)
+            return
         }
+        welcome(origin, principal)
     }
 
     private func welcome(_ origin: Origin, _ principal: Principal) {
@@ -250,9 +251,18 @@ package actor Organisation {
         schedulePresence()
     }
 
-    private func close(_ session: SessionID, _ code: CloseCode) {
-        guard let address = roster.sessions[session] else { return }
-        close(address, code)
+    /// Closes the sessions that are concerned; those that wait for their welcome do not get it.
+    func closeSessions(_ code: CloseCode, where isConcerned: (Principal) -> Bool) {
+        let waiting = opening.filter { isConcerned($0.value.principal) }
+        for (session, entry) in waiting.sorted(by: { $0.key < $1.key }) {
+            opening[session] = nil
+            entry.origin.refuse(code == .roleChanged ? .tokenExpired : .unauthenticated,
+                                "The membership has changed.")
+            close(entry.origin.address, code)
+        }
+        for session in sessions.filter({ isConcerned($0.value) }).keys.sorted() {
+            if let address = roster.sessions[session] { close(address, code) }
+        }
     }
 
     private func close(_ address: SessionAddress, _ code: CloseCode) {
@@ -266,19 +276,7 @@ package actor Organisation {
         }
     }
 
-    // MARK: People and presence
-
-    func personChanged(_ person: Person) {
-        people![person.account] = person
-        hubs.changesHere += 1
-        roster.broadcast(.organisation(id), Broadcast(.personChanged(PersonChanged(person: person))))
-    }
-
-    func personRemoved(_ account: AccountID) {
-        people![account] = nil
-        hubs.changesHere += 1
-        endSessions { $0.account == account }
-    }
+    // MARK: Presence
 
     private func watchPresence(_ origin: Origin, active: Bool) {
         let session = origin.address.session
@@ -322,14 +320,26 @@ package actor Organisation {
             origin.refuse(.notFound, "There is no such person in the organisation.")
             return
         }
-        if !registry.tell(id, it.channel, .add(origin, it.account)) {
+        tell(it.channel, .add(origin, it.account), origin)
+    }
+
+    private func removeMember(_ origin: Origin, _ it: RemoveMember) {
+        guard it.account == origin.account || people![origin.account]!.role >= .admin else {
+            origin.refuse(.forbidden, "Admins and owners remove others.")
+            return
+        }
+        tell(it.channel, .remove(origin, it.account), origin)
+    }
+
+    private func tell(_ channel: ChannelID, _ command: ChannelCommand, _ origin: Origin) {
+        if !registry.tell(id, channel, command) {
             origin.refuse(.overloaded, "Too much is waiting; try again shortly.",
                           retryAfterMilliseconds: 500)
         }
     }
 
     func enqueue(_ command: OrganisationCommand) {
-        if reads.add(command) {
+        if command.isMembershipChange ? changes.add(command) : reads.add(command) {
             startReads()
         } else {
             failed(command, ErrorReply(.overloaded, "Too much is waiting; try again shortly.",
@@ -338,7 +348,7 @@ package actor Organisation {
     }
 
     private func startReads() {
-        while let command = reads.start() {
+        while let command = reads.start() ?? changes.start() {
             Task(executorPreference: lane.tasks) { await self.run(command) }
         }
     }
@@ -351,18 +361,21 @@ package actor Organisation {
                                      .word("why", Channel.word(error)))
             failed(command, Channel.reply(error))
         }
-        reads.finished()
+        if command.isMembershipChange { changes.finished() } else { reads.finished() }
         startReads()
     }
 
     /// Answers with the error; a session that could not be opened is sent away to come again.
     private func failed(_ command: OrganisationCommand, _ error: ErrorReply) {
-        command.origin?.answer(.error(error))
-        if case .open(let origin, _) = command {
-            opening[origin.address.session] = nil
-            close(origin.address, .overloaded)
-        }
         if case .listChanged(let channel, let account) = command { forgetReading(channel, account) }
+        guard case .open(let origin, _) = command else {
+            command.origin?.answer(.error(error))
+            return
+        }
+        // Unless it was sent away while its sign-in was looked up.
+        guard people == nil || opening.removeValue(forKey: origin.address.session) != nil else { return }
+        origin.answer(.error(error))
+        close(origin.address, .overloaded)
     }
 
     private func carryOutInStore(_ command: OrganisationCommand) async throws(StoreError) {
@@ -374,10 +387,12 @@ package actor Organisation {
             origin.answer(.channelList(ChannelList(channels: channels)))
         case .createChannel(let origin, let wanted): try await createChannel(origin, wanted)
         case .openDirect(let origin, let account): try await openDirect(origin, account)
+        case .changeRole(let origin, let it): try await changeRole(origin, it)
+        case .removePerson(let origin, let account): try await removePerson(origin, account)
         case .listChanged(let channel, nil): try await readNewChannel(channel)
         case .listChanged(let channel, let account?): try await readListEntry(channel, account)
-        case .presence, .watchPresence, .listPeople, .addMember, .closed, .tellAccounts,
-             .personChanged, .loginRevoked, .changed, .readElsewhere, .resync:
+        case .presence, .watchPresence, .listPeople, .addMember, .removeMember, .closed, .tellAccounts,
+             .personChanged, .personRemoved, .loginRevoked, .changed, .readElsewhere, .resync:
             preconditionFailure("not a store command")
         }
     }
@@ -437,13 +452,21 @@ package actor Organisation {
 }
 
 extension OrganisationCommand {
+    var isMembershipChange: Bool {
+        switch self {
+        case .changeRole, .removePerson: true
+        default: false
+        }
+    }
+
     /// Who waits for an answer.
     var origin: Origin? {
         switch self {
         case .open(let origin, _), .presence(let origin, _), .watchPresence(let origin, _),
              .listPeople(let origin), .listChannels(let origin), .createChannel(let origin, _),
-             .openDirect(let origin, _), .addMember(let origin, _): origin
-        case .closed, .tellAccounts, .personChanged, .loginRevoked, .changed, .listChanged,
+             .openDirect(let origin, _), .addMember(let origin, _), .removeMember(let origin, _),
+             .changeRole(let origin, _), .removePerson(let origin, _): origin
+        case .closed, .tellAccounts, .personChanged, .personRemoved, .loginRevoked, .changed, .listChanged,
              .readElsewhere, .resync: nil
         }
     }

@@ -154,6 +154,13 @@ package final class Registry: Sendable {
         }
     }
 
+    /// Hands a control command to every channel of the organisation that is in memory. One that is made
+    /// later reads the store, which the caller has changed before.
+    package func tellChannels(of organisation: OrganisationID, _ command: ChannelCommand) {
+        let live = actors.withLock { Array(($0.channels[organisation] ?? [:]).values) }
+        for channel in live.sorted(by: { $0.id < $1.id }) { _ = channel.tell(command, isControl: true) }
+    }
+
     // MARK: Other hubs
 
     /// What another hub tells, or an echo of this one. It reaches only actors that are in memory, and is

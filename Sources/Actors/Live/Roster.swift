@@ -31,9 +31,9 @@ struct Roster {
         return address
     }
 
-    /// Sessions of one account, ordered by id.
-    func sessions(of account: AccountID) -> [SessionAddress] {
-        sessions.values.filter { $0.account == account }.sorted { $0.session < $1.session }
+    /// Sessions of one account, or all, in no order.
+    func sessions(of account: AccountID?) -> [SessionAddress] {
+        sessions.values.filter { account == nil || $0.account == account }
     }
 
     func broadcast(_ topic: Topic, _ broadcast: Broadcast, except: SessionID? = nil) {

@@ -29,7 +29,7 @@ package actor Session {
     private var gate: CommandGate
     /// Channels the client asked for, in that order; what has to be told when the connection goes.
     private var subscriptions: [ChannelID] = []
-    /// Subscriptions the channel has not answered yet, by command.
+    /// Subscribe commands the channel has not answered yet.
     private var subscribing: [UInt32: ChannelID] = [:]
 
     package init(id: SessionID, lane: any Lane, delivery: any DeliveryLane, registry: Registry) {
@@ -71,10 +71,10 @@ package actor Session {
         if frame.id != 0 {
             gate.answered(frame.id)
             if let channel = subscribing.removeValue(forKey: frame.id), case .error = frame.body {
-                subscriptions.removeAll { $0 == channel }
+                subscriptionEnded(channel)
             }
         } else if case .subscriptionEnded(let ended) = frame.body {
-            subscriptions.removeAll { $0 == ended.channel }
+            subscriptionEnded(ended.channel)
         }
         guard case .opening(let principal, frame.id, let held) = state else { return }
         if case .welcome = frame.body {
@@ -157,8 +157,11 @@ package actor Session {
         case .ping: answer(frame.id, .pong(Pong(serverTime: registry.surroundings.clocks.now())))
         case .subscribe(let subscribe): self.subscribe(origin, subscribe, principal)
         case .unsubscribe(let it):
-            subscriptions.removeAll { $0 == it.channel }
-            channel(it.channel, .unsubscribe(origin))
+            if registry.tell(principal.organisation, it.channel, .unsubscribe(origin)) {
+                subscriptions.removeAll { $0 == it.channel }
+            } else {
+                refuseOverloaded(frame.id)
+            }
         case .post(let post): channel(post.channel, .post(origin, post))
         case .history(let page): channel(page.channel, .history(origin, page))
         case .typing(let it): channel(it.channel, .typing(origin, active: it.active))
@@ -174,25 +177,33 @@ package actor Session {
         case .openDirect(let it): organisation(.openDirect(origin, it.account))
         case .listPeople: organisation(.listPeople(origin))
         case .edit(let edit): channel(edit.channel, .edit(origin, edit))
+        case .removeMember(let it): organisation(.removeMember(origin, it))
+        case .changeRole(let it): organisation(.changeRole(origin, it))
+        case .removePerson(let it): organisation(.removePerson(origin, it.account))
         }
     }
 
     private func subscribe(_ origin: Origin, _ subscribe: Subscribe, _ principal: Principal) {
-        if !subscriptions.contains(subscribe.channel) {
-            let limit = registry.configuration.limits.subscriptionsMax
-            guard subscriptions.count < Int(limit) else {
-                refuse(origin.command, ErrorReply(
-                    .subscriptionLimit, "Too many subscriptions on this connection.",
-                    details: [Detail("limit", "\(limit)")]))
-                return
-            }
-            subscriptions.append(subscribe.channel)
-            subscribing[origin.command] = subscribe.channel
+        let isNew = !subscriptions.contains(subscribe.channel)
+        let limit = registry.configuration.limits.subscriptionsMax
+        guard !isNew || subscriptions.count < Int(limit) else {
+            refuse(origin.command, ErrorReply(
+                .subscriptionLimit, "Too many subscriptions on this connection.",
+                details: [Detail("limit", "\(limit)")]))
+            return
         }
         let command = ChannelCommand.subscribe(origin, after: subscribe.after)
-        if !registry.tell(principal.organisation, subscribe.channel, command) {
+        guard registry.tell(principal.organisation, subscribe.channel, command) else {
             refuseOverloaded(origin.command)
+            return
         }
+        if isNew { subscriptions.append(subscribe.channel) }
+        subscribing[origin.command] = subscribe.channel
+    }
+
+    /// Unless a later command asks for the channel again.
+    private func subscriptionEnded(_ channel: ChannelID) {
+        if !subscribing.values.contains(channel) { subscriptions.removeAll { $0 == channel } }
     }
 
     // MARK: Tokens

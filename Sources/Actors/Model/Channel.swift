@@ -38,6 +38,8 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
         case .joined, .left: false
         }
     }
+
+    package var isMembership: Bool { self == .joined || self == .left }
 }
 
 /// One entry of a channel's log, readable.

@@ -33,6 +33,9 @@ package enum Command: Hashable, Sendable {
     case markRead(MarkRead)
     case listPeople(ListPeople)
     case edit(Edit)
+    case removeMember(RemoveMember)
+    case changeRole(ChangeRole)
+    case removePerson(RemovePerson)
 }
 
 /// The first command of a connection. Answered by `Welcome`.
@@ -211,4 +214,31 @@ package struct Edit: Hashable, Sendable {
         self.target = target
         self.text = text
     }
+}
+
+/// Removes somebody from a channel; admins and owners who can see it, or anybody themselves. Not for
+/// direct conversations. Answered by `Done`.
+package struct RemoveMember: Hashable, Sendable {
+    package var channel: ChannelID
+    package var account: AccountID
+    package init(channel: ChannelID, account: AccountID) {
+        self.channel = channel
+        self.account = account
+    }
+}
+
+/// Gives somebody another role in the organisation. Answered by `Done`.
+package struct ChangeRole: Hashable, Sendable {
+    package var account: AccountID
+    package var role: Role
+    package init(account: AccountID, role: Role) {
+        self.account = account
+        self.role = role
+    }
+}
+
+/// Removes somebody, or oneself, from the organisation. Answered by `Done`.
+package struct RemovePerson: Hashable, Sendable {
+    package var account: AccountID
+    package init(account: AccountID) { self.account = account }
 }

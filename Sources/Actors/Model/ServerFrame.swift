@@ -37,6 +37,7 @@ package enum ServerBody: Hashable, Sendable {
     case personChanged(PersonChanged)
     case subscriptionEnded(SubscriptionEnded)
     case closing(Closing)
+    case personRemoved(PersonRemoved)
 }
 
 /// Why a command failed; see `ErrorCode` for the table.
@@ -281,14 +282,16 @@ package struct ReadMarker: Hashable, Sendable {
     }
 }
 
-/// Somebody joined the organisation, or their name or role changed; `removed`: they are gone.
+/// Somebody joined the organisation, or their name or role changed.
 package struct PersonChanged: Hashable, Sendable {
     package var person: Person
-    package var removed: Bool
-    package init(person: Person, removed: Bool = false) {
-        self.person = person
-        self.removed = removed
-    }
+    package init(person: Person) { self.person = person }
+}
+
+/// Somebody is no longer in the organisation.
+package struct PersonRemoved: Hashable, Sendable {
+    package var account: AccountID
+    package init(account: AccountID) { self.account = account }
 }
 
 /// Nothing more of this channel comes; `code` says why. Subscribing again may be possible.

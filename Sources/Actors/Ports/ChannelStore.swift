@@ -63,15 +63,20 @@ package struct ChannelRecord: Hashable, Sendable {
     package var name: String
     package var topic: String
     package var head: Position
+    /// Those who are in the organisation.
     package var members: [AccountID]
+    /// Both sides of a direct conversation (one entry when it is with oneself), in the organisation or
+    /// not; empty otherwise.
+    package var parties: [AccountID]
     package init(id: ChannelID, kind: ChannelKind, name: String, topic: String, head: Position,
-                 members: [AccountID]) {
+                 members: [AccountID], parties: [AccountID] = []) {
         self.id = id
         self.kind = kind
         self.name = name
         self.topic = topic
         self.head = head
         self.members = members
+        self.parties = parties
     }
 }
 

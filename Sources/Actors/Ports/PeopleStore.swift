@@ -104,7 +104,16 @@ package enum RefreshOutcome: Hashable, Sendable {
     case refused
 }
 
-/// What the actors ask about members.
+/// What became of a change of somebody's membership.
+package enum MemberOutcome: Hashable, Sendable {
+    /// It is durable; the subject as it is now, `nil` after a removal.
+    case done(Person?)
+    /// Nothing was changed. The roles of who acts and of the subject, `nil` for no member: who acts may
+    /// not do this, there is no such member, or the organisation would be left without an owner.
+    case refused(actor: Role?, subject: Role?)
+}
+
+/// What the actors ask about members. Who was removed is none.
 package protocol MemberStore: Sendable {
     func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person]
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError) -> LoginRecord?
@@ -114,6 +123,17 @@ package protocol MemberStore: Sendable {
     /// Which of these sign-ins are revoked or unknown.
     func revokedLogins(_ organisation: OrganisationID, _ logins: [LoginID]) async throws(StoreError)
         -> [LoginID]
+
+    /// Gives `account` a role, if `actor` may. Invitations of the account that it could not make with
+    /// the new role end.
+    func changeRole(_ organisation: OrganisationID, _ account: AccountID, to role: Role,
+                    by actor: AccountID, at: UnixMilliseconds) async throws(StoreError) -> MemberOutcome
+
+    /// Removes `account`, if `actor` may (everybody may remove themselves): its memberships of channels
+    /// other than direct conversations, its sign-ins to the organisation and the invitations it made
+    /// end in the same transaction.
+    func removePerson(_ organisation: OrganisationID, _ account: AccountID, by actor: AccountID,
+                      at: UnixMilliseconds) async throws(StoreError) -> MemberOutcome
 }
 
 package protocol PeopleStore: MemberStore {
@@ -146,7 +166,7 @@ package protocol PeopleStore: MemberStore {
         -> InvitationRecord?
     /// Uses the invitation once: adds `newAccount` if given, and the membership, in one transaction.
     /// `nil` when the invitation is not valid (any more). An existing membership keeps its role and
-    /// uses nothing up.
+    /// uses nothing up; who was removed becomes a member again, with the invitation's role.
     func acceptInvitation(token: TokenHash, account: AccountID, newAccount: AccountRecord?,
                           at: UnixMilliseconds) async throws(StoreError) -> InvitationRecord?
 

@@ -41,7 +41,8 @@ package enum ArgumentRule {
             }
             return nil
         case .refresh, .ping, .subscribe, .unsubscribe, .typing, .watchPresence, .listChannels,
-             .openDirect, .join, .leave, .addMember, .listMembers, .markRead, .listPeople:
+             .openDirect, .join, .leave, .addMember, .listMembers, .markRead, .listPeople,
+             .removeMember, .changeRole, .removePerson:
             return nil
         }
     }

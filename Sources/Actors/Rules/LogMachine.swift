@@ -70,6 +70,8 @@ package struct LogMachine<Origin> {
     private var writing: [Entry] = []
     /// Where in `writing` or `pending` an unsettled key is; for joining retries to it.
     private var unsettled: [KeyOfSender: EventID] = [:]
+    /// Unsettled changes of membership by subject, in order.
+    private var changing: [AccountID: [EventKind]] = [:]
 
     /// - Parameter recent: the newest events of the log, oldest first and without gaps, the last one at
     ///   `head`; may be empty.
@@ -104,11 +106,16 @@ package struct LogMachine<Origin> {
         } else {
             guard hasRoom(for: text) else { return .overloaded }
         }
+        if let subject, kind.isMembership { changing[subject, default: []].append(kind) }
         pending.append(Entry(id: id, kind: kind, sender: sender, subject: subject, at: at, key: key,
                              text: text, target: target, origins: [origin]))
         pendingBytes += text.utf8.count
         return .queued
     }
+
+    /// What waits to become of somebody's membership, in order. Commands that come later are decided by
+    /// the log as it will be.
+    package func unsettledMembership(of account: AccountID) -> [EventKind] { changing[account] ?? [] }
 
     private func hasRoom(for text: String) -> Bool {
         pending.count < limits.pendingMax
@@ -216,6 +223,7 @@ package struct LogMachine<Origin> {
         pending = []
         pendingBytes = 0
         unsettled = [:]
+        changing = [:]
         return origins
     }
 
@@ -271,6 +279,10 @@ package struct LogMachine<Origin> {
     }
 
     private mutating func forget(_ entry: Entry) {
+        if let subject = entry.subject, entry.kind.isMembership {
+            changing[subject]?.removeFirst()
+            if changing[subject]?.isEmpty == true { changing[subject] = nil }
+        }
         if !entry.key.isEmpty {
             unsettled[KeyOfSender(sender: entry.sender, key: entry.key)] = nil
         }

@@ -116,7 +116,7 @@ extension ConfigurationKey {
                   "Idle time after which a channel leaves memory; it comes back from the store."),
         .duration("resync_interval", \.resyncMilliseconds, 0...3_600_000,
                   "How often hubs over one PostgreSQL database look for what they were not told of. "
-                      + "Lower: less delay after a lost notice, at more reads; 0s: never."),
+                      + "Lower: less delay after a lost notice, at more reads. 0ms: never."),
         .duration("drain_timeout", \.drainTimeoutMilliseconds, 100...600_000,
                   "For connections to leave and writes to finish when the hub stops."),
         .duration("access_token_lifetime", \.accessTokenLifetimeMilliseconds, 1_000...86_400_000,

@@ -37,8 +37,9 @@ enum Dialect: Sendable {
         // Room for new versions of a row on its own page, so that an update touches no index.
         case ("hot", .postgres): "WITH (fillfactor = 50)"
         // SQLite has one writer at a time; nothing needs a lock.
-        case ("lock", .sqlite): ""
+        case ("lock", .sqlite), ("share", .sqlite): ""
         case ("lock", .postgres): "FOR UPDATE"
+        case ("share", .postgres): "FOR SHARE"
         default: preconditionFailure("unknown word \(name) in a statement")
         }
     }

@@ -25,6 +25,7 @@ enum Schema {
         Migration(number: 2, name: "channels", statements: channels),
         Migration(number: 3, name: "keys", statements: keys),
         Migration(number: 4, name: "edits", statements: edits),
+        Migration(number: 5, name: "removed members", statements: removedMembers),
         Migration(number: 6, name: "revision", statements: revision),
     ]
 
@@ -153,6 +154,10 @@ enum Schema {
         // Sequence of the message that an edit is of; NULL for other kinds.
         "ALTER TABLE event ADD COLUMN target {int}"
     ]
+
+    // Sign-ins, logs and direct conversations refer to members, so a row outlives the membership. Whoever
+    // asks for members leaves out those with this time.
+    private static let removedMembers = ["ALTER TABLE member ADD COLUMN removed_at {int}"]
 
     // By which a hub sees that another has changed people or sign-ins.
     private static let revision = [

@@ -48,7 +48,7 @@ struct SharedStatement: Sendable {
 /// `{ids}`, so that it is prepared once; the last id fills those that are left.
 struct BatchStatement: Sendable {
     private let statement: TenantStatement
-    private static let places = 64
+    private static let places = 60
 
     init(_ text: String) {
         let list = (2..<2 + Self.places).map { "$\($0)" }.joined(separator: ", ")

@@ -7,10 +7,12 @@ package import Ports
 enum ChannelSQL {
     static let find = TenantStatement(
         """
-        SELECT c.kind, c.name, c.topic, l.epoch, l.head, m.account
+        SELECT c.kind, c.name, c.topic, l.epoch, l.head, m.account, c.party_a, c.party_b
         FROM channel c
         JOIN log l ON l.organisation = c.organisation AND l.channel = c.id
-        LEFT JOIN channel_member m ON m.organisation = c.organisation AND m.channel = c.id
+        LEFT JOIN channel_member m ON m.organisation = c.organisation AND m.channel = c.id AND EXISTS (
+            SELECT 1 FROM member p
+            WHERE p.organisation = m.organisation AND p.account = m.account AND p.removed_at IS NULL)
         WHERE c.organisation = $1 AND c.id = $2 ORDER BY m.joined_at, m.account
         """)
 
@@ -29,11 +31,19 @@ enum ChannelSQL {
         SELECT organisation, channel, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
         FROM log WHERE organisation = $1 AND channel = $2
         """)
-    /// What lies before somebody joins does not count as unread.
+    /// Goes before `addMember`: who is being removed is either still there when the row is added, which
+    /// the removal then finds, or not any more.
+    static let holdMember = TenantStatement(
+        "SELECT removed_at FROM member WHERE organisation = $1 AND account = $2 {share}")
+    /// What lies before somebody joins does not count as unread. Nothing for who was removed from the
+    /// organisation.
     static let addMember = TenantStatement(
         """
         INSERT INTO channel_member (organisation, channel, account, read_to, joined_at)
         SELECT organisation, channel, $3, $4, $5 FROM log WHERE organisation = $1 AND channel = $2
+        AND NOT EXISTS (
+            SELECT 1 FROM member m
+            WHERE m.organisation = $1 AND m.account = $3 AND m.removed_at IS NOT NULL)
         ON CONFLICT (organisation, channel, account) DO NOTHING
         """)
     static let removeMember = TenantStatement(
@@ -135,7 +145,8 @@ extension Store {
                 id: channel, kind: try first.raw(0), name: try first.text(1), topic: try first.text(2),
                 head: Position(epoch: try first.count(3), sequence: try first.count(4)),
                 members: first.isNull(5)
-                    ? [] : try rows.map { row throws(DecodingFault) in try row.id(5) })
+                    ? [] : try rows.map { row throws(DecodingFault) in try row.id(5) },
+                parties: first.isNull(6) ? [] : Self.parties(try first.id(6), try first.id(7)))
         }
     }
 
@@ -195,6 +206,7 @@ extension Store {
                     .id(event.body?.key), .bytes(event.body?.bytes), .count(event.target)))
             switch (event.kind, event.subject) {
             case (.joined, let subject?):
+                statements.append(ChannelSQL.holdMember(organisation, .id(subject)))
                 statements.append(
                     ChannelSQL.addMember(organisation, .id(channel), .id(subject),
                                          .count(event.sequence), .at(event.at)))
@@ -292,16 +304,15 @@ extension Store {
     }
 
     private static func summary(_ row: Row) throws(DecodingFault) -> ChannelSummary {
-        var parties: [AccountID] = []
-        if !row.isNull(4) {
-            parties = [try row.id(4), try row.id(5)]
-            if parties[0] == parties[1] { parties.removeLast() }
-        }
-        return ChannelSummary(
+        ChannelSummary(
             id: try row.id(0), kind: try row.raw(1), name: try row.text(2), topic: try row.text(3),
             head: Position(epoch: try row.count(6), sequence: try row.count(7)),
-            joined: !row.isNull(8), read: row.isNull(8) ? 0 : try row.count(8), parties: parties)
+            joined: !row.isNull(8), read: row.isNull(8) ? 0 : try row.count(8),
+            parties: row.isNull(4) ? [] : Self.parties(try row.id(4), try row.id(5)))
     }
+
+    /// The two columns are equal in a conversation with oneself.
+    private static func parties(_ a: AccountID, _ b: AccountID) -> [AccountID] { a == b ? [a] : [a, b] }
 
     package func createChannel(_ organisation: OrganisationID, _ channel: ChannelRecord,
                                by account: AccountID, at: UnixMilliseconds)
@@ -316,6 +327,7 @@ extension Store {
             ChannelSQL.insertLog(organisation, .id(channel.id), .at(at)),
         ]
         for member in channel.members {
+            statements.append(ChannelSQL.holdMember(organisation, .id(member)))
             statements.append(
                 ChannelSQL.addMember(organisation, .id(channel.id), .id(member), .count(0 as UInt64), .at(at)))
         }
@@ -354,6 +366,7 @@ extension Store {
             ]
             // Both do nothing when somebody else's candidate stands: there is no channel of this id.
             for party in parties {
+                statements.append(ChannelSQL.holdMember(organisation, .id(party)))
                 statements.append(
                     ChannelSQL.addMember(organisation, .id(candidate), .id(party), .count(0 as UInt64),
                                          .at(at)))
@@ -366,7 +379,8 @@ extension Store {
             guard let row = found.first else { throw DecodingFault(column: 0) }
             return ChannelRecord(
                 id: try row.id(0), kind: .direct, name: "", topic: try row.text(1),
-                head: Position(epoch: try row.count(2), sequence: try row.count(3)), members: parties)
+                head: Position(epoch: try row.count(2), sequence: try row.count(3)), members: parties,
+                parties: parties)
         }
     }
 

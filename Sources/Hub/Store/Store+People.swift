@@ -26,7 +26,7 @@ enum PeopleSQL {
     static let memberships = SharedStatement(
         """
         SELECT o.id, o.name, m.role FROM member m JOIN organisation o ON o.id = m.organisation
-        WHERE m.account = $1 ORDER BY m.joined_at, o.id
+        WHERE m.account = $1 AND m.removed_at IS NULL ORDER BY m.joined_at, o.id
         """)
     static let revision = SharedStatement("SELECT revision FROM organisation WHERE id = $1")
     static let setPassword = SharedStatement("UPDATE account SET password_hash = $2 WHERE id = $1")
@@ -35,13 +35,13 @@ enum PeopleSQL {
         """
         SELECT a.id, a.first_name, a.last_name, m.role
         FROM member m JOIN account a ON a.id = m.account
-        WHERE m.organisation = $1 ORDER BY a.id
+        WHERE m.organisation = $1 AND m.removed_at IS NULL ORDER BY a.id
         """)
     static let person = TenantStatement(
         """
         SELECT a.id, a.first_name, a.last_name, m.role
         FROM member m JOIN account a ON a.id = m.account
-        WHERE m.organisation = $1 AND m.account = $2
+        WHERE m.organisation = $1 AND m.account = $2 AND m.removed_at IS NULL
         """)
 }
 
@@ -59,7 +59,7 @@ enum InvitationSQL {
             (SELECT COUNT(*) FROM invitation_use u
              WHERE u.organisation = i.organisation AND u.invitation = i.id),
             (SELECT COUNT(*) FROM member m
-             WHERE m.organisation = i.organisation AND m.account = $2)
+             WHERE m.organisation = i.organisation AND m.account = $2 AND m.removed_at IS NULL)
         FROM invitation i JOIN organisation o ON o.id = i.organisation WHERE i.token = $1
         """)
 
@@ -84,7 +84,8 @@ enum InvitationSQL {
             SELECT COUNT(*) FROM invitation_use u
             WHERE u.organisation = i.organisation AND u.invitation = i.id)
         AND NOT EXISTS (
-            SELECT 1 FROM member m WHERE m.organisation = i.organisation AND m.account = $2)
+            SELECT 1 FROM member m
+            WHERE m.organisation = i.organisation AND m.account = $2 AND m.removed_at IS NULL)
         ON CONFLICT (organisation, invitation, account) DO NOTHING
         """)
     /// Only by a use of this moment: who was removed does not come back by an old one.
@@ -94,7 +95,9 @@ enum InvitationSQL {
         SELECT i.organisation, u.account, i.role, $3
         FROM invitation i JOIN invitation_use u ON u.organisation = i.organisation AND u.invitation = i.id
         WHERE i.token = $1 AND u.account = $2 AND u.used_at = $3
-        ON CONFLICT (organisation, account) DO NOTHING
+        ON CONFLICT (organisation, account)
+        DO UPDATE SET role = excluded.role, joined_at = excluded.joined_at, removed_at = NULL
+        WHERE member.removed_at IS NOT NULL
         """)
     static let bumpRevision = SharedStatement(
         """
@@ -243,7 +246,7 @@ extension Store {
                       passwordHash: Private(try row.text(4)))
     }
 
-    private static func person(_ row: Row) throws(DecodingFault) -> Person {
+    static func person(_ row: Row) throws(DecodingFault) -> Person {
         Person(account: try row.id(0), firstName: try row.text(1), lastName: try row.text(2),
                role: try row.raw(3))
     }

@@ -3,6 +3,7 @@
 import { asHubError } from '../../sdk/index.js';
 import { openInvite } from '../dialogs/invite.js';
 import { openLogins } from '../dialogs/logins.js';
+import { openPeople } from '../dialogs/people.js';
 import { openShortcuts } from '../dialogs/shortcuts.js';
 import { announce, h } from '../dom.js';
 import { errorText, fullName } from '../format.js';
@@ -33,6 +34,7 @@ export function makeAccountMenu(chat) {
   const others = signedIn?.organisations.filter(({ id }) => id !== signedIn.organisation.id) ?? [];
   const panel = h('div', { class: 'menu', id: 'account-menu', hidden: true },
     signedIn?.role !== 'MEMBER' && item('invite', 'Invite people', () => openInvite(chat)),
+    item('people', 'People and roles', () => openPeople(chat)),
     item('device', 'Your sessions', () => openLogins(chat)),
     item('keyboard', 'Keyboard shortcuts', () => openShortcuts()),
     ...others.map(({ id, name }) => item('switch', `Switch to ${name}`, () => {

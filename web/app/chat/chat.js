@@ -30,8 +30,9 @@ import { makeWelcome } from './welcome.js';
  */
 
 /**
- * Why the chat ended: the person wanted it, or the hub with this close or error code.
- * @typedef {{isChosen: boolean, code: number}} SignOut
+ * Why the chat ended: the person wanted it, or the hub with this close or error code; `isExpelled`:
+ * the person is no longer in the organisation.
+ * @typedef {{isChosen: boolean, isExpelled: boolean, code: number}} SignOut
  */
 
 /**
@@ -60,6 +61,7 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
   const main = h('main', { class: 'main' });
   /** @type {{id: string, log: ChannelLog, element: HTMLElement, close: () => void} | null} */
   let view = null;
+  let isExpelled = false;
 
   /** @type {Chat} */
   const chat = {
@@ -82,7 +84,7 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     },
     showSidebar: () => toggleSidebar(true),
     signOut: () => {
-      const done = () => onSignedOut({ isChosen: true, code: 0 });
+      const done = () => onSignedOut({ isChosen: true, isExpelled: false, code: 0 });
       void client.stop({ forget: true }).then(done);
     },
     switched: () => onSwitched(),
@@ -162,12 +164,16 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
   const ends = [
     client.on('state', (state) => {
       if (state.name === 'stopped' && state.slug !== 'stopped') {
-        // Unsent messages wait for the same account to sign in again.
-        void client.stop().then(() => onSignedOut({
-          isChosen: false, code: state.code,
+        // Unsent messages wait for the same account to sign in again, unless it cannot.
+        void client.stop({ forget: isExpelled }).then(() => onSignedOut({
+          isChosen: false, isExpelled, code: state.code,
         }));
       }
+      // What the role allows is all over the page.
+      if (state.name === 'ready' && state.welcome.role !== signedIn.role
+        && state.welcome.role === account.signedIn?.role) queueMicrotask(onSwitched);
     }),
+    workspace.on('expelled', () => void (isExpelled = true)),
     workspace.on('loaded', show),
     workspace.on('failed', (error) => {
       if (!workspace.isLoaded) fill(content, failure(error, () => workspace.load()));
@@ -193,6 +199,7 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     banner.close();
     wide.removeEventListener('change', widened);
     for (const end of ends) end();
+    for (const dialog of document.querySelectorAll('dialog')) dialog.close();
     window.removeEventListener('hashchange', show);
     document.removeEventListener('keydown', keyed);
     void client.stop();

@@ -20,7 +20,23 @@ export function counterpart(chat, { parties }) {
 
 /** @param {Chat} chat @param {string} account @returns {string} */
 export function personName(chat, account) {
-  return fullName(chat.workspace.people.get(account));
+  const person = chat.workspace.people.get(account);
+  // The list has everybody who is in the organisation: others have left it.
+  return person || !chat.workspace.isLoaded ? fullName(person) : 'Former member';
+}
+
+/**
+ * What the own account may do about somebody.
+ * @param {Chat} chat
+ * @param {string} account
+ * @returns {{remove: boolean, roles: import('../../sdk/types.js').Role[]}} roles it may give
+ */
+export function powersOver(chat, account) {
+  const own = chat.workspace.people.get(chat.self())?.role;
+  const role = chat.workspace.people.get(account)?.role;
+  if (own === 'OWNER') return { remove: true, roles: ['MEMBER', 'ADMIN', 'OWNER'] };
+  if (own === 'ADMIN' && role !== 'OWNER') return { remove: true, roles: ['MEMBER', 'ADMIN'] };
+  return { remove: account === chat.self(), roles: [] };
 }
 
 /** @param {Chat} chat @param {ChannelSummary} channel @returns {string} */

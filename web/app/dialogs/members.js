@@ -1,11 +1,12 @@
-// Who is in a channel; adding somebody; leaving.
+// Who is in a channel; adding and removing somebody; leaving.
 
 import { asHubError } from '../../sdk/index.js';
 import { avatar } from '../chat/avatar.js';
-import { channelName, personName, presenceOf } from '../chat/names.js';
+import { channelName, personName, powersOver, presenceOf } from '../chat/names.js';
 import { fill, h } from '../dom.js';
 import { errorText } from '../format.js';
 import { icon } from '../icons.js';
+import { openConfirm } from './confirm.js';
 import { openDialog } from './dialog.js';
 
 /** @typedef {import('../chat/chat.js').Chat} Chat */
@@ -34,6 +35,16 @@ export function openMembers(chat, channel) {
     fill(problem);
     client.request('add_member', { channel: channel.id, account }).then(load).catch(fail);
   };
+  const remove = (/** @type {string} */ account) => openConfirm({
+    title: `Remove ${personName(chat, account)}?`,
+    text: channel.kind === 'CLOSED'
+      ? `They no longer see ${channelName(chat, channel)} or what is said there.`
+      : 'They can still read the channel, and join it again.',
+    action: 'Remove',
+    act: () => client.request('remove_member', { channel: channel.id, account }).then(load),
+  });
+  /** Admins and owners remove whom they want; the hub knows no ranks within a channel. */
+  const mayRemove = () => powersOver(chat, chat.self()).roles.length > 0;
   const leave = () => workspace.leave(channel.id).then(() => {
     dialog.close();
     chat.leaveView();
@@ -45,23 +56,32 @@ export function openMembers(chat, channel) {
       personName(chat, account).toLocaleLowerCase().includes(wanted);
     const byName = (/** @type {string} */ a, /** @type {string} */ b) =>
       personName(chat, a).localeCompare(personName(chat, b));
-    fill(members, ...[...accounts].filter(shown).sort(byName).map((account) => row(account, null)));
+    fill(members, ...[...accounts].filter(shown).sort(byName).map((account) =>
+      row(account, mayRemove() && account !== chat.self() && removeButton(account))));
     const outside = [...workspace.people.keys()].filter((account) =>
       !accounts.has(account) && shown(account)).sort(byName);
     othersHead.hidden = outside.length === 0 || !channel.joined;
     fill(others, ...(channel.joined ? outside : []).map((account) =>
-      row(account, () => add(account))));
+      row(account, addButton(account))));
   }
 
-  /** @param {string} account @param {(() => void) | null} act */
-  function row(account, act) {
+  /** @param {string} account */
+  const addButton = (account) => h('button', {
+    type: 'button', class: 'button', 'aria-label': `Add ${personName(chat, account)}`,
+    onclick: () => add(account),
+  }, 'Add');
+  /** @param {string} account */
+  const removeButton = (account) => h('button', {
+    type: 'button', class: 'button danger', 'aria-label': `Remove ${personName(chat, account)}`,
+    onclick: () => remove(account),
+  }, 'Remove');
+
+  /** @param {string} account @param {HTMLElement | false} action */
+  function row(account, action) {
     const name = personName(chat, account);
     return h('li', { class: 'pick' }, avatar(chat, account, 'small', true),
       h('span', { class: 'pick-text' }, h('strong', { dir: 'auto' }, name),
-        h('span', {}, account === chat.self() ? 'you' : presenceOf(chat, account).text)),
-      act && h('button', {
-        type: 'button', class: 'button', 'aria-label': `Add ${name}`, onclick: act,
-      }, 'Add'));
+        h('span', {}, account === chat.self() ? 'you' : presenceOf(chat, account).text)), action);
   }
 
   const dialog = openDialog({

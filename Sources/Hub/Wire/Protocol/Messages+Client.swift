@@ -30,6 +30,9 @@ extension Command: FrameBody {
         try reader.alternative(19, "mark_read", &body) { (m: MarkRead) in .markRead(m) }
         try reader.alternative(20, "list_people", &body) { (m: ListPeople) in .listPeople(m) }
         try reader.alternative(21, "edit", &body) { (m: Edit) in .edit(m) }
+        try reader.alternative(22, "remove_member", &body) { (m: RemoveMember) in .removeMember(m) }
+        try reader.alternative(23, "change_role", &body) { (m: ChangeRole) in .changeRole(m) }
+        try reader.alternative(24, "remove_person", &body) { (m: RemovePerson) in .removePerson(m) }
     }
 
     package func write<W: FieldWriter>(to writer: inout W) {
@@ -54,6 +57,9 @@ extension Command: FrameBody {
         case .markRead(let m): writer.alternative(19, "mark_read", m)
         case .listPeople(let m): writer.alternative(20, "list_people", m)
         case .edit(let m): writer.alternative(21, "edit", m)
+        case .removeMember(let m): writer.alternative(22, "remove_member", m)
+        case .changeRole(let m): writer.alternative(23, "change_role", m)
+        case .removePerson(let m): writer.alternative(24, "remove_person", m)
         }
     }
 }
@@ -205,5 +211,28 @@ extension Edit: WireMessage {
         try visitor.field(2, "key", &key)
         try visitor.field(3, "target", &target)
         try visitor.field(4, "text", &text)
+    }
+}
+
+extension RemoveMember: WireMessage {
+    package static var blank: RemoveMember { RemoveMember(channel: .blank, account: .blank) }
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "channel", &channel)
+        try visitor.field(2, "account", &account)
+    }
+}
+
+extension ChangeRole: WireMessage {
+    package static var blank: ChangeRole { ChangeRole(account: .blank, role: .blank) }
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "account", &account)
+        try visitor.field(2, "role", &role)
+    }
+}
+
+extension RemovePerson: WireMessage {
+    package static var blank: RemovePerson { RemovePerson(account: .blank) }
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "account", &account)
     }
 }

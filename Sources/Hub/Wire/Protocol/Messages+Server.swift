@@ -35,6 +35,9 @@ extension ServerBody: FrameBody {
             .subscriptionEnded(m)
         }
         try reader.alternative(40, "closing", &body) { (m: Closing) in .closing(m) }
+        try reader.alternative(41, "person_removed", &body) { (m: PersonRemoved) in
+            .personRemoved(m)
+        }
     }
 
     package func write<W: FieldWriter>(to writer: inout W) {
@@ -61,6 +64,7 @@ extension ServerBody: FrameBody {
         case .personChanged(let m): writer.alternative(38, "person_changed", m)
         case .subscriptionEnded(let m): writer.alternative(39, "subscription_ended", m)
         case .closing(let m): writer.alternative(40, "closing", m)
+        case .personRemoved(let m): writer.alternative(41, "person_removed", m)
         }
     }
 }
@@ -244,7 +248,6 @@ extension PersonChanged: WireMessage {
     package static var blank: PersonChanged { PersonChanged(person: .blank) }
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
         try visitor.field(1, "person", &person)
-        try visitor.field(2, "removed", &removed)
     }
 }
 
@@ -267,5 +270,12 @@ extension Closing: WireMessage {
         try visitor.field(1, "code", &code)
         try visitor.field(2, "slug", &slug)
         try visitor.field(3, "retry_after_ms", &retryAfterMilliseconds)
+    }
+}
+
+extension PersonRemoved: WireMessage {
+    package static var blank: PersonRemoved { PersonRemoved(account: .blank) }
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "account", &account)
     }
 }

@@ -1,0 +1,96 @@
+// Who is in the organisation, and as what: changing roles and removing people. The store is changed first
+// and decides once more; then sessions and channels follow, here and wherever else the change is heard of.
+
+import Model
+import Ports
+import Rules
+
+extension Organisation {
+    // MARK: Commands
+
+    func mayChangeRole(_ origin: Origin, _ it: ChangeRole) -> Bool {
+        let subject = people![it.account]?.role ?? .member
+        guard MemberRule.mayChange(subject, to: it.role, as: people![origin.account]!.role) else {
+            refuse(origin)
+            return false
+        }
+        return true
+    }
+
+    func mayRemovePerson(_ origin: Origin, _ account: AccountID) -> Bool {
+        let subject = people![account]?.role ?? .member
+        guard account == origin.account
+            || MemberRule.mayRemove(subject, as: people![origin.account]!.role)
+        else {
+            refuse(origin)
+            return false
+        }
+        return true
+    }
+
+    func changeRole(_ origin: Origin, _ it: ChangeRole) async throws(StoreError) {
+        let outcome = try await surroundings.people.changeRole(
+            id, it.account, to: it.role, by: origin.account, at: surroundings.clocks.now())
+        switch outcome {
+        case .done(let person):
+            origin.answer(.done(Done()))
+            if let person { personChanged(person) }
+            surroundings.bus.publish(.organisationChanged(id))
+        case .refused(_, nil):
+            origin.refuse(.notFound, "There is no such person in the organisation.")
+        case .refused(let actor?, let subject?)
+        where MemberRule.mayChange(subject, to: it.role, as: actor):
+            refuseLastOwner(origin)
+        case .refused: refuse(origin)
+        }
+    }
+
+    func removePerson(_ origin: Origin, _ account: AccountID) async throws(StoreError) {
+        let outcome = try await surroundings.people.removePerson(
+            id, account, by: origin.account, at: surroundings.clocks.now())
+        switch outcome {
+        case .done:
+            origin.answer(.done(Done()))
+            personRemoved(account)
+            surroundings.bus.publish(.organisationChanged(id))
+        case .refused(_, nil):
+            origin.answer(.done(Done()))
+            // An outcome that was lost, or another node's doing; channels do not hear of strangers.
+            if people![account] != nil { personRemoved(account) }
+        case .refused(let actor?, let subject?)
+        where account == origin.account || MemberRule.mayRemove(subject, as: actor):
+            refuseLastOwner(origin)
+        case .refused: refuse(origin)
+        }
+    }
+
+    private func refuse(_ origin: Origin) {
+        origin.refuse(.forbidden, "The role does not allow it.")
+    }
+
+    private func refuseLastOwner(_ origin: Origin) {
+        origin.refuse(.conflict, "An organisation keeps at least one owner.")
+    }
+
+    // MARK: What has changed
+
+    /// Somebody joined, or their name or role changed. Sessions with another role have to come again.
+    func personChanged(_ person: Person) {
+        people![person.account] = person
+        hubs.changesHere += 1
+        roster.broadcast(.organisation(id), Broadcast(.personChanged(PersonChanged(person: person))))
+        closeSessions(.roleChanged) { $0.account == person.account && $0.role != person.role }
+        registry.tellChannels(of: id, .accountReturned(person.account))
+    }
+
+    /// Somebody is not a member any more: nothing reaches their sessions after this.
+    func personRemoved(_ account: AccountID) {
+        hubs.changesHere += 1
+        if people!.removeValue(forKey: account) != nil {
+            let push = PersonRemoved(account: account)
+            roster.broadcast(.organisation(id), Broadcast(.personRemoved(push)))
+        }
+        closeSessions(.revoked) { $0.account == account }
+        registry.tellChannels(of: id, .accountRemoved(account))
+    }
+}

@@ -27,7 +27,7 @@ private func isOverloaded(_ admission: Machine.Admission) -> Bool {
     if case .overloaded = admission { true } else { false }
 }
 
-private func machine(_ limits: Machine.Limits = .init()) -> Machine {
+private func machine(_ limits: LogLimits = .init()) -> Machine {
     Machine(head: Position(epoch: 1, sequence: 0), recent: [], limits: limits)
 }
 
@@ -135,7 +135,7 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
 
     @Test(arguments: [(3, 3, true), (3, 4, false)])
     func pendingEntriesAreBounded(limit: Int, posts: Int, fits: Bool) {
-        var limits = Machine.Limits()
+        var limits = LogLimits()
         limits.pendingMax = limit
         var log = machine(limits)
         let last = (1...posts).map { log.post(UInt64($0)) }.last!
@@ -145,14 +145,14 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
 
     @Test(arguments: [(100, false), (101, true)])
     func pendingBytesAreBounded(bytes: Int, refused: Bool) {
-        var limits = Machine.Limits()
+        var limits = LogLimits()
         limits.pendingBytesMax = 100
         var log = machine(limits)
         #expect(isOverloaded(log.post(1, text: String(repeating: "x", count: bytes))) == refused)
     }
 
     @Test func batchesAreBoundedInEntriesAndBytes() {
-        var limits = Machine.Limits()
+        var limits = LogLimits()
         limits.batchMax = 3
         limits.batchBytesMax = 10
         var log = machine(limits)
@@ -170,7 +170,7 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
     }
 
     @Test func recentEventsAreTheTailOfTheLog() {
-        var limits = Machine.Limits()
+        var limits = LogLimits()
         limits.recentMax = 8
         var log = machine(limits)
         for number in 1...20 {
@@ -190,7 +190,7 @@ private func machine(_ limits: Machine.Limits = .init()) -> Machine {
     }
 
     @Test func aKeyThatLeftTheRecentEventsIsLeftToTheStore() {
-        var limits = Machine.Limits()
+        var limits = LogLimits()
         limits.recentMax = 4
         var log = machine(limits)
         for number in 1...10 {

@@ -205,13 +205,14 @@ package actor Channel {
                 return
             }
             let stored = try await surroundings.channels.events(
-                organisation, id, .before(record.head.sequence + 1), limit: LogMachine<Reply>.Limits().recentMax)
+                organisation, id, .before(record.head.sequence + 1), limit: registry.configuration.log.recentMax)
             let recent = try await readable(stored)
             guard recent.last?.sequence ?? 0 == record.head.sequence else {
                 throw StoreError.fault("a log does not reach its head")
             }
             // What another hub appended between the two reads it has told of, or the resync finds.
-            let log = LogMachine<Reply>(head: record.head, recent: recent)
+            let log = LogMachine<Reply>(head: record.head, recent: recent,
+                                        limits: registry.configuration.log)
             facts = Facts(kind: record.kind, name: record.name, topic: record.topic,
                           members: Set(record.members), parties: record.parties, log: log)
             isLoading = false

@@ -3,6 +3,7 @@
 
 package import Model
 package import Ports
+package import Rules
 
 /// What the actors need from outside.
 package struct Surroundings: Sendable {
@@ -34,6 +35,8 @@ package struct Surroundings: Sendable {
 package struct LiveConfiguration: Sendable {
     /// What clients are told and held to.
     package var limits = Limits()
+    /// What a channel keeps of its log, and what may wait for a write. Not keys of the configuration.
+    package var log = LogLimits()
     /// Commands waiting for one channel or organisation; above, they are refused as overloaded.
     package var inboxMax = 8_192
     /// Store reads (history, replay) one actor has under way; more wait.

@@ -7,22 +7,22 @@
 
 package import Model
 
-package struct LogMachine<Origin> {
-    /// Bounds of the machine. Higher values cost memory per busy channel; lower ones refuse sooner or
-    /// send more subscribers to the store.
-    package struct Limits: Sendable {
-        /// Entries waiting for a write, and their text in bytes; above, posts are refused.
-        package var pendingMax = 8_192
-        package var pendingBytesMax = 8 << 20
-        /// Entries of one write, and their text in bytes.
-        package var batchMax = 512
-        package var batchBytesMax = 1 << 20
-        /// Newest events kept for replay and duplicates, and their text in bytes.
-        package var recentMax = 256
-        package var recentBytesMax = 256 << 10
-        package init() {}
-    }
+/// Bounds of a `LogMachine`. Higher values cost memory per busy channel; lower ones refuse sooner or
+/// send more subscribers to the store.
+package struct LogLimits: Sendable {
+    /// Entries waiting for a write, and their text in bytes; above, posts are refused.
+    package var pendingMax = 8_192
+    package var pendingBytesMax = 8 << 20
+    /// Entries of one write, and their text in bytes.
+    package var batchMax = 512
+    package var batchBytesMax = 1 << 20
+    /// Newest events kept for replay and duplicates, and their text in bytes.
+    package var recentMax = 256
+    package var recentBytesMax = 256 << 10
+    package init() {}
+}
 
+package struct LogMachine<Origin> {
     /// An entry on its way into the log.
     package struct Entry {
         package let id: EventID
@@ -59,7 +59,7 @@ package struct LogMachine<Origin> {
         let key: String
     }
 
-    package let limits: Limits
+    package let limits: LogLimits
     package private(set) var head: Position
     /// The newest events without gaps up to `head`, oldest first.
     package private(set) var recent: [Event] = []
@@ -75,7 +75,7 @@ package struct LogMachine<Origin> {
 
     /// - Parameter recent: the newest events of the log, oldest first and without gaps, the last one at
     ///   `head`; may be empty.
-    package init(head: Position, recent: [Event], limits: Limits = Limits()) {
+    package init(head: Position, recent: [Event], limits: LogLimits = LogLimits()) {
         precondition(recent.isEmpty || recent.last?.sequence == head.sequence)
         self.head = head
         self.limits = limits

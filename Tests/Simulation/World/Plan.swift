@@ -3,6 +3,7 @@
 
 import Live
 import Model
+import Rules
 
 /// The faults of a world, each in percent of the chances it has to strike. All zero: a healed world.
 struct Faults: Sendable {
@@ -88,6 +89,11 @@ struct Plan: Sendable {
         live.limits.replayEventsMax = random.chance(40) ? UInt32(2 + random.below(30)) : 1_000
         live.limits.textBytesMax = 4_096
         live.inboxMax = random.chance(20) ? 4 : 8_192
+        if random.chance(40) {
+            live.log.recentMax = 1 + random.below(20)
+            live.log.batchMax = 1 + random.below(8)
+            live.log.pendingMax = 5 + random.below(40)
+        }
         live.readsMax = random.chance(30) ? 1 : 8
         live.readsWaitingMax = random.chance(20) ? 2 : 4_096
         live.passivationMilliseconds = random.chance(50) ? 1_500 : 60_000

@@ -13,12 +13,13 @@ package struct CrashOutcome {
     package let stoppedCleanly: Bool
     package let logPath: String
 
-    init(configuration: CrashConfiguration, rounds: [CrashRun.Round], ledger: CrashLedger,
-         logEntries: Int, refusals: [String: Int], stoppedCleanly: Bool, logPath: String) {
+    init(configuration: CrashConfiguration, rounds: [CrashRun.Round],
+         findings: CrashLedger.Findings, ledger: CrashLedger, logEntries: Int,
+         refusals: [String: Int], stoppedCleanly: Bool, logPath: String) {
         self.configuration = configuration
         self.rounds = rounds
-        violations = ledger.violations
-        firstViolations = ledger.firstViolations
+        violations = findings.violations
+        firstViolations = findings.examples
         posts = ledger.posts.reduce(0) { $0 + $1.count }
         acknowledged = ledger.acknowledged
         duplicateAcknowledgements = ledger.duplicateAcknowledgements
@@ -30,14 +31,25 @@ package struct CrashOutcome {
 
     package var isCorrect: Bool { violations.total == 0 }
 
+    /// With a disk that lies, what must be found is losses.
+    package var isAsExpected: Bool {
+        configuration.lyingDisk == nil
+            ? isCorrect : violations.lost > 0 || violations.unrecovered > 0
+    }
+
     package var text: String {
         let unanswered = rounds.reduce(0) { $0 + $1.unanswered }
         var out = "\n"
-        if isCorrect {
-            out += "CORRECT  \(rounds.count) kills under load: "
-                + "\(Figure.count(Double(acknowledged))) acknowledged posts stand in the log "
-                + "once, where they were acknowledged; \(configuration.subscribers) subscribers saw "
-                + "the log, whole and in order\n"
+        if configuration.lyingDisk != nil {
+            let cuts = rounds.count { $0.lost > 0 }
+            out += isAsExpected ? "CAUGHT" : "NOT CAUGHT"
+            out += "  a disk that lies about fsync: \(violations.lost) acknowledged posts lost in "
+                + "\(cuts) of \(rounds.count) power cuts, \(violations.unrecovered) without "
+                + "recovery\n"
+        } else if isCorrect {
+            out += "CORRECT  \(rounds.count) \(faults): \(Figure.count(Double(acknowledged))) "
+                + "acknowledged posts stand in the log once, where they were acknowledged; "
+                + "\(configuration.subscribers) subscribers saw the log, whole and in order\n"
         } else {
             let broken = violations.named.filter { $0.count > 0 }
                 .map { "\($0.count) \($0.name)" }
@@ -46,9 +58,14 @@ package struct CrashOutcome {
         }
         out += "\n  posts                 \(Figure.count(Double(posts))) by "
             + "\(configuration.publishers) publishers to \(configuration.channels) channels, "
-            + "\(unanswered) unanswered at the kills and sent again\n"
+            + "\(unanswered) unanswered when it happened\n"
         out += "  answered twice        \(duplicateAcknowledgements) retries were told that the "
             + "post was there already\n"
+        if configuration.fault == .power {
+            let checked = rounds.reduce(0) { $0 + $1.acknowledged }
+            out += "  checked after cuts    \(Figure.count(Double(checked))) acknowledgements "
+                + "from before them\n"
+        }
         out += line("first post after", \.ready) + line("everybody back after", \.everybodyBack)
         if !stoppedCleanly { out += "  ! the hub did not stop within 20 s of SIGTERM\n" }
         for (slug, count) in refusals.sorted(by: { $0.key < $1.key }) {
@@ -57,11 +74,29 @@ package struct CrashOutcome {
         return out + "  seed                  \(configuration.seed)\n"
     }
 
+    private var faults: String {
+        switch configuration.fault {
+        case .hub: "kills of the hub under load"
+        case .postgres: "kills and stops of PostgreSQL under load"
+        case .fullDisk: "times a full disk under load"
+        case .power: "power cuts under load"
+        }
+    }
+
+    private var origin: String {
+        switch configuration.fault {
+        case .hub: "the start of the process"
+        case .postgres: "PostgreSQL's start or resumption"
+        case .fullDisk: "when the disk had room again"
+        case .power: configuration.store == .sqlite ? "the start of the hub" : "PostgreSQL's start"
+        }
+    }
+
     private func line(_ name: String, _ path: KeyPath<CrashRun.Round, UInt64>) -> String {
         let values = latency(path)
         return "  " + FanoutSummary.pad(name, 22) + "p50 \(Figure.time(values.value(at: 50))), p99 "
             + "\(Figure.time(values.value(at: 99))), max \(Figure.time(values.maximum)) "
-            + "(from the start of the process)\n"
+            + "(from \(origin))\n"
     }
 
     private func latency(_ path: KeyPath<CrashRun.Round, UInt64>) -> Latency {

@@ -1,45 +1,52 @@
-// The hub as a child process: started, killed, started again. Its output goes to a file; the link
-// that it prints at its first start is read from there.
+// A program as a child of this one: started, killed, started again. Its output goes to a file. It dies
+// with this process, however that ends.
 
 internal import CBench
 internal import Foundation
 internal import Glibc
 
-package final class HubProcess {
+package final class ChildProcess {
+    private let name: String
     private let arguments: [String]
+    private let environment: [String: String]
     private let log: Int32
     package let logPath: String
     package private(set) var process: Int32 = 0
 
-    /// - Parameter arguments: the path of the program first.
-    package init(arguments: [String], logPath: String) throws {
+    /// - Parameters:
+    ///   - name: what complaints call it.
+    ///   - arguments: the path of the program first.
+    ///   - environment: variables besides those of this process.
+    package init(name: String, arguments: [String], environment: [String: String] = [:],
+                 logPath: String) throws {
+        self.name = name
         self.arguments = arguments
+        self.environment = environment
         self.logPath = logPath
         log = open(logPath, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0o600)
         guard log >= 0 else { throw BenchError.system("cannot write '\(logPath)'") }
     }
 
     deinit {
-        if process > 0 {
-            Glibc.kill(process, SIGKILL)
-            waitpid(process, nil, 0)
-        }
+        kill()
         close(log)
     }
 
     package func start() throws {
         precondition(process == 0, "one process at a time")
+        let all = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         var words = arguments.map { strdup($0) } + [nil]
-        var variables = ProcessInfo.processInfo.environment.map { strdup("\($0.key)=\($0.value)") }
-            + [nil]
+        var variables = all.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (words + variables).forEach { free($0) } }
         let id = bench_spawn(arguments[0], &words, &variables, log)
         guard id > 0 else { throw BenchError.system("cannot start '\(arguments[0])'", -id) }
         process = id
     }
 
-    /// Without warning, as a power cut would.
+    /// Without warning.
     package func kill() {
+        // 0 would be a group of processes, and this one in it.
+        guard process > 0 else { return }
         Glibc.kill(process, SIGKILL)
         waitpid(process, nil, 0)
         process = 0
@@ -47,6 +54,7 @@ package final class HubProcess {
 
     /// Asks it to stop and waits; returns whether it did within `seconds`.
     package func stop(seconds: Int) -> Bool {
+        guard process > 0 else { return true }
         Glibc.kill(process, SIGTERM)
         let deadline = MonotonicClock.now() + UInt64(seconds) * 1_000_000_000
         while MonotonicClock.now() < deadline {
@@ -62,27 +70,54 @@ package final class HubProcess {
 
     /// Throws when it has ended by itself.
     package func check() throws {
-        guard process > 0 else { return }
+        guard let how = ending() else { return }
+        throw BenchError("\(name) ended by itself (\(how)); its last words: \(lastWords())")
+    }
+
+    /// How it ended by itself, said once; `nil` while it runs.
+    func ending() -> String? {
+        guard process > 0 else { return nil }
         var status: Int32 = 0
-        guard waitpid(process, &status, WNOHANG) == process else { return }
+        guard waitpid(process, &status, WNOHANG) == process else { return nil }
         process = 0
-        let how = status & 0x7F == 0 ? "exit code \(status >> 8 & 0xFF)" : "signal \(status & 0x7F)"
-        throw BenchError("the hub ended by itself (\(how)); its last words: \(lastWords())")
+        return Self.words(status)
+    }
+
+    /// Runs it to its end; throws unless it ended well.
+    func run() throws {
+        try start()
+        var status: Int32 = 0
+        waitpid(process, &status, 0)
+        process = 0
+        guard status == 0 else {
+            throw BenchError("\(name) failed (\(Self.words(status))): \(lastWords())")
+        }
+    }
+
+    private static func words(_ status: Int32) -> String {
+        status & 0x7F == 0 ? "exit code \(status >> 8 & 0xFF)" : "signal \(status & 0x7F)"
     }
 
     package func lastWords() -> String {
         let text = SystemFile.read(logPath) ?? ""
         return text.split(separator: "\n").suffix(3).joined(separator: " / ")
     }
+}
 
-    /// The token of the link that sets the first organisation up.
-    package func setupToken() -> String? {
-        let text = SystemFile.read(logPath) ?? ""
-        guard let start = text.range(of: "#setup=") else { return nil }
-        let token = text[start.upperBound...].prefix {
-            $0.isASCII && !$0.isWhitespace && $0 != "\""
-        }
-        return token.isEmpty ? nil : String(token)
+/// Programs of the system, by their names.
+enum Program {
+    /// Where it is; some are only in root's PATH.
+    static func path(_ name: String) -> String? {
+        let folders = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        return (folders.split(separator: ":") + ["/usr/sbin", "/sbin"])
+            .map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
+    /// Runs it to its end, its output added to the file `log`.
+    static func run(_ words: String..., log: String) throws {
+        guard let path = path(words[0]) else { throw BenchError("there is no \(words[0]) here") }
+        try ChildProcess(name: words.joined(separator: " "), arguments: [path] + words.dropFirst(),
+                         logPath: log).run()
     }
 }
 

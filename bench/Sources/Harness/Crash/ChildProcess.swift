@@ -83,12 +83,26 @@ package final class ChildProcess {
         return Self.words(status)
     }
 
-    /// Runs it to its end; throws unless it ended well.
-    func run() throws {
-        try start()
+    /// Waits for its end; throws unless it ended well.
+    func finish() throws {
+        guard process > 0 else { return }
         var status: Int32 = 0
         waitpid(process, &status, 0)
         process = 0
+        try demandSuccess(status)
+    }
+
+    /// Whether it has ended; throws unless it ended well.
+    func hasFinished() throws -> Bool {
+        guard process > 0 else { return true }
+        var status: Int32 = 0
+        guard waitpid(process, &status, WNOHANG) == process else { return false }
+        process = 0
+        try demandSuccess(status)
+        return true
+    }
+
+    private func demandSuccess(_ status: Int32) throws {
         guard status == 0 else {
             throw BenchError("\(name) failed (\(Self.words(status))): \(lastWords())")
         }
@@ -108,16 +122,27 @@ package final class ChildProcess {
 enum Program {
     /// Where it is; some are only in root's PATH.
     static func path(_ name: String) -> String? {
-        let folders = ProcessInfo.processInfo.environment["PATH"] ?? ""
-        return (folders.split(separator: ":") + ["/usr/sbin", "/sbin"])
-            .map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+        let listed = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        for folder in listed.map(String.init) + ["/usr/sbin", "/sbin"] {
+            if access("\(folder)/\(name)", X_OK) == 0 { return "\(folder)/\(name)" }
+        }
+        return nil
     }
 
-    /// Runs it to its end, its output added to the file `log`.
-    static func run(_ words: String..., log: String) throws {
+    /// Starts it, its output added to the file `log`.
+    static func start(_ words: String..., log: String) throws -> ChildProcess {
+        try start(words, log)
+    }
+
+    /// The same, to its end.
+    static func run(_ words: String..., log: String) throws { try start(words, log).finish() }
+
+    private static func start(_ words: [String], _ log: String) throws -> ChildProcess {
         guard let path = path(words[0]) else { throw BenchError("there is no \(words[0]) here") }
-        try ChildProcess(name: words.joined(separator: " "), arguments: [path] + words.dropFirst(),
-                         logPath: log).run()
+        let child = try ChildProcess(name: words.joined(separator: " "),
+                                     arguments: [path] + words.dropFirst(), logPath: log)
+        try child.start()
+        return child
     }
 }
 

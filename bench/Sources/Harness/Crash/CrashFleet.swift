@@ -96,6 +96,9 @@ package final class CrashFleet: WebSocketDelegate {
         }
     }
 
+    /// What has arrived by now counts.
+    func takeArrived() throws { try loop.turn(until: 0) }
+
     /// What the hub had sent before its death is still in the sockets and counts.
     func outliveHub() throws {
         try turn(seconds: 10, for: "connections to end") { !clients.contains(where: \.isReady) }

@@ -23,6 +23,7 @@ package struct CrashOutcome {
         posts = ledger.posts.reduce(0) { $0 + $1.count }
         acknowledged = ledger.acknowledged
         duplicateAcknowledgements = ledger.duplicateAcknowledgements
+            + rounds.reduce(0) { $0 + $1.answeredTwice }
         self.logEntries = logEntries
         self.refusals = refusals
         self.stoppedCleanly = stoppedCleanly
@@ -66,6 +67,9 @@ package struct CrashOutcome {
             out += "  checked after cuts    \(Figure.count(Double(checked))) acknowledgements "
                 + "from before them\n"
         }
+        if rounds.contains(where: { $0.database > 0 }) {
+            out += line("PostgreSQL up after", \.database)
+        }
         out += line("first post after", \.ready) + line("everybody back after", \.everybodyBack)
         if !stoppedCleanly { out += "  ! the hub did not stop within 20 s of SIGTERM\n" }
         for (slug, count) in refusals.sorted(by: { $0.key < $1.key }) {
@@ -101,7 +105,8 @@ package struct CrashOutcome {
 
     private func latency(_ path: KeyPath<CrashRun.Round, UInt64>) -> Latency {
         var latency = Latency()
-        for round in rounds { latency.record(round[keyPath: path]) }
+        // 0: there was nothing to wait for.
+        for round in rounds where round[keyPath: path] > 0 { latency.record(round[keyPath: path]) }
         return latency
     }
 

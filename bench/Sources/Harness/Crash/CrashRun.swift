@@ -18,26 +18,33 @@ package final class CrashRun {
         package var refused = 0
         /// From the moment when things could be well again to the first acknowledged post.
         package var ready: UInt64 = 0
+        /// Of that, what PostgreSQL needed until it took connections.
+        package var database: UInt64 = 0
         /// From then to the moment when every client was back and every publisher had an answer.
         package var everybodyBack: UInt64 = 0
         /// Acknowledged posts that a power cut took.
         package var lost = 0
+        /// Retries in the world behind a power cut which were told that the post was there already.
+        package var answeredTwice = 0
 
         enum CodingKeys: String, CodingKey {
             case what, unanswered, acknowledged, refused, lost
+            case answeredTwice = "answered_twice"
             case after = "after_ns"
             case ready = "ready_ns"
+            case database = "database_ns"
             case everybodyBack = "everybody_back_ns"
         }
     }
 
-    /// How soon after a full disk has room again every publisher must have had an answer.
-    private static let fullDiskRecovery: UInt64 = 10_000_000_000
+    /// How soon every client must be back, and every publisher have had an answer.
+    private static let recoveryMax: UInt64 = 10_000_000_000
 
     private let configuration: CrashConfiguration
     private let world: CrashWorld
     private let fleet: CrashFleet
-    private let disk: LoopDisk?
+    /// Those that get full, one of them at a time.
+    private var disks: [LoopDisk] = []
     private let cuttable: CuttableDisk?
     private let signedIn: SignedIn
     private let channels: [String]
@@ -62,25 +69,26 @@ package final class CrashRun {
             try FileManager.default.copyItem(atPath: library, toPath: folder + "/lying-disk.so")
         }
         self.configuration = configuration
+        var logFolder: String?
         switch configuration.fault {
         case .hub, .postgres:
-            disk = nil
             cuttable = nil
         case .fullDisk:
-            try MountTable.makePrivate()
-            disk = try LoopDisk(image: folder + "/disk.img", bytes: 1 << 30,
-                                mountedAt: folder + "/disk", log: log)
-            // It lives for as long as it is mounted.
-            unlink(folder + "/disk.img")
             cuttable = nil
+            try MountTable.makePrivate()
+            disks = [try LoopDisk(in: folder, named: "disk", bytes: 1 << 30, log: log)]
+            if configuration.store == .postgresql {
+                // A full log is another matter than full tables: PostgreSQL dies of it.
+                disks.append(try LoopDisk(in: folder, named: "log", bytes: 1 << 28, log: log))
+                logFolder = folder + "/log/wal"
+            }
             folder += "/disk"
         case .power:
             try MountTable.makePrivate()
             cuttable = try CuttableDisk(in: folder, log: log)
-            disk = cuttable?.disk
             folder += "/disk"
         }
-        world = try CrashWorld(configuration, in: folder, named: "hub")
+        world = try CrashWorld(configuration, in: folder, logIn: logFolder, named: "hub")
         try world.start()
         world.mayLosePostgres = configuration.fault == .fullDisk
         signedIn = try world.firstSignIn(access)
@@ -101,13 +109,14 @@ package final class CrashRun {
         fleet = try CrashFleet(configuration, world, signedIn, channels: channels, ledger: ledger,
                                seed: random.next())
         // A disk that lies loses everything; something must be left for the losses to show in.
-        if configuration.lyingDisk != nil { try disk?.sync() }
+        if configuration.lyingDisk != nil { try cuttable?.disk.sync() }
     }
 
     /// Ends what still runs, and takes the disks away.
     package func end() {
         world.kill()
-        if let cuttable { cuttable.unmount() } else { disk?.unmount() }
+        cuttable?.unmount()
+        for disk in disks { disk.unmount() }
     }
 
     package func run() throws -> CrashOutcome {
@@ -141,13 +150,14 @@ package final class CrashRun {
 
     // MARK: Rounds
 
-    /// Steady load, until a random moment with a post under way that may fall before, into or behind
-    /// its commit: a fault between two posts would prove little.
+    /// Steady load until a random moment with a post under way: a fault between two posts would
+    /// prove little.
     private func load(_ round: inout Round) throws {
         let begun = MonotonicClock.now()
         try fleet.work(nanoseconds: .random(in: 50_000_000...1_500_000_000, using: &random))
         try fleet.turn(seconds: 1, for: "a post", orGiveUp: true) { fleet.ledger.unanswered > 0 }
-        usleep(UInt32.random(in: 0...4_000, using: &random))
+        // It may fall before, into or behind the commit. A snapshot takes its time by itself.
+        if configuration.fault != .power { usleep(UInt32.random(in: 0...4_000, using: &random)) }
         round.after = MonotonicClock.now() - begun
     }
 
@@ -163,6 +173,10 @@ package final class CrashRun {
         try fleet.steady()
         round.ready = (fleet.firstAcknowledgedAt ?? MonotonicClock.now()) - start
         round.everybodyBack = MonotonicClock.now() - start
+        if round.everybodyBack > round.database + Self.recoveryMax {
+            findings.add(\.late, "\(round.what): everybody back only after "
+                + "\(Figure.time(round.everybodyBack))")
+        }
     }
 
     private func killHub(_ round: inout Round) throws {
@@ -180,9 +194,9 @@ package final class CrashRun {
         guard let postgres = world.postgres else { return }
         try load(&round)
         let isKill = Bool.random(using: &random)
-        // Down for long enough that no answer from before counts as one from after.
-        let pause = UInt64.random(
-            in: isKill ? 50_000_000...1_000_000_000 : 500_000_000...5_000_000_000, using: &random)
+        // For long enough that no answer from before counts as one from after.
+        let pause = UInt64.random(in: isKill ? 50_000_000...5_000_000_000 : 500_000_000...5_000_000_000,
+                                  using: &random)
         if isKill { postgres.kill() } else { postgres.suspend() }
         note("PostgreSQL \(isKill ? "killed and away" : "stopped") for \(Figure.time(pause))", &round)
         do { try fleet.work(nanoseconds: pause) } catch {
@@ -192,15 +206,21 @@ package final class CrashRun {
         }
         fleet.expectAnswers()
         let start = MonotonicClock.now()
-        if isKill { try postgres.start() } else { postgres.resume() }
+        if isKill {
+            try postgres.start()
+            while try !postgres.isReady() { try fleet.work(nanoseconds: 2_000_000) }
+            round.database = MonotonicClock.now() - start
+        } else {
+            postgres.resume()
+        }
         try recover(fleet, since: start, &round)
     }
 
     private func fillDisk(_ round: inout Round) throws {
-        guard let disk else { return }
+        guard let disk = disks.randomElement(using: &random) else { return }
         try load(&round)
         try disk.fill()
-        note("disk full", &round)
+        note("", &round)
         let begun = MonotonicClock.now()
         let before = fleet.refusals["unavailable"] ?? 0
         // What was allotted before may still be written; then clients must be told.
@@ -216,15 +236,11 @@ package final class CrashRun {
             try fleet.work(nanoseconds: 50_000_000)
             try disk.fill()
         }
-        round.what = "disk full for \(Figure.time(MonotonicClock.now() - begun))"
+        round.what = "\(disk.name) full for \(Figure.time(MonotonicClock.now() - begun))"
         fleet.expectAnswers()
         let start = MonotonicClock.now()
         disk.free()
         try recover(fleet, since: start, &round)
-        if round.everybodyBack > Self.fullDiskRecovery {
-            findings.add(\.late, "\(Figure.time(round.everybodyBack)) after the disk had room "
-                + "again some publishers still had no answer")
-        }
     }
 
     /// A copy of the disk loses its power. The clients of the copy are those of now: they know what
@@ -234,11 +250,15 @@ package final class CrashRun {
     private func cutPower(_ number: Int, _ round: inout Round) throws {
         guard let cuttable else { return }
         try load(&round)
-        // What has arrived counts.
-        try fleet.work(nanoseconds: 1_000_000)
+        try fleet.takeArrived()
         let books = fleet.ledger.withoutFindings()
         note("power cut", &round)
-        try cuttable.cut()
+        let cut = try cuttable.beginCut()
+        var isCut = false
+        while !isCut {
+            try fleet.work(nanoseconds: 1_000_000)
+            isCut = try cut.hasFinished()
+        }
         do {
             let found = try inspectCut(cuttable, books, &round)
             round.lost = found.violations.lost
@@ -257,12 +277,14 @@ package final class CrashRun {
         let world = try CrashWorld(configuration, in: left.folder, named: "recovered")
         defer { world.kill() }
         try world.start()
+        if world.postgres != nil { round.database = MonotonicClock.now() - start }
         let fleet = try CrashFleet(configuration, world, signedIn, channels: channels, ledger: books,
                                    seed: random.next())
         try recover(fleet, since: start, &round)
         round.refused += fleet.refusalsTotal
         try fleet.quiesce()
         _ = try fleet.audit()
+        round.answeredTwice = fleet.ledger.duplicateAcknowledgements - books.duplicateAcknowledgements
         return fleet.ledger.findings
     }
 }

@@ -15,8 +15,10 @@ package final class CrashWorld {
 
     /// - Parameters:
     ///   - folder: where everything is that must survive; what is there already is used.
+    ///   - logFolder: where PostgreSQL's write-ahead log is, if not there too.
     ///   - name: of the logs.
-    init(_ configuration: CrashConfiguration, in folder: String, named name: String) throws {
+    init(_ configuration: CrashConfiguration, in folder: String, logIn logFolder: String? = nil,
+         named name: String) throws {
         // The orphans of a killed PostgreSQL come to us.
         bench_adopt_orphans()
         let logs = configuration.dataDirectory
@@ -29,7 +31,8 @@ package final class CrashWorld {
         case .sqlite:
             postgres = nil
         case .postgresql:
-            let server = try PostgresServer(folder: folder + "/postgres", environment: environment,
+            let server = try PostgresServer(folder: folder + "/postgres", logFolder: logFolder,
+                                            environment: environment,
                                             logPath: logs + "/\(name)-postgres.log")
             arguments += ["--store", server.url]
             postgres = server

@@ -8,16 +8,23 @@ internal import Glibc
 
 /// An ext4 file system in a file.
 final class LoopDisk {
+    let name: String
     let folder: String
     private let image: String
     private let log: String
     private var filler: Int32 = -1
 
+    /// Mounted at `parent`/`name`, and its file without a name: it lives for as long as that.
+    ///
     /// - Parameter bytes: its size; the file takes what is written to it, and no more.
-    init(image: String, bytes: off_t, mountedAt folder: String, log: String) throws {
-        self.folder = folder
-        self.image = image
-        self.log = log
+    convenience init(in parent: String, named name: String, bytes: off_t, log: String) throws {
+        let image = "\(parent)/\(name).img"
+        try self.init(image: image, bytes: bytes, mountedAt: "\(parent)/\(name)", log: log)
+        unlink(image)
+    }
+
+    convenience init(image: String, bytes: off_t, mountedAt folder: String, log: String) throws {
+        self.init(image, folder, log)
         try SparseFile.make(image, bytes)
         // Nothing is kept back for root: a full disk is full for everybody.
         try Program.run("mkfs.ext4", "-q", "-m", "0", image, log: log)
@@ -25,11 +32,16 @@ final class LoopDisk {
     }
 
     /// A copy of one, as the loss of power left it.
-    init(recoveredFrom image: String, mountedAt folder: String, log: String) throws {
-        self.folder = folder
-        self.image = image
-        self.log = log
+    convenience init(recoveredFrom image: String, mountedAt folder: String, log: String) throws {
+        self.init(image, folder, log)
         try mount()
+    }
+
+    private init(_ image: String, _ folder: String, _ log: String) {
+        self.image = image
+        self.folder = folder
+        self.log = log
+        name = (folder as NSString).lastPathComponent
     }
 
     private func mount() throws {
@@ -94,9 +106,10 @@ final class CuttableDisk {
                             mountedAt: folder + "/disk", log: log)
     }
 
-    /// Cuts the power of a copy of the world; the world itself goes on.
-    func cut() throws {
-        try Program.run("btrfs", "subvolume", "snapshot", base + "/live", base + "/cut", log: log)
+    /// Begins to cut the power of a copy of the world; the world itself goes on, and writes while it
+    /// is copied. Done when the process has ended.
+    func beginCut() throws -> ChildProcess {
+        try Program.start("btrfs", "subvolume", "snapshot", base + "/live", base + "/cut", log: log)
     }
 
     /// Mounts what the last cut left.

@@ -9,6 +9,7 @@ package final class PostgresServer {
     private let folder: String
     private let logPath: String
     private let server: ChildProcess
+    private let probe: ChildProcess
     private var startedAt: UInt64 = 0
     package let port: UInt16
 
@@ -25,8 +26,9 @@ package final class PostgresServer {
 
     /// - Parameters:
     ///   - folder: of its data; what is there already is used.
+    ///   - logFolder: of its write-ahead log, if not with the data.
     ///   - environment: variables for the server alone.
-    init(folder: String, environment: [String: String], logPath: String) throws {
+    init(folder: String, logFolder: String?, environment: [String: String], logPath: String) throws {
         guard let bin = Self.find() else {
             throw BenchError("no PostgreSQL here: install it, or name its folder in HUB_POSTGRES_BIN")
         }
@@ -34,7 +36,9 @@ package final class PostgresServer {
         self.folder = folder
         self.logPath = logPath
         port = try FreePort.find()
-        if !FileManager.default.fileExists(atPath: folder) { try Self.initialise(bin, folder, logPath) }
+        if !FileManager.default.fileExists(atPath: folder) {
+            try Self.initialise(bin, folder, logFolder, logPath)
+        }
         // The process it names belongs to the machine that lost its power, and may well live here.
         unlink(folder + "/postmaster.pid")
         server = try ChildProcess(
@@ -42,28 +46,36 @@ package final class PostgresServer {
             arguments: try Self.asItsUser([
                 bin + "/postgres", "-D", folder, "-p", "\(port)", "-c", "listen_addresses=127.0.0.1",
                 "-c", "unix_socket_directories=", "-c", "max_connections=40",
-                "-c", "min_wal_size=8MB", "-c", "max_wal_size=64MB",
+                "-c", "min_wal_size=2MB", "-c", "max_wal_size=64MB",
             ]),
             environment: environment, logPath: logPath)
+        probe = try ChildProcess(
+            name: "pg_isready",
+            arguments: [bin + "/pg_isready", "-q", "-h", "127.0.0.1", "-p", "\(port)"],
+            logPath: logPath)
     }
 
     deinit { kill() }
 
-    private static func initialise(_ bin: String, _ folder: String, _ logPath: String) throws {
-        guard mkdir(folder, 0o700) == 0 else { throw BenchError.system("cannot make '\(folder)'") }
-        if geteuid() == 0 {
+    private static func initialise(_ bin: String, _ folder: String, _ logFolder: String?,
+                                   _ logPath: String) throws {
+        for folder in [folder, logFolder].compactMap({ $0 }) {
+            guard mkdir(folder, 0o700) == 0 else { throw BenchError.system("cannot make '\(folder)'") }
+            guard geteuid() == 0 else { continue }
             guard let user = getpwnam("postgres"),
                   chown(folder, user.pointee.pw_uid, user.pointee.pw_gid) == 0
             else { throw BenchError("PostgreSQL does not run as root, and there is no user postgres") }
         }
         // Small segments: the log asks for new space often, so a full disk is met there too.
-        try ChildProcess(
+        let initdb = try ChildProcess(
             name: "initdb",
             arguments: try asItsUser([
                 bin + "/initdb", "--pgdata=\(folder)", "--auth=trust", "--username=hub",
                 "--encoding=UTF8", "--locale=C", "--wal-segsize=1",
-            ]),
-            logPath: logPath).run()
+            ] + (logFolder.map { ["--waldir=\($0)"] } ?? [])),
+            logPath: logPath)
+        try initdb.start()
+        try initdb.finish()
     }
 
     /// PostgreSQL refuses to run as root. Changing the user clears the signal that a child gets at
@@ -83,18 +95,24 @@ package final class PostgresServer {
     /// Waits until it takes connections.
     func waitUntilReady() throws {
         let deadline = MonotonicClock.now() + 60_000_000_000
-        let probe = try ChildProcess(
-            name: "pg_isready",
-            arguments: [bin + "/pg_isready", "-q", "-h", "127.0.0.1", "-p", "\(port)"],
-            logPath: logPath)
-        while (try? probe.run()) == nil {
+        while try !isReady() {
             try Interruption.check()
             try server.check()
             guard MonotonicClock.now() < deadline else {
                 throw BenchError("PostgreSQL takes no connections after 60 s: \(server.lastWords())")
             }
-            usleep(10_000)
+            usleep(2_000)
         }
+    }
+
+    /// Whether it takes connections, as far as that is known: each call begins to ask, or sees whether
+    /// there is an answer.
+    func isReady() throws -> Bool {
+        guard probe.process > 0 else {
+            try probe.start()
+            return false
+        }
+        return (try? probe.hasFinished()) ?? false
     }
 
     /// All of it at once, as when the machine dies.

@@ -13,18 +13,26 @@ package enum CrashFault: String, Codable, CaseIterable, Sendable {
     /// The machine loses its power and starts again.
     case power
 
-    /// Why this machine cannot do it; `nil` when it can.
+    /// Why this machine cannot do it; `nil` when it can. Tries what cannot be known otherwise.
     package func obstacle(_ store: CrashStore) -> String? {
-        var programs: [String] = []
-        if self == .fullDisk || self == .power {
-            if geteuid() != 0 { return "needs root, to mount file systems" }
-            programs = ["mount", "umount", "mkfs.ext4"]
+        if store == .postgresql, PostgresServer.find() == nil { return "needs PostgreSQL" }
+        let fileSystems: [String]
+        switch self {
+        case .hub, .postgres: return nil
+        case .fullDisk: fileSystems = ["ext4"]
+        case .power: fileSystems = ["ext4", "btrfs"]
         }
-        if self == .power { programs += ["mkfs.btrfs", "btrfs"] }
+        if geteuid() != 0 { return "needs root, to mount file systems" }
+        if (try? MountTable.makePrivate()) == nil || access("/dev/loop-control", R_OK | W_OK) != 0 {
+            return "needs loop devices, and leave to mount them"
+        }
+        let programs = ["mount", "umount"] + fileSystems.map { "mkfs.\($0)" }
         for program in programs where Program.path(program) == nil {
             return "needs the program \(program)"
         }
-        if store == .postgresql, PostgresServer.find() == nil { return "needs PostgreSQL" }
+        for name in fileSystems where !MountTable.kernelKnows(name) {
+            return "needs \(name) in the kernel"
+        }
         return nil
     }
 }

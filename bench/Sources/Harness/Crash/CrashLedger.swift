@@ -74,7 +74,7 @@ package struct CrashLedger {
             for path in all { sum[keyPath: path] += other[keyPath: path] }
         }
 
-        private static var all: [WritableKeyPath<Violations, Int>] {
+        static var all: [WritableKeyPath<Violations, Int>] {
             [\.lost, \.moved, \.duplicated, \.disordered, \.damaged, \.logGaps, \.epochs,
              \.unanswered, \.repeated, \.skipped, \.divergent, \.gaps, \.late, \.unrecovered]
         }

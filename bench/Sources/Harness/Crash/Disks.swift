@@ -145,6 +145,16 @@ enum MountTable {
         guard failure == 0 else { throw BenchError.system("cannot have mounts of my own", -failure) }
     }
 
+    static func kernelKnows(_ fileSystem: String) -> Bool {
+        func isListed() -> Bool {
+            (SystemFile.read("/proc/filesystems") ?? "").split(whereSeparator: \.isWhitespace)
+                .contains { $0 == fileSystem }
+        }
+        // It may be a module that nobody has needed yet.
+        return isListed() || (try? Program.run("modprobe", "-q", fileSystem, log: "/dev/null")) != nil
+            && isListed()
+    }
+
     static func unmount(_ folder: String, _ log: String) {
         let mounts = SystemFile.read("/proc/self/mounts") ?? ""
         guard mounts.contains(" \(folder) ") else { return }

@@ -217,6 +217,25 @@ private struct Books {
         #expect(findings.examples.dropFirst().allSatisfy { $0.hasPrefix("cut 2: ") })
     }
 
+    @Test func postsOfLaterBooksAreTakenOverWithoutAnswers() {
+        var books = Books()
+        for counter in 0..<4 { books.acknowledge(counter) }
+        books.seeAll()
+        var copy = books.ledger.withoutFindings()
+        #expect(books.ledger.posted(by: 0, to: 0) == 4)
+        books.ledger.delayed(0, 4)
+        books.acknowledge(4, at: 4)
+        copy.takeOverPosts(of: books.ledger)
+        #expect(copy.unanswered(of: 0) == [4])
+        #expect(copy.posts[0][4].wasDelayed)
+
+        // What the log has of them is no surprise.
+        books.logs[0].entries.append(books.entry(4, at: 4))
+        copy.audit(books.logs)
+        #expect(copy.violations.damaged == 0)
+        #expect(copy.violations.unanswered == 1)
+    }
+
     @Test func whatAnotherWorldFoundIsAddedWhole() throws {
         var findings = CrashLedger.Findings()
         for path in CrashLedger.Violations.all { findings.add(path, "") }

@@ -151,6 +151,17 @@ package struct CrashLedger {
         return copy
     }
 
+    /// Posts of `later` books that these do not know were sent, and nobody knows what became of them.
+    package mutating func takeOverPosts(of later: CrashLedger) {
+        for publisher in posts.indices {
+            let known = posts[publisher].count
+            posts[publisher] += later.posts[publisher][known...].map { Post(channel: $0.channel) }
+            for counter in posts[publisher].indices where later.posts[publisher][counter].wasDelayed {
+                posts[publisher][counter].wasDelayed = true
+            }
+        }
+    }
+
     package mutating func posted(by publisher: Int, to channel: Int) -> Int {
         posts[publisher].append(Post(channel: channel))
         return posts[publisher].count - 1

@@ -244,14 +244,15 @@ package final class CrashRun {
     }
 
     /// A copy of the disk loses its power. The clients of the copy are those of now: they know what
-    /// was acknowledged before the snapshot was begun and nothing that came later, and they find
-    /// their way back in a world that is started on what is left. The old world goes on, for the
+    /// was acknowledged before the snapshot was begun and nothing that came later, have had no
+    /// answer to what they posted until its end, and find their way back in a world that is started
+    /// on what is left. The old world goes on, for the
     /// next cut.
     private func cutPower(_ number: Int, _ round: inout Round) throws {
         guard let cuttable else { return }
         try load(&round)
         try fleet.takeArrived()
-        let books = fleet.ledger.withoutFindings()
+        var books = fleet.ledger.withoutFindings()
         note("power cut", &round)
         let cut = try cuttable.beginCut()
         var isCut = false
@@ -259,6 +260,7 @@ package final class CrashRun {
             try fleet.work(nanoseconds: 1_000_000)
             isCut = try cut.hasFinished()
         }
+        books.takeOverPosts(of: fleet.ledger)
         do {
             let found = try inspectCut(cuttable, books, &round)
             round.lost = found.violations.lost

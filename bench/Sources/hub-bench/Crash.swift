@@ -15,21 +15,22 @@ struct Crash: ParsableCommand {
             them, and breaks something at random moments of steady load, again and again. Clients \
             come back by themselves, resume by position and repeat unanswered posts with the same \
             key. At the end the whole history is read and compared with every acknowledgement and \
-            with what every subscriber saw. Exits with 2 on any difference.
+            with what every subscriber saw. All must be back within 10 s. Exits with 2 on any \
+            difference.
 
             FAULTS
               hub        SIGKILL of the hub, which is started again at once.
               postgres   SIGKILL of PostgreSQL with all its backends, which is started again, or
                          SIGSTOP for 0.5 to 5 s; the hub runs on. For --store postgresql.
-              full-disk  The database's disk gets full, and has room again after a while. All must
-                         be well 10 s later. Needs root.
+              full-disk  The database's disk gets full, and has room again after a while; with
+                         PostgreSQL, that of its write-ahead log in turn. Needs root.
               power      The disk is copied as a power cut would leave it, with what was flushed
                          to it (a btrfs snapshot under ext4), and a world is started on the copy:
                          what was acknowledged before the copy was begun must be there, and all
                          clients must find their way on from it. Needs root and btrfs-progs.
 
             Mounts and loop devices are in a mount namespace of the run and end with it. Disks are \
-            sparse files without a name: 1 GiB at most for full-disk, 3 GiB for power.
+            sparse files without a name: 1.25 GiB at most for full-disk, 3 GiB for power.
 
             EXAMPLES
               hub-bench crash --hub .build/release/hub

@@ -69,6 +69,7 @@ package struct CrashOutcome {
         }
         if rounds.contains(where: { $0.database > 0 }) {
             out += line("PostgreSQL up after", \.database)
+            out += line("first post after that", \.readyBehindDatabase, since: "then")
         }
         out += line("first post after", \.ready) + line("everybody back after", \.everybodyBack)
         if !stoppedCleanly { out += "  ! the hub did not stop within 20 s of SIGTERM\n" }
@@ -96,11 +97,12 @@ package struct CrashOutcome {
         }
     }
 
-    private func line(_ name: String, _ path: KeyPath<CrashRun.Round, UInt64>) -> String {
+    private func line(_ name: String, _ path: KeyPath<CrashRun.Round, UInt64>,
+                      since: String? = nil) -> String {
         let values = latency(path)
         return "  " + FanoutSummary.pad(name, 22) + "p50 \(Figure.time(values.value(at: 50))), p99 "
             + "\(Figure.time(values.value(at: 99))), max \(Figure.time(values.maximum)) "
-            + "(from \(origin))\n"
+            + "(from \(since ?? origin))\n"
     }
 
     private func latency(_ path: KeyPath<CrashRun.Round, UInt64>) -> Latency {

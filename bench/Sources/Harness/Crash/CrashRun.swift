@@ -27,6 +27,11 @@ package final class CrashRun {
         /// Retries in the world behind a power cut which were told that the post was there already.
         package var answeredTwice = 0
 
+        /// What was not PostgreSQL's own part, where it had to start.
+        package var readyBehindDatabase: UInt64 {
+            database > 0 && ready > database ? ready - database : 0
+        }
+
         enum CodingKeys: String, CodingKey {
             case what, unanswered, acknowledged, refused, lost
             case answeredTwice = "answered_twice"

@@ -6,7 +6,7 @@ internal import Glibc
 
 package final class CrashFleet: WebSocketDelegate {
     /// One client: a publisher, or a subscriber of all channels.
-    struct Client {
+    private struct Client {
         enum Role { case publisher(Int), subscriber(Int) }
         let role: Role
         var failures = 0
@@ -31,7 +31,7 @@ package final class CrashFleet: WebSocketDelegate {
     private let configuration: CrashConfiguration
     private let world: CrashWorld
     private let loop: EventLoop
-    private var signedIn: SignedIn
+    private(set) var signedIn: SignedIn
     private var random: SeededGenerator
     private let channels: [String]
     private let channelIndex: [String: Int]

@@ -51,7 +51,6 @@ package final class CrashRun {
     /// Those that get full, one of them at a time.
     private var disks: [LoopDisk] = []
     private let cuttable: CuttableDisk?
-    private let signedIn: SignedIn
     private let channels: [String]
     private var random: SeededGenerator
     /// What was found by the rounds themselves, not by the audit at the end.
@@ -96,7 +95,7 @@ package final class CrashRun {
         world = try CrashWorld(configuration, in: folder, logIn: logFolder, named: "hub")
         try world.start()
         world.mayLosePostgres = configuration.fault == .fullDisk
-        signedIn = try world.firstSignIn(access)
+        let signedIn = try world.firstSignIn(access)
         let control = try ControlClient(world.endpoint, tls: nil, encoding: configuration.encoding,
                                         token: signedIn.accessToken)
         let run = UInt32.random(in: 1...UInt32.max)
@@ -213,7 +212,7 @@ package final class CrashRun {
         let start = MonotonicClock.now()
         if isKill {
             try postgres.start()
-            while try !postgres.isReady() { try fleet.work(nanoseconds: 2_000_000) }
+            try fleet.turn(seconds: 60, for: "PostgreSQL to take connections") { postgres.isReady() }
             round.database = MonotonicClock.now() - start
         } else {
             postgres.resume()
@@ -230,8 +229,8 @@ package final class CrashRun {
         let before = fleet.refusals["unavailable"] ?? 0
         // What was allotted before may still be written; then clients must be told.
         while fleet.refusals["unavailable"] ?? 0 == before {
-            guard MonotonicClock.now() < begun + 30_000_000_000 else {
-                throw BenchError("the disk was full for 30 s and no client was told")
+            guard MonotonicClock.now() < begun + 60_000_000_000 else {
+                throw BenchError("the disk was full for 60 s and no client was told")
             }
             try fleet.work(nanoseconds: 50_000_000)
             try disk.fill()
@@ -251,8 +250,7 @@ package final class CrashRun {
     /// A copy of the disk loses its power. The clients of the copy are those of now: they know what
     /// was acknowledged before the snapshot was begun and nothing that came later, have had no
     /// answer to what they posted until its end, and find their way back in a world that is started
-    /// on what is left. The old world goes on, for the
-    /// next cut.
+    /// on what is left. The old world goes on, for the next cut.
     private func cutPower(_ number: Int, _ round: inout Round) throws {
         guard let cuttable else { return }
         try load(&round)
@@ -285,8 +283,8 @@ package final class CrashRun {
         defer { world.kill() }
         try world.start()
         if world.postgres != nil { round.database = MonotonicClock.now() - start }
-        let fleet = try CrashFleet(configuration, world, signedIn, channels: channels, ledger: books,
-                                   seed: random.next())
+        let fleet = try CrashFleet(configuration, world, fleet.signedIn, channels: channels,
+                                   ledger: books, seed: random.next())
         try recover(fleet, since: start, &round)
         round.refused += fleet.refusalsTotal
         try fleet.quiesce()

@@ -18,8 +18,8 @@ package final class PostgresServer {
     /// The folder of `initdb` and `postgres`: `HUB_POSTGRES_BIN`, or the newest of Debian.
     package static func find() -> String? {
         let debian = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib/postgresql")) ?? []
-        let newest = debian.compactMap { Double($0) != nil ? $0 : nil }
-            .max { Double($0)! < Double($1)! }.map { "/usr/lib/postgresql/\($0)/bin" }
+        let newest = debian.max { (Double($0) ?? 0) < (Double($1) ?? 0) }
+            .map { "/usr/lib/postgresql/\($0)/bin" }
         let bin = ProcessInfo.processInfo.environment["HUB_POSTGRES_BIN"] ?? newest
         return bin.flatMap { access($0 + "/initdb", X_OK) == 0 ? $0 : nil }
     }
@@ -46,7 +46,7 @@ package final class PostgresServer {
             arguments: try Self.asItsUser([
                 bin + "/postgres", "-D", folder, "-p", "\(port)", "-c", "listen_addresses=127.0.0.1",
                 "-c", "unix_socket_directories=", "-c", "max_connections=40",
-                "-c", "min_wal_size=2MB", "-c", "max_wal_size=64MB",
+                "-c", "min_wal_size=2MB", "-c", "max_wal_size=16MB",
             ]),
             environment: environment, logPath: logPath)
         probe = try ChildProcess(
@@ -95,7 +95,7 @@ package final class PostgresServer {
     /// Waits until it takes connections.
     func waitUntilReady() throws {
         let deadline = MonotonicClock.now() + 60_000_000_000
-        while try !isReady() {
+        while !isReady() {
             try Interruption.check()
             try server.check()
             guard MonotonicClock.now() < deadline else {
@@ -107,9 +107,9 @@ package final class PostgresServer {
 
     /// Whether it takes connections, as far as that is known: each call begins to ask, or sees whether
     /// there is an answer.
-    func isReady() throws -> Bool {
+    func isReady() -> Bool {
         guard probe.process > 0 else {
-            try probe.start()
+            try? probe.start()
             return false
         }
         return (try? probe.hasFinished()) ?? false

@@ -127,14 +127,16 @@ package final class CrashRun {
         try DescriptorLimit.raise(for: configuration.publishers + configuration.subscribers)
         try fleet.steady()
         var rounds: [Round] = []
+        // Where a fault has two kinds, they take turns.
+        let variant = Int.random(in: 0...1, using: &random)
         for number in 1...configuration.rounds {
             try fleet.renewTokenIfNeeded()
             var round = Round()
             let refused = fleet.refusalsTotal
             switch configuration.fault {
             case .hub: try killHub(&round)
-            case .postgres: try troublePostgres(&round)
-            case .fullDisk: try fillDisk(&round)
+            case .postgres: try troublePostgres(isKill: (variant + number) % 2 == 0, &round)
+            case .fullDisk: try fillDisk(disks[(variant + number) % disks.count], &round)
             case .power: try cutPower(number, &round)
             }
             round.refused += fleet.refusalsTotal - refused
@@ -194,10 +196,9 @@ package final class CrashRun {
         try recover(fleet, since: start, &round)
     }
 
-    private func troublePostgres(_ round: inout Round) throws {
+    private func troublePostgres(isKill: Bool, _ round: inout Round) throws {
         guard let postgres = world.postgres else { return }
         try load(&round)
-        let isKill = Bool.random(using: &random)
         // For long enough that no answer from before counts as one from after.
         let pause = UInt64.random(in: isKill ? 50_000_000...5_000_000_000 : 500_000_000...5_000_000_000,
                                   using: &random)
@@ -220,8 +221,7 @@ package final class CrashRun {
         try recover(fleet, since: start, &round)
     }
 
-    private func fillDisk(_ round: inout Round) throws {
-        guard let disk = disks.randomElement(using: &random) else { return }
+    private func fillDisk(_ disk: LoopDisk, _ round: inout Round) throws {
         try load(&round)
         try disk.fill()
         note("", &round)

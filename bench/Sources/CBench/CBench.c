@@ -102,7 +102,11 @@ void bench_note_signals(void) {
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    struct sigaction before;
+    // nohup ignores it, and means it.
+    if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN) {
+        sigaction(SIGHUP, &action, NULL);
+    }
 }
 
 int bench_signal_noted(void) { return noted; }

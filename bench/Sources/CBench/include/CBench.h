@@ -44,7 +44,8 @@ void bench_adopt_orphans(void);
 /// Gives this thread a mount namespace of its own, nothing of which is seen outside. Returns 0 or -errno.
 int bench_private_mounts(void);
 
-/// From here on SIGINT, SIGTERM and SIGHUP do nothing but set what bench_signal_noted returns.
+/// From here on SIGINT, SIGTERM and SIGHUP do nothing but set what bench_signal_noted returns;
+/// an ignored SIGHUP stays so.
 void bench_note_signals(void);
 
 /// The last signal that was noted, or 0.

@@ -179,6 +179,7 @@ package final class CrashRun {
         try fleet.steady()
         round.ready = (fleet.firstAcknowledgedAt ?? MonotonicClock.now()) - start
         round.everybodyBack = MonotonicClock.now() - start
+        // How long PostgreSQL's own recovery takes is not the hub's doing.
         if round.everybodyBack > round.database + Self.recoveryMax {
             findings.add(\.late, "\(round.what): everybody back only after "
                 + "\(Figure.time(round.everybodyBack))")
@@ -244,6 +245,10 @@ package final class CrashRun {
         fleet.expectAnswers()
         let start = MonotonicClock.now()
         disk.free()
+        if let postgres = world.postgres {
+            try fleet.turn(seconds: 60, for: "PostgreSQL to take connections") { postgres.isReady() }
+            round.database = MonotonicClock.now() - start
+        }
         try recover(fleet, since: start, &round)
     }
 

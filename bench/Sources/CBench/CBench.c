@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -85,3 +87,26 @@ pid_t bench_spawn(const char *path, char *const arguments[], char *const environ
     close(report[0]);
     return length == sizeof reason ? -reason : child;
 }
+
+void bench_adopt_orphans(void) { prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
+int bench_private_mounts(void) {
+    if (unshare(CLONE_NEWNS)) return -errno;
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ? -errno : 0;
+}
+
+static volatile sig_atomic_t noted;
+static void note(int number) { noted = number; }
+
+void bench_note_signals(void) {
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    struct sigaction before;
+    // nohup ignores it, and means it.
+    if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN) {
+        sigaction(SIGHUP, &action, NULL);
+    }
+}
+
+int bench_signal_noted(void) { return noted; }

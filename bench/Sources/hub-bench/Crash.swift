@@ -5,30 +5,59 @@ import Foundation
 import Glibc
 import Harness
 
+extension CrashFault: ExpressibleByArgument {}
+
 struct Crash: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "kill -9 of the hub under load: nothing acknowledged may be lost.",
+        abstract: "Faults under load: nothing acknowledged may be lost.",
         discussion: """
             Starts the hub, lets publishers post to several channels and subscribers follow all of \
-            them, kills the hub at random moments of steady load and starts it again on the same \
-            data. Clients come back by themselves, resume by position and repeat unanswered posts \
-            with the same key. At the end the whole history is read and compared with every \
-            acknowledgement and with what every subscriber saw. Exits with 2 on any difference.
+            them, and breaks something at random moments of steady load, again and again. Clients \
+            come back by themselves, resume by position and repeat unanswered posts with the same \
+            key. At the end the whole history is read and compared with every acknowledgement and \
+            with what every subscriber saw. All must be back within 10 s. Exits with 2 on any \
+            difference.
+
+            FAULTS
+              hub        SIGKILL of the hub, which is started again at once.
+              postgres   SIGKILL of PostgreSQL with all its backends, which is started again, or
+                         SIGSTOP for 0.5 to 5 s; the hub runs on. For --store postgresql.
+              full-disk  The database's disk gets full, and has room again after a while; with
+                         PostgreSQL, that of its write-ahead log in turn. Needs root.
+              power      The disk is copied as a power cut would leave it, with what was flushed
+                         to it (a btrfs snapshot under ext4), and a world is started on the copy:
+                         what was acknowledged before the copy was begun must be there, and all
+                         clients must find their way on from it. Needs root and btrfs-progs.
+
+            Mounts and loop devices are in a mount namespace of the run and end with it. Disks are \
+            sparse files without a name: 1.25 GiB at most for full-disk, 3 GiB for power.
 
             EXAMPLES
               hub-bench crash --hub .build/release/hub
               hub-bench crash --hub .build/release/hub --rounds 100 --seed 7 --json crash.json
-              hub-bench crash --hub .build/release/hub \\
-                --store postgresql://hub@127.0.0.1:5432/hub -- --create-master-key true
+              hub-bench crash --hub .build/release/hub --fault postgres --store postgresql \\
+                -- --create-master-key true
+              hub-bench crash --hub .build/release/hub --fault power --rounds 50
             """)
 
     @Option(help: "The hub's program.")
     var hub: String
 
-    @Option(help: "The hub's --store; an empty database of PostgreSQL, say. (default: SQLite)")
-    var store: String?
+    @Option(help: "What happens: hub, postgres, full-disk or power.")
+    var fault = CrashFault.hub
 
-    @Option(help: "Kills.")
+    @Option(help: ArgumentHelp("sqlite, postgresql, or what the hub takes as --store.", discussion: """
+        With postgresql the run starts a server of its own; HUB_POSTGRES_BIN names the folder of its \
+        programs. A location is for --fault hub only: an empty database, say.
+        """))
+    var store = "sqlite"
+
+    @Option(help: ArgumentHelp("A library for LD_PRELOAD whose fsync does nothing.", discussion: """
+        With --fault power: proves that the run can fail. It ends with 0 when losses were found.
+        """, valueName: "file"))
+    var lyingDisk: String?
+
+    @Option(help: "Faults.")
     var rounds = 20
 
     @Option(name: [.short, .long], help: "Connections that post.")
@@ -52,7 +81,7 @@ struct Crash: ParsableCommand {
     @Option(help: "json or proto.")
     var encoding = Encoding.json
 
-    @Option(help: "Decides when the kills come. (default: a random one, printed)")
+    @Option(help: "Decides when what happens. (default: a random one, printed)")
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("Folder for the hub's data and log.", discussion: """
@@ -78,7 +107,9 @@ struct Crash: ParsableCommand {
     private func makeConfiguration(_ directory: String) -> CrashConfiguration {
         var configuration = CrashConfiguration(hub: hub, dataDirectory: directory)
         configuration.hubArguments = hubArguments
-        configuration.store = store
+        configuration.fault = fault
+        configuration.store = CrashStore(store)
+        configuration.lyingDisk = lyingDisk
         configuration.rounds = rounds
         configuration.publishers = publishers
         configuration.subscribers = subscribers
@@ -108,34 +139,54 @@ struct Crash: ParsableCommand {
         let environment = Environment.current(commit: commit)
         let directory = dataDir ?? FileManager.default.temporaryDirectory
             .appendingPathComponent("hub-bench-\(getpid())").path
+        if let obstacle = fault.obstacle(CrashStore(store)) {
+            Terminal.errorText("hub-bench: --fault \(fault.rawValue) \(obstacle)\n")
+            throw Outcome.unavailable
+        }
         let outcome: CrashOutcome
         do {
             try makeFolder(directory)
-            let configuration = makeConfiguration(directory)
-            let isQuiet = quiet
-            if !isQuiet { Terminal.errorText("seed \(configuration.seed), data in \(directory)\n") }
-            let access = account.email == nil ? nil : try account.credentials(for: "")
-            let run = try CrashRun(configuration, access: access) { line in
-                if !isQuiet { Terminal.errorText(line + "\n") }
-            }
-            outcome = try run.run()
+            outcome = try perform(makeConfiguration(directory))
             if json == "-" {
                 Terminal.write(try outcome.json(environment: environment), to: 1)
             } else if let json {
                 try ReportFolder.write(file: json, try outcome.json(environment: environment))
             }
         } catch let error as BenchError {
-            Terminal.errorText("hub-bench: \(error)\n  data and log: \(directory)\n")
+            Terminal.errorText("hub-bench: \(error)\n")
+            if Interruption.isNoted { removeFolder(directory) } else { pointTo(directory) }
             throw Outcome.impossible
         }
         if !quiet {
             let text = outcome.text
             if json == "-" { Terminal.errorText(text) } else { Terminal.output(text) }
         }
-        guard outcome.isCorrect else {
-            Terminal.errorText("  data and log for the inquiry: \(directory)\n")
+        guard outcome.isAsExpected else {
+            pointTo(directory)
             throw Outcome.incorrect
         }
+        removeFolder(directory)
+    }
+
+    private func perform(_ configuration: CrashConfiguration) throws -> CrashOutcome {
+        let isQuiet = quiet
+        if !isQuiet {
+            Terminal.errorText("seed \(configuration.seed), data in \(configuration.dataDirectory)\n")
+        }
+        Interruption.watch()
+        let access = account.email == nil ? nil : try account.credentials(for: "")
+        let run = try CrashRun(configuration, access: access) { line in
+            if !isQuiet { Terminal.errorText(line + "\n") }
+        }
+        defer { run.end() }
+        return try run.run()
+    }
+
+    private func pointTo(_ directory: String) {
+        Terminal.errorText("  data and logs for the inquiry: \(directory)\n")
+    }
+
+    private func removeFolder(_ directory: String) {
         if dataDir == nil { try? FileManager.default.removeItem(atPath: directory) }
     }
 

@@ -14,7 +14,8 @@ struct HubBench: ParsableCommand {
 
             Exit codes: 0 correct and within every threshold; 1 the run could not take place; 2 a
             promise was broken (loss, duplicates, order, reach, damage, unanswered posts); 3 a
-            threshold of --fail-if was crossed; 64 the command line is wrong.
+            threshold of --fail-if was crossed; 64 the command line is wrong; 77 this machine cannot do
+            what was asked for, and stderr says why.
             """,
         version: BenchVersion.text,
         subcommands: [Fanout.self, Crash.self])
@@ -24,4 +25,5 @@ enum Outcome {
     static let impossible = ExitCode(1)
     static let incorrect = ExitCode(2)
     static let overThreshold = ExitCode(3)
+    static let unavailable = ExitCode(77)
 }

@@ -191,6 +191,77 @@ private struct Books {
         #expect(violations.total == 1)
     }
 
+    @Test func aCopyKnowsWhatWasKnownAndFindsForItself() {
+        var books = Books()
+        books.acknowledge(0)
+        books.acknowledge(1)
+        books.acknowledge(1, at: 9)
+        var copy = books.ledger.withoutFindings()
+        #expect(books.ledger.violations.moved == 1)
+        #expect(copy.violations.total == 0)
+        #expect(copy.acknowledged == 2)
+        #expect(copy.unanswered(of: 0) == [2, 3])
+
+        // In the world of the copy, only what it acknowledged must be there.
+        books.acknowledge(2)
+        copy.audit([(1, [books.entry(0, at: 2)]), (1, [])])
+        #expect(copy.violations.lost == 1)
+        #expect(copy.violations.unanswered == 2)
+
+        var findings = CrashLedger.Findings()
+        findings.add(\.unrecovered, "cut 1: gone")
+        findings.add(copy.findings, of: "cut 2")
+        #expect(findings.violations.lost == 1)
+        #expect(findings.violations.unrecovered == 1)
+        #expect(findings.examples.first == "cut 1: gone")
+        #expect(findings.examples.dropFirst().allSatisfy { $0.hasPrefix("cut 2: ") })
+    }
+
+    @Test func postsOfLaterBooksAreTakenOverWithoutAnswers() {
+        var books = Books()
+        for counter in 0..<4 { books.acknowledge(counter) }
+        books.seeAll()
+        var copy = books.ledger.withoutFindings()
+        #expect(books.ledger.posted(by: 0, to: 0) == 4)
+        books.ledger.delayed(0, 4)
+        books.acknowledge(4, at: 4)
+        copy.takeOverPosts(of: books.ledger)
+        #expect(copy.unanswered(of: 0) == [4])
+        #expect(copy.posts[0][4].wasDelayed)
+
+        // What the log has of them is no surprise.
+        books.logs[0].entries.append(books.entry(4, at: 4))
+        copy.audit(books.logs)
+        #expect(copy.violations.damaged == 0)
+        #expect(copy.violations.unanswered == 1)
+    }
+
+    @Test func whatAnotherWorldFoundIsAddedWhole() throws {
+        var findings = CrashLedger.Findings()
+        for path in CrashLedger.Violations.all { findings.add(path, "") }
+        var sum = findings.violations
+        sum += findings.violations
+        #expect(sum.named.allSatisfy { $0.count == 2 })
+        #expect(sum.total == 2 * CrashLedger.Violations.all.count)
+    }
+
+    @Test func faultsAreRefusedWhereTheyMakeNoSense() {
+        func isValid(_ fault: CrashFault, _ store: String, lyingDisk: String? = nil) -> Bool {
+            var configuration = CrashConfiguration(hub: "hub", dataDirectory: "")
+            configuration.fault = fault
+            configuration.store = CrashStore(store)
+            configuration.lyingDisk = lyingDisk
+            return (try? configuration.validate()) != nil
+        }
+        #expect(isValid(.hub, "sqlite"))
+        #expect(isValid(.hub, "postgresql://hub@127.0.0.1/hub"))
+        #expect(isValid(.postgres, "postgresql"))
+        #expect(isValid(.power, "sqlite", lyingDisk: "lying-disk.so"))
+        #expect(!isValid(.postgres, "sqlite"))
+        #expect(!isValid(.power, "postgresql://hub@127.0.0.1/hub"))
+        #expect(!isValid(.fullDisk, "sqlite", lyingDisk: "lying-disk.so"))
+    }
+
     @Test func aSeedGivesTheSameRun() {
         var first = SeededGenerator(seed: 5), second = SeededGenerator(seed: 5)
         var other = SeededGenerator(seed: 6)

@@ -156,6 +156,7 @@ actor PostgresPool: PollOwner {
         case .wait:
             watch(index)
         case .ready(let landings):
+            if links[index].failures > 0 { hurry() }
             links[index].failures = 0
             links[index].deadline = nil
             watch(index)
@@ -187,12 +188,21 @@ actor PostgresPool: PollOwner {
 
     private func lose(_ index: Int, _ reason: String) {
         links[index].failures += 1
-        // 100 ms, doubled each time up to 3.2 s, a little apart for each connection.
-        let delay = UInt64(100 << min(links[index].failures - 1, 5) + index * 17) * 1_000_000
+        // 100 ms, doubled each time up to 3.2 s, a little apart for each connection. The first does not
+        // wait longer than 400 ms: it is how the pool learns that the server is back.
+        let doublings = min(links[index].failures - 1, index == 0 ? 2 : 5)
+        let delay = UInt64(100 << doublings + index * 17) * 1_000_000
         links[index].deadline = after(delay)
         if links[index].failures == 1 {
             log.warning("connection to postgresql lost", .number("connection", index),
                         .word("reason", reason))
+        }
+    }
+
+    /// One is back: the others need not wait any longer to try.
+    private func hurry() {
+        for index in links.indices where links[index].connection.isDown {
+            links[index].deadline = clocks.monotonic()
         }
     }
 

@@ -38,4 +38,17 @@ int bench_set_nonblocking(int descriptor);
 /// inherited, and SIGKILL sent to it when this process dies. Returns its process id, or -errno.
 pid_t bench_spawn(const char *path, char *const arguments[], char *const environment[], int output);
 
+/// Makes this process the parent of its children's orphans, so that it can wait for them.
+void bench_adopt_orphans(void);
+
+/// Gives this thread a mount namespace of its own, nothing of which is seen outside. Returns 0 or -errno.
+int bench_private_mounts(void);
+
+/// From here on SIGINT, SIGTERM and SIGHUP do nothing but set what bench_signal_noted returns;
+/// an ignored SIGHUP stays so.
+void bench_note_signals(void);
+
+/// The last signal that was noted, or 0.
+int bench_signal_noted(void);
+
 #endif

@@ -1,12 +1,75 @@
 // Everything that decides what a crash run does; it stands in the report.
 
+internal import Glibc
+
+/// What happens in each round.
+package enum CrashFault: String, Codable, CaseIterable, Sendable {
+    /// SIGKILL of the hub, which is started again.
+    case hub
+    /// SIGKILL of all of PostgreSQL, or SIGSTOP for a while, under a hub that runs on.
+    case postgres
+    /// The disk under the database gets full, and later has room again.
+    case fullDisk = "full-disk"
+    /// The machine loses its power and starts again.
+    case power
+
+    /// Why this machine cannot do it; `nil` when it can. Tries what cannot be known otherwise.
+    package func obstacle(_ store: CrashStore) -> String? {
+        if store == .postgresql, PostgresServer.find() == nil { return "needs PostgreSQL" }
+        let fileSystems: [String]
+        switch self {
+        case .hub, .postgres: return nil
+        case .fullDisk: fileSystems = ["ext4"]
+        case .power: fileSystems = ["ext4", "btrfs"]
+        }
+        if geteuid() != 0 { return "needs root, to mount file systems" }
+        if (try? MountTable.makePrivate()) == nil || access("/dev/loop-control", R_OK | W_OK) != 0 {
+            return "needs loop devices, and leave to mount them"
+        }
+        let programs = ["mount", "umount"] + fileSystems.map { "mkfs.\($0)" }
+        for program in programs where Program.path(program) == nil {
+            return "needs the program \(program)"
+        }
+        for name in fileSystems where !MountTable.kernelKnows(name) {
+            return "needs \(name) in the kernel"
+        }
+        return nil
+    }
+}
+
+package enum CrashStore: Equatable, Sendable {
+    /// The hub's default.
+    case sqlite
+    /// A server of the run's own.
+    case postgresql
+    /// Anything the hub takes as `--store`; kept out of the report: it may hold a password.
+    case location(String)
+
+    package init(_ text: String) {
+        switch text {
+        case "sqlite": self = .sqlite
+        case "postgresql": self = .postgresql
+        default: self = .location(text)
+        }
+    }
+
+    package var name: String {
+        switch self {
+        case .sqlite: "sqlite"
+        case .postgresql: "postgresql"
+        case .location: "given"
+        }
+    }
+}
+
 package struct CrashConfiguration: Encodable, Sendable {
     package var hub: String
     /// Passed to the hub as they are.
     package var hubArguments: [String] = []
-    /// Passed as `--store`; `nil`: the hub's default. Kept out of the report: it may hold a
-    /// password.
-    package var store: String?
+    package var fault = CrashFault.hub
+    package var store = CrashStore.sqlite
+    /// A library for LD_PRELOAD whose `fsync` does nothing: the run must then find losses.
+    package var lyingDisk: String?
     package var dataDirectory: String
     package var rounds = 20
     package var publishers = 8
@@ -25,9 +88,27 @@ package struct CrashConfiguration: Encodable, Sendable {
         self.dataDirectory = dataDirectory
     }
 
-    enum CodingKeys: String, CodingKey {
-        case hub, rounds, publishers, subscribers, channels, rate, window, encoding, seed
+    private enum CodingKeys: String, CodingKey {
+        case hub, fault, store, rounds, publishers, subscribers, channels, rate, window, encoding, seed
+        case lyingDisk = "lying_disk"
         case payloadBytes = "payload_bytes"
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(hub, forKey: .hub)
+        try fields.encode(fault, forKey: .fault)
+        try fields.encode(store.name, forKey: .store)
+        try fields.encode(lyingDisk != nil, forKey: .lyingDisk)
+        try fields.encode(rounds, forKey: .rounds)
+        try fields.encode(publishers, forKey: .publishers)
+        try fields.encode(subscribers, forKey: .subscribers)
+        try fields.encode(channels, forKey: .channels)
+        try fields.encode(rate, forKey: .rate)
+        try fields.encode(window, forKey: .window)
+        try fields.encode(payloadBytes, forKey: .payloadBytes)
+        try fields.encode(encoding, forKey: .encoding)
+        try fields.encode(seed, forKey: .seed)
     }
 
     package func validate() throws {
@@ -42,10 +123,17 @@ package struct CrashConfiguration: Encodable, Sendable {
         try require((1...100).contains(window), "--window is 1 to 100")
         try require((Payload.bytesMin...16_384).contains(payloadBytes),
                     "--size is \(Payload.bytesMin) to 16384 bytes")
+        try require(fault != .postgres || store == .postgresql,
+                    "--fault postgres is for --store postgresql")
+        if case .location = store {
+            try require(fault == .hub, "--fault \(fault.rawValue) needs a database of its own: "
+                + "--store sqlite or postgresql")
+        }
+        try require(lyingDisk == nil || fault == .power, "--lying-disk is for --fault power")
     }
 }
 
-/// SplitMix64: the same seed gives the same run of kills and waits.
+/// SplitMix64: the same seed gives the same run of faults and waits.
 package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

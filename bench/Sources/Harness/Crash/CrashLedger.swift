@@ -44,12 +44,16 @@ package struct CrashLedger {
         package var divergent = 0
         /// Resumes that were answered with a gap.
         package var gaps = 0
+        /// Rounds after which the world took longer to recover than it may.
+        package var late = 0
+        /// Power cuts after which the world did not come back.
+        package var unrecovered = 0
 
         package init() {}
 
         enum CodingKeys: String, CodingKey {
             case lost, moved, duplicated, disordered, damaged, epochs, unanswered, repeated, skipped
-            case divergent, gaps
+            case divergent, gaps, late, unrecovered
             case logGaps = "log_gaps"
         }
 
@@ -60,10 +64,43 @@ package struct CrashLedger {
              ("changes of epoch", epochs), ("posts never acknowledged", unanswered),
              ("events delivered again", repeated), ("events skipped", skipped),
              ("subscribers that differ from the log", divergent),
-             ("resumes refused with a gap", gaps)]
+             ("resumes refused with a gap", gaps), ("recoveries too late", late),
+             ("power cuts without recovery", unrecovered)]
         }
 
         package var total: Int { named.reduce(0) { $0 + $1.count } }
+
+        static func += (sum: inout Violations, other: Violations) {
+            for path in all { sum[keyPath: path] += other[keyPath: path] }
+        }
+
+        static var all: [WritableKeyPath<Violations, Int>] {
+            [\.lost, \.moved, \.duplicated, \.disordered, \.damaged, \.logGaps, \.epochs,
+             \.unanswered, \.repeated, \.skipped, \.divergent, \.gaps, \.late, \.unrecovered]
+        }
+    }
+
+    /// Broken promises, and the first few of them in words.
+    package struct Findings: Sendable {
+        package private(set) var violations = Violations()
+        package private(set) var examples: [String] = []
+
+        package init() {}
+
+        package mutating func add(_ path: WritableKeyPath<Violations, Int>, _ text: String) {
+            violations[keyPath: path] += 1
+            note(text)
+        }
+
+        /// Takes over what was found in another world, of which `name` says which.
+        package mutating func add(_ other: Findings, of name: String? = nil) {
+            violations += other.violations
+            for text in other.examples { note(name.map { "\($0): \(text)" } ?? text) }
+        }
+
+        private mutating func note(_ text: String) {
+            if examples.count < 20 { examples.append(text) }
+        }
     }
 
     package struct Post: Sendable {
@@ -87,12 +124,11 @@ package struct CrashLedger {
     package let run: UInt32
     package private(set) var posts: [[Post]]
     package private(set) var views: [[View]]
-    package private(set) var violations = Violations()
+    package private(set) var findings = Findings()
     package private(set) var acknowledged = 0
     /// Acknowledgements that said the post had been there before: retries that were needless.
     package private(set) var duplicateAcknowledgements = 0
     package let starts: [Position]
-    private var examples: [String] = []
 
     /// - Parameter starts: where each channel's log stood when the run began.
     package init(run: UInt32, publishers: Int, subscribers: Int, starts: [Position]) {
@@ -102,12 +138,28 @@ package struct CrashLedger {
         views = Array(repeating: starts.map { View(position: $0) }, count: subscribers)
     }
 
-    /// The first few violations in words.
-    package var firstViolations: [String] { examples }
+    package var violations: Violations { findings.violations }
 
     private mutating func violation(_ path: WritableKeyPath<Violations, Int>, _ text: String) {
-        violations[keyPath: path] += 1
-        if examples.count < 20 { examples.append(text) }
+        findings.add(path, text)
+    }
+
+    /// The same books for clients that go on in another world, whose findings are its own.
+    package func withoutFindings() -> CrashLedger {
+        var copy = self
+        copy.findings = Findings()
+        return copy
+    }
+
+    /// Posts of `later` books that these do not know were sent, and nobody knows what became of them.
+    package mutating func takeOverPosts(of later: CrashLedger) {
+        for publisher in posts.indices {
+            let known = posts[publisher].count
+            posts[publisher] += later.posts[publisher][known...].map { Post(channel: $0.channel) }
+            for counter in posts[publisher].indices where later.posts[publisher][counter].wasDelayed {
+                posts[publisher][counter].wasDelayed = true
+            }
+        }
     }
 
     package mutating func posted(by publisher: Int, to channel: Int) -> Int {
@@ -180,6 +232,11 @@ package struct CrashLedger {
 
     /// Posts without an answer.
     package var unanswered: Int { posts.reduce(0) { $0 + $1.count } - acknowledged }
+
+    /// Counters of a publisher's posts without an answer, oldest first.
+    package func unanswered(of publisher: Int) -> [Int] {
+        posts[publisher].indices.filter { posts[publisher][$0].position == nil }
+    }
 
     /// Compares everything with the log of each channel, read from `starts` to its end.
     package mutating func audit(_ logs: [(epoch: UInt64, entries: [LogEntry])]) {

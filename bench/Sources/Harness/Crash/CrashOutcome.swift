@@ -13,15 +13,17 @@ package struct CrashOutcome {
     package let stoppedCleanly: Bool
     package let logPath: String
 
-    init(configuration: CrashConfiguration, rounds: [CrashRun.Round], ledger: CrashLedger,
-         logEntries: Int, refusals: [String: Int], stoppedCleanly: Bool, logPath: String) {
+    init(configuration: CrashConfiguration, rounds: [CrashRun.Round],
+         findings: CrashLedger.Findings, ledger: CrashLedger, logEntries: Int,
+         refusals: [String: Int], stoppedCleanly: Bool, logPath: String) {
         self.configuration = configuration
         self.rounds = rounds
-        violations = ledger.violations
-        firstViolations = ledger.firstViolations
+        violations = findings.violations
+        firstViolations = findings.examples
         posts = ledger.posts.reduce(0) { $0 + $1.count }
         acknowledged = ledger.acknowledged
         duplicateAcknowledgements = ledger.duplicateAcknowledgements
+            + rounds.reduce(0) { $0 + $1.answeredTwice }
         self.logEntries = logEntries
         self.refusals = refusals
         self.stoppedCleanly = stoppedCleanly
@@ -30,14 +32,25 @@ package struct CrashOutcome {
 
     package var isCorrect: Bool { violations.total == 0 }
 
+    /// With a disk that lies, what must be found is losses.
+    package var isAsExpected: Bool {
+        configuration.lyingDisk == nil
+            ? isCorrect : violations.lost > 0 || violations.unrecovered > 0
+    }
+
     package var text: String {
         let unanswered = rounds.reduce(0) { $0 + $1.unanswered }
         var out = "\n"
-        if isCorrect {
-            out += "CORRECT  \(rounds.count) kills under load: "
-                + "\(Figure.count(Double(acknowledged))) acknowledged posts stand in the log "
-                + "once, where they were acknowledged; \(configuration.subscribers) subscribers saw "
-                + "the log, whole and in order\n"
+        if configuration.lyingDisk != nil {
+            let cuts = rounds.count { $0.lost > 0 }
+            out += isAsExpected ? "CAUGHT" : "NOT CAUGHT"
+            out += "  a disk that lies about fsync: \(violations.lost) acknowledged posts lost in "
+                + "\(cuts) of \(rounds.count) power cuts, \(violations.unrecovered) without "
+                + "recovery\n"
+        } else if isCorrect {
+            out += "CORRECT  \(rounds.count) \(faults): \(Figure.count(Double(acknowledged))) "
+                + "acknowledged posts stand in the log once, where they were acknowledged; "
+                + "\(configuration.subscribers) subscribers saw the log, whole and in order\n"
         } else {
             let broken = violations.named.filter { $0.count > 0 }
                 .map { "\($0.count) \($0.name)" }
@@ -46,9 +59,18 @@ package struct CrashOutcome {
         }
         out += "\n  posts                 \(Figure.count(Double(posts))) by "
             + "\(configuration.publishers) publishers to \(configuration.channels) channels, "
-            + "\(unanswered) unanswered at the kills and sent again\n"
+            + "\(unanswered) unanswered when it happened\n"
         out += "  answered twice        \(duplicateAcknowledgements) retries were told that the "
             + "post was there already\n"
+        if configuration.fault == .power {
+            let checked = rounds.reduce(0) { $0 + $1.acknowledged }
+            out += "  checked after cuts    \(Figure.count(Double(checked))) acknowledgements "
+                + "from before them\n"
+        }
+        if rounds.contains(where: { $0.database > 0 }) {
+            out += line("PostgreSQL up after", \.database)
+            out += line("first post after that", \.readyBehindDatabase, since: "then")
+        }
         out += line("first post after", \.ready) + line("everybody back after", \.everybodyBack)
         if !stoppedCleanly { out += "  ! the hub did not stop within 20 s of SIGTERM\n" }
         for (slug, count) in refusals.sorted(by: { $0.key < $1.key }) {
@@ -57,16 +79,36 @@ package struct CrashOutcome {
         return out + "  seed                  \(configuration.seed)\n"
     }
 
-    private func line(_ name: String, _ path: KeyPath<CrashRun.Round, UInt64>) -> String {
+    private var faults: String {
+        switch configuration.fault {
+        case .hub: "kills of the hub under load"
+        case .postgres: "kills and stops of PostgreSQL under load"
+        case .fullDisk: "times a full disk under load"
+        case .power: "power cuts under load"
+        }
+    }
+
+    private var origin: String {
+        switch configuration.fault {
+        case .hub: "the start of the process"
+        case .postgres: "PostgreSQL's start or resumption"
+        case .fullDisk: "when the disk had room again"
+        case .power: configuration.store == .sqlite ? "the start of the hub" : "PostgreSQL's start"
+        }
+    }
+
+    private func line(_ name: String, _ path: KeyPath<CrashRun.Round, UInt64>,
+                      since: String? = nil) -> String {
         let values = latency(path)
         return "  " + FanoutSummary.pad(name, 22) + "p50 \(Figure.time(values.value(at: 50))), p99 "
             + "\(Figure.time(values.value(at: 99))), max \(Figure.time(values.maximum)) "
-            + "(from the start of the process)\n"
+            + "(from \(since ?? origin))\n"
     }
 
     private func latency(_ path: KeyPath<CrashRun.Round, UInt64>) -> Latency {
         var latency = Latency()
-        for round in rounds { latency.record(round[keyPath: path]) }
+        // 0: there was nothing to wait for.
+        for round in rounds where round[keyPath: path] > 0 { latency.record(round[keyPath: path]) }
         return latency
     }
 

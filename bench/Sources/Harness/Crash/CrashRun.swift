@@ -1,433 +1,300 @@
-// `kill -9` under load, again and again: the hub is killed at random moments, its clients come back
-// by themselves, and at the end the log must hold exactly what was acknowledged, and every
-// subscriber must have seen exactly the log. The books are CrashLedger's.
+// A world is broken again and again under load, each time in the same way at a random moment. Its
+// clients come back by themselves, and at the end the log must hold exactly what was acknowledged, and
+// every subscriber must have seen exactly the log.
 
+internal import Foundation
 internal import Glibc
 
-package final class CrashRun: WebSocketDelegate {
-    /// One client: a publisher, or a subscriber of all channels.
-    private struct Client {
-        enum Role { case publisher(Int), subscriber(Int) }
-        let role: Role
-        var failures = 0
-        /// When to connect again; `nil` while connected or connecting.
-        var retryAt: UInt64?
-        var isReady = false
-        var subscriptionsOpen = 0
-        /// Publishers: counters sent on this connection and not answered, by command id.
-        var sent: [UInt32: Int] = [:]
-        var nextID: UInt32 = 2
-        /// Publishers: unanswered posts, oldest first; all are sent again after a reconnect.
-        var unanswered: [Int] = []
-        var nextPostAt: UInt64 = 0
-        /// Publishers: refused posts and when to send them again.
-        var delayed: [(at: UInt64, counter: Int)] = []
-    }
-
+package final class CrashRun {
     package struct Round: Codable, Sendable {
-        /// How long the load had been steady when the hub was killed.
-        package var killedAfter: UInt64 = 0
+        /// What happened, in words.
+        package var what = ""
+        /// How long the load had been steady then.
+        package var after: UInt64 = 0
         package var unanswered = 0
-        /// Process start to the first acknowledged post.
+        /// Posts acknowledged until then.
+        package var acknowledged = 0
+        /// Commands that were answered with an error until all was well again.
+        package var refused = 0
+        /// From the moment when things could be well again to the first acknowledged post.
         package var ready: UInt64 = 0
-        /// Process start to the moment when every client was back.
+        /// Of that, what PostgreSQL needed until it took connections.
+        package var database: UInt64 = 0
+        /// From then to the moment when every client was back and every publisher had an answer.
         package var everybodyBack: UInt64 = 0
+        /// Acknowledged posts that a power cut took.
+        package var lost = 0
+        /// Retries in the world behind a power cut which were told that the post was there already.
+        package var answeredTwice = 0
+
+        /// What was not PostgreSQL's own part, where it had to start.
+        package var readyBehindDatabase: UInt64 {
+            database > 0 && ready > database ? ready - database : 0
+        }
 
         enum CodingKeys: String, CodingKey {
-            case unanswered
-            case killedAfter = "killed_after_ns"
+            case what, unanswered, acknowledged, refused, lost
+            case answeredTwice = "answered_twice"
+            case after = "after_ns"
             case ready = "ready_ns"
+            case database = "database_ns"
             case everybodyBack = "everybody_back_ns"
         }
     }
 
-    private static let subscribeID: UInt32 = 2
-    private static let backoffFirst: UInt64 = 50_000_000
-    private static let backoffMaximum: UInt64 = 2_000_000_000
+    /// How soon every client must be back, and every publisher have had an answer.
+    private static let recoveryMax: UInt64 = 10_000_000_000
 
     private let configuration: CrashConfiguration
-    private let hub: HubProcess
-    private let loop: EventLoop
-    private let endpoint: Endpoint
-    private let address: SocketAddress
-    private let signIn: SignIn
-    private var signedIn: SignedIn
+    private let world: CrashWorld
+    private let fleet: CrashFleet
+    /// Those that get full, one of them at a time.
+    private var disks: [LoopDisk] = []
+    private let cuttable: CuttableDisk?
+    private let channels: [String]
     private var random: SeededGenerator
-    private var channels: [String] = []
-    private var channelIndex: [String: Int] = [:]
-    private var ledger: CrashLedger
-    private var clients: [Client] = []
-    private var connections: [WebSocketConnection] = []
-    private var isPosting = true
-    private var frame = Inbound()
-    private var encoded: [UInt8] = []
-    private var text: [UInt8] = []
-    private var startedAt: UInt64 = 0
-    private var firstAcknowledgedAt: UInt64?
-    private var acknowledgedThisRound: [Bool] = []
-    private var fault: BenchError?
-    private var refusals: [String: Int] = [:]
+    /// What was found by the rounds themselves, not by the audit at the end.
+    private var findings = CrashLedger.Findings()
     private let progress: (String) -> Void
 
-    /// Starts the hub, makes an account and the channels.
+    /// Makes the disk, starts the world, makes an account and the channels.
     package init(_ configuration: CrashConfiguration, access: Credentials?,
                  progress: @escaping (String) -> Void) throws {
         try configuration.validate()
-        self.configuration = configuration
+        var configuration = configuration
         self.progress = progress
         random = SeededGenerator(seed: configuration.seed)
-        let port = try FreePort.find()
-        var arguments = [configuration.hub, "--data-dir", configuration.dataDirectory + "/hub",
-                         "--listen", "127.0.0.1:\(port)"]
-        if let store = configuration.store { arguments += ["--store", store] }
-        hub = try HubProcess(arguments: arguments + configuration.hubArguments,
-                             logPath: configuration.dataDirectory + "/hub.log")
-        endpoint = try Endpoint("ws://127.0.0.1:\(port)/ws")
-        address = try endpoint.resolve()
-        loop = try EventLoop()
-        signIn = SignIn(endpoint, tls: nil)
-        try hub.start()
-        signedIn = try Self.firstSignIn(hub, endpoint, signIn, access)
-        let control = try ControlClient(endpoint, tls: nil, encoding: configuration.encoding,
+        var folder = configuration.dataDirectory
+        let log = folder + "/commands.log"
+        // PostgreSQL's user must get through to its own folder, and to the library.
+        chmod(folder, 0o711)
+        if let library = configuration.lyingDisk {
+            configuration.lyingDisk = folder + "/lying-disk.so"
+            try FileManager.default.copyItem(atPath: library, toPath: folder + "/lying-disk.so")
+        }
+        self.configuration = configuration
+        var logFolder: String?
+        switch configuration.fault {
+        case .hub, .postgres:
+            cuttable = nil
+        case .fullDisk:
+            cuttable = nil
+            try MountTable.makePrivate()
+            disks = [try LoopDisk(in: folder, named: "disk", bytes: 1 << 30, log: log)]
+            if configuration.store == .postgresql {
+                // A full log is another matter than full tables: PostgreSQL dies of it.
+                disks.append(try LoopDisk(in: folder, named: "log", bytes: 1 << 28, log: log))
+                logFolder = folder + "/log/wal"
+            }
+            folder += "/disk"
+        case .power:
+            try MountTable.makePrivate()
+            cuttable = try CuttableDisk(in: folder, log: log)
+            folder += "/disk"
+        }
+        world = try CrashWorld(configuration, in: folder, logIn: logFolder, named: "hub")
+        try world.start()
+        world.mayLosePostgres = configuration.fault == .fullDisk
+        let signedIn = try world.firstSignIn(access)
+        let control = try ControlClient(world.endpoint, tls: nil, encoding: configuration.encoding,
                                         token: signedIn.accessToken)
         let run = UInt32.random(in: 1...UInt32.max)
+        var channels: [String] = []
         var starts: [Position] = []
         for index in 0..<configuration.channels {
             let name = "crash-\(String(run, radix: 16))-\(index)"
             let channel = try control.openChannel(named: name, topic: "Crash run of hub-bench")
             channels.append(channel.id)
-            channelIndex[channel.id] = index
             starts.append(channel.head)
         }
-        ledger = CrashLedger(run: run, publishers: configuration.publishers,
-                             subscribers: configuration.subscribers, starts: starts)
+        self.channels = channels
+        let ledger = CrashLedger(run: run, publishers: configuration.publishers,
+                                 subscribers: configuration.subscribers, starts: starts)
+        fleet = try CrashFleet(configuration, world, signedIn, channels: channels, ledger: ledger,
+                               seed: random.next())
+        // A disk that lies loses everything; something must be left for the losses to show in.
+        if configuration.lyingDisk != nil { try cuttable?.disk.sync() }
     }
 
-    private static func firstSignIn(_ hub: HubProcess, _ endpoint: Endpoint, _ signIn: SignIn,
-                                    _ access: Credentials?) throws -> SignedIn {
-        let deadline = MonotonicClock.now() + 30_000_000_000
-        while true {
-            try hub.check()
-            var credentials = access
-            if credentials == nil, let token = hub.setupToken() {
-                credentials = .setUp(token: token, email: "crash@example.org",
-                                     password: "crash-\(UInt64.random(in: 0...UInt64.max))")
-            }
-            if let credentials {
-                do { return try signIn.signIn(credentials) } catch {
-                    guard MonotonicClock.now() < deadline,
-                          "\(error)".contains("cannot connect") else { throw error }
-                }
-            }
-            guard MonotonicClock.now() < deadline else {
-                throw BenchError("the hub printed no set-up link within 30 s: is its store "
-                    + "already set up? Then give --email and a password. Its last words: "
-                    + hub.lastWords())
-            }
-            usleep(10_000)
-        }
+    /// Ends what still runs, and takes the disks away.
+    package func end() {
+        world.kill()
+        cuttable?.unmount()
+        for disk in disks { disk.unmount() }
     }
 
     package func run() throws -> CrashOutcome {
         try DescriptorLimit.raise(for: configuration.publishers + configuration.subscribers)
-        startedAt = MonotonicClock.now()
-        begin()
-        try steady()
+        try fleet.steady()
         var rounds: [Round] = []
+        // Where a fault has two kinds, they take turns.
+        let variant = Int.random(in: 0...1, using: &random)
         for number in 1...configuration.rounds {
-            try renewTokenIfNeeded()
-            let round = try killOnce()
+            try fleet.renewTokenIfNeeded()
+            var round = Round()
+            let refused = fleet.refusalsTotal
+            switch configuration.fault {
+            case .hub: try killHub(&round)
+            case .postgres: try troublePostgres(isKill: (variant + number) % 2 == 0, &round)
+            case .fullDisk: try fillDisk(disks[(variant + number) % disks.count], &round)
+            case .power: try cutPower(number, &round)
+            }
+            round.refused += fleet.refusalsTotal - refused
             rounds.append(round)
-            progress("round \(number)/\(configuration.rounds): killed after "
-                + "\(Figure.time(round.killedAfter)) of load with \(round.unanswered) posts "
+            progress("round \(number)/\(configuration.rounds): \(round.what) after "
+                + "\(Figure.time(round.after)) of load with \(round.unanswered) posts "
                 + "unanswered; first post after \(Figure.time(round.ready)), everybody back after "
                 + "\(Figure.time(round.everybodyBack))")
         }
-        try quiesce()
-        let logs = try readLogs()
-        ledger.audit(logs)
-        let stopped = hub.stop(seconds: 20)
-        return CrashOutcome(configuration: configuration, rounds: rounds, ledger: ledger,
-                            logEntries: logs.reduce(0) { $0 + $1.entries.count },
-                            refusals: refusals, stoppedCleanly: stopped, logPath: hub.logPath)
+        try fleet.quiesce()
+        let entries = try fleet.audit()
+        findings.add(fleet.ledger.findings)
+        return CrashOutcome(configuration: configuration, rounds: rounds, findings: findings,
+                            ledger: fleet.ledger, logEntries: entries, refusals: fleet.refusals,
+                            stoppedCleanly: world.hub.stop(seconds: 20), logPath: world.hub.logPath)
     }
 
     // MARK: Rounds
 
-    private func begin() {
-        let now = MonotonicClock.now()
-        for index in 0..<configuration.publishers {
-            clients.append(Client(role: .publisher(index), retryAt: now, nextPostAt: now))
-        }
-        for index in 0..<configuration.subscribers {
-            clients.append(Client(role: .subscriber(index), retryAt: now))
-        }
-        connections = clients.map { _ in WebSocketConnection(on: loop, delegate: self) }
-        acknowledgedThisRound = Array(repeating: false, count: configuration.publishers)
-    }
-
-    /// Until every client is back and every publisher has had an answer.
-    private func steady() throws {
-        try turn(seconds: 60, for: "all clients to come back") {
-            clients.allSatisfy(\.isReady) && acknowledgedThisRound.allSatisfy { $0 }
-        }
-    }
-
-    private func killOnce() throws -> Round {
-        var round = Round()
-        let wait = UInt64.random(in: 50_000_000...1_500_000_000, using: &random)
+    /// Steady load until a random moment with a post under way: a fault between two posts would
+    /// prove little.
+    private func load(_ round: inout Round) throws {
         let begun = MonotonicClock.now()
-        try turn(seconds: 10, for: "the moment to kill") { MonotonicClock.now() >= begun + wait }
-        // A kill between two posts would prove little: wait for one to be under way, then for a
-        // moment that may fall before, into or behind its commit.
-        try turn(seconds: 1, for: "a post", orGiveUp: true) { ledger.unanswered > 0 }
-        usleep(UInt32.random(in: 0...4_000, using: &random))
-        hub.kill()
-        round.killedAfter = MonotonicClock.now() - begun
-        round.unanswered = ledger.unanswered
-        // What the hub had sent before its death is still in the sockets and counts.
-        try turn(seconds: 10, for: "connections to end") { !clients.contains(where: \.isReady) }
-        for publisher in acknowledgedThisRound.indices { acknowledgedThisRound[publisher] = false }
-        firstAcknowledgedAt = nil
-        startedAt = MonotonicClock.now()
-        try hub.start()
-        try steady()
-        round.ready = (firstAcknowledgedAt ?? MonotonicClock.now()) - startedAt
-        round.everybodyBack = MonotonicClock.now() - startedAt
-        return round
+        try fleet.work(nanoseconds: .random(in: 50_000_000...1_500_000_000, using: &random))
+        try fleet.turn(seconds: 1, for: "a post", orGiveUp: true) { fleet.ledger.unanswered > 0 }
+        // It may fall before, into or behind the commit. A snapshot takes its time by itself.
+        if configuration.fault != .power { usleep(UInt32.random(in: 0...4_000, using: &random)) }
+        round.after = MonotonicClock.now() - begun
     }
 
-    private func quiesce() throws {
-        isPosting = false
-        try turn(seconds: 30, for: "the last answers", orGiveUp: true) { ledger.unanswered == 0 }
-        let heads = ledger.posts.joined().reduce(into: [Int: UInt64]()) { heads, post in
-            heads[post.channel] = max(heads[post.channel] ?? 0, post.position?.sequence ?? 0)
+    /// Notes what the fault met.
+    private func note(_ what: String, _ round: inout Round) {
+        round.what = what
+        round.unanswered = fleet.ledger.unanswered
+        round.acknowledged = fleet.ledger.acknowledged
+    }
+
+    /// Waits for everything to be well again, which it could be since `start`.
+    private func recover(_ fleet: CrashFleet, since start: UInt64, _ round: inout Round) throws {
+        try fleet.steady()
+        round.ready = (fleet.firstAcknowledgedAt ?? MonotonicClock.now()) - start
+        round.everybodyBack = MonotonicClock.now() - start
+        // How long PostgreSQL's own recovery takes is not the hub's doing.
+        if round.everybodyBack > round.database + Self.recoveryMax {
+            findings.add(\.late, "\(round.what): everybody back only after "
+                + "\(Figure.time(round.everybodyBack))")
         }
-        try turn(seconds: 30, for: "the last events", orGiveUp: true) {
-            ledger.views.allSatisfy { views in
-                views.indices.allSatisfy { views[$0].position.sequence >= heads[$0] ?? 0 }
+    }
+
+    private func killHub(_ round: inout Round) throws {
+        try load(&round)
+        world.hub.kill()
+        note("killed", &round)
+        try fleet.outliveHub()
+        fleet.expectAnswers()
+        let start = MonotonicClock.now()
+        try world.hub.start()
+        try recover(fleet, since: start, &round)
+    }
+
+    private func troublePostgres(isKill: Bool, _ round: inout Round) throws {
+        guard let postgres = world.postgres else { return }
+        try load(&round)
+        // For long enough that no answer from before counts as one from after.
+        let pause = UInt64.random(in: isKill ? 50_000_000...5_000_000_000 : 500_000_000...5_000_000_000,
+                                  using: &random)
+        if isKill { postgres.kill() } else { postgres.suspend() }
+        note("PostgreSQL \(isKill ? "killed and away" : "stopped") for \(Figure.time(pause))", &round)
+        do { try fleet.work(nanoseconds: pause) } catch {
+            // What is stopped would stay so behind our back.
+            postgres.resume()
+            throw error
+        }
+        fleet.expectAnswers()
+        let start = MonotonicClock.now()
+        if isKill {
+            try postgres.start()
+            try fleet.turn(seconds: 60, for: "PostgreSQL to take connections") { postgres.isReady() }
+            round.database = MonotonicClock.now() - start
+        } else {
+            postgres.resume()
+        }
+        try recover(fleet, since: start, &round)
+    }
+
+    private func fillDisk(_ disk: LoopDisk, _ round: inout Round) throws {
+        try load(&round)
+        try disk.fill()
+        note("", &round)
+        let begun = MonotonicClock.now()
+        let before = fleet.refusals["unavailable"] ?? 0
+        // What was allotted before may still be written; then clients must be told.
+        while fleet.refusals["unavailable"] ?? 0 == before {
+            guard MonotonicClock.now() < begun + 60_000_000_000 else {
+                throw BenchError("the disk was full for 60 s and no client was told")
             }
+            try fleet.work(nanoseconds: 50_000_000)
+            try disk.fill()
         }
-        // Anything that should not come needs a moment to come.
-        let settled = MonotonicClock.now() + 300_000_000
-        try turn(seconds: 1, for: "quiet") { MonotonicClock.now() >= settled }
-    }
-
-    private func readLogs() throws -> [(epoch: UInt64, entries: [LogEntry])] {
-        let control = try ControlClient(endpoint, tls: nil, encoding: configuration.encoding,
-                                        token: signedIn.accessToken)
-        let limit = UInt32(clamping: max(control.welcome?.frame.historyEventsMax ?? 0, 50))
-        return try channels.indices.map { index in
-            var entries: [LogEntry] = []
-            var after = ledger.starts[index].sequence
-            while true {
-                let page = try control.call(
-                    .history(channel: channels[index], after: after, limit: limit))
-                for event in page.frame.events {
-                    entries.append(LogEntry(
-                        sequence: event.sequence, id: page.string(event.id),
-                        key: page.string(event.key),
-                        text: event.kind == .message ? page.data(event.text) : nil))
-                }
-                guard page.frame.hasMore, let last = page.frame.events.last else {
-                    return (page.frame.epoch, entries)
-                }
-                after = last.sequence
-            }
+        let end = MonotonicClock.now() + UInt64.random(in: 0...2_000_000_000, using: &random)
+        while MonotonicClock.now() < end {
+            try fleet.work(nanoseconds: 50_000_000)
+            try disk.fill()
         }
-    }
-
-    private func renewTokenIfNeeded() throws {
-        guard let end = signedIn.expiresAtMilliseconds, let refresh = signedIn.refreshToken,
-              MonotonicClock.unixMilliseconds() + 300_000 > end else { return }
-        signedIn = try signIn.refresh(refresh)
-        for (index, client) in clients.enumerated() where client.isReady {
-            send(.refresh(token: signedIn.accessToken), id: clients[index].nextID, on: index)
-            clients[index].nextID += 1
+        round.what = "\(disk.name) full for \(Figure.time(MonotonicClock.now() - begun))"
+        fleet.expectAnswers()
+        let start = MonotonicClock.now()
+        disk.free()
+        if let postgres = world.postgres {
+            try fleet.turn(seconds: 60, for: "PostgreSQL to take connections") { postgres.isReady() }
+            round.database = MonotonicClock.now() - start
         }
+        try recover(fleet, since: start, &round)
     }
 
-    /// Serves everybody until `condition` holds.
-    private func turn(seconds: UInt64, for what: String, orGiveUp: Bool = false,
-                      until condition: () -> Bool) throws {
-        let deadline = MonotonicClock.now() + seconds * 1_000_000_000
-        while !condition() {
-            let now = MonotonicClock.now()
-            guard now < deadline else {
-                if orGiveUp { return }
-                throw BenchError("waited \(seconds) s for \(what); the hub's last words: "
-                    + hub.lastWords())
-            }
-            let wake = try serveClients(now)
-            try loop.turn(until: min(deadline, wake))
-            if let fault { throw fault }
-            try hub.check()
+    /// A copy of the disk loses its power. The clients of the copy are those of now: they know what
+    /// was acknowledged before the snapshot was begun and nothing that came later, have had no
+    /// answer to what they posted until its end, and find their way back in a world that is started
+    /// on what is left. The old world goes on, for the next cut.
+    private func cutPower(_ number: Int, _ round: inout Round) throws {
+        guard let cuttable else { return }
+        try load(&round)
+        try fleet.takeArrived()
+        var books = fleet.ledger.withoutFindings()
+        note("power cut", &round)
+        let cut = try cuttable.beginCut()
+        var isCut = false
+        while !isCut {
+            try fleet.work(nanoseconds: 1_000_000)
+            isCut = try cut.hasFinished()
         }
-    }
-
-    /// Reconnects and posts what is due; returns when something is due next, 20 ms ahead at most.
-    private func serveClients(_ now: UInt64) throws -> UInt64 {
-        var wake = now + 20_000_000
-        let interval = UInt64(1e9 * Double(configuration.publishers) / configuration.rate)
-        for index in clients.indices {
-            if let retryAt = clients[index].retryAt {
-                guard retryAt <= now, hub.process > 0 else {
-                    wake = min(wake, max(retryAt, now + 1_000_000))
-                    continue
-                }
-                clients[index].retryAt = nil
-                try connections[index].open(endpoint, at: address,
-                                            subprotocol: configuration.encoding.subprotocol)
-            } else if case .publisher(let publisher) = clients[index].role,
-                      clients[index].isReady {
-                wake = min(wake, servePublisher(index, publisher, now, every: interval))
-            }
-        }
-        return wake
-    }
-
-    // MARK: Posting
-
-    private func servePublisher(_ index: Int, _ publisher: Int, _ now: UInt64,
-                                every interval: UInt64) -> UInt64 {
-        while let first = clients[index].delayed.first, first.at <= now {
-            clients[index].delayed.removeFirst()
-            sendPost(index, publisher, first.counter)
-        }
-        // With a full window an answer comes first, and wakes the loop.
-        guard isPosting, clients[index].unanswered.count < configuration.window else { return .max }
-        if clients[index].nextPostAt <= now {
-            postNext(index, publisher)
-            // Time that was lost is not made up for: the load stays what it is.
-            clients[index].nextPostAt = max(clients[index].nextPostAt + interval, now)
-        }
-        return clients[index].nextPostAt
-    }
-
-    private func postNext(_ index: Int, _ publisher: Int) {
-        let channel = ledger.posts[publisher].count % channels.count
-        let counter = ledger.posted(by: publisher, to: channel)
-        clients[index].unanswered.append(counter)
-        sendPost(index, publisher, counter)
-    }
-
-    private func sendPost(_ index: Int, _ publisher: Int, _ counter: Int) {
-        // A retry must be the same message, so the payload carries no time.
-        Payload(run: ledger.run, publisher: publisher, counter: UInt64(counter), dueNanoseconds: 0)
-            .write(bytes: configuration.payloadBytes, to: &text)
-        let id = clients[index].nextID
-        clients[index].nextID += 1
-        clients[index].sent[id] = counter
-        let channel = channels[ledger.posts[publisher][counter].channel]
-        send(.post(channel: channel, key: ledger.key(publisher, counter), text: text), id: id,
-             on: index)
-    }
-
-    private func send(_ command: Command, id: UInt32, on index: Int) {
-        encoded.removeAll(keepingCapacity: true)
-        command.append(id: id, configuration.encoding, to: &encoded)
-        encoded.withUnsafeBytes { connections[index].send(configuration.encoding.messageKind, $0) }
-    }
-
-    // MARK: Connections
-
-    package func connectionOpened(_ connection: WebSocketConnection) {
-        send(.hello(token: signedIn.accessToken, agent: "hub-bench"), id: 1, on: connection.slot)
-    }
-
-    package func connectionEnded(_ connection: WebSocketConnection, _ end: ConnectionEnd) {
-        let index = connection.slot
-        if let code = end.code, code >= 4500 {
-            fault = BenchError("the hub closed a connection for good: \(end.text)")
-        }
-        clients[index].isReady = false
-        clients[index].sent = [:]
-        clients[index].delayed = []
-        clients[index].nextID = 2
-        clients[index].subscriptionsOpen = 0
-        clients[index].failures += 1
-        // Full jitter: a random time up to a limit that doubles. The first publisher comes back at
-        // once, again and again, so that the time to be ready is the hub's and not the jitter's.
-        let doublings = UInt64(min(clients[index].failures - 1, 10))
-        let limit = index == 0 ? 2_000_000
-            : min(Self.backoffFirst << doublings, Self.backoffMaximum)
-        clients[index].retryAt = MonotonicClock.now()
-            + (index == 0 ? limit : UInt64.random(in: 0...limit, using: &random))
-    }
-
-    private func becameReady(_ index: Int) {
-        clients[index].isReady = true
-        clients[index].failures = 0
-    }
-
-    package func connection(_ connection: WebSocketConnection, received kind: MessageKind,
-                            _ bytes: UnsafeRawBufferPointer) {
+        books.takeOverPosts(of: fleet.ledger)
         do {
-            try Decoder.decode(bytes, configuration.encoding, into: &frame) { frame in
-                take(frame, bytes, connection.slot)
-            }
-        } catch {
-            fault = BenchError("the hub sent what cannot be read: \(error)")
+            let found = try inspectCut(cuttable, books, &round)
+            round.lost = found.violations.lost
+            findings.add(found, of: "cut \(number)")
+        } catch let error as BenchError where !Interruption.isNoted {
+            findings.add(\.unrecovered, "cut \(number): \(error)")
         }
+        try cuttable.forgetCut()
     }
 
-    private func take(_ frame: borrowing Inbound, _ bytes: UnsafeRawBufferPointer, _ index: Int) {
-        switch (frame.kind, clients[index].role) {
-        case (.welcome, .publisher(let publisher)):
-            becameReady(index)
-            for counter in clients[index].unanswered { sendPost(index, publisher, counter) }
-        case (.welcome, .subscriber(let subscriber)):
-            for channel in channels.indices {
-                let after = ledger.views[subscriber][channel].position
-                send(.subscribe(channel: channels[channel], after: after),
-                     id: Self.subscribeID + UInt32(channel), on: index)
-            }
-            clients[index].nextID = Self.subscribeID + UInt32(channels.count)
-        case (.subscribed, .subscriber(let subscriber)):
-            guard let channel = channelIndex[frame.string(frame.channel, in: bytes)] else { return }
-            ledger.resumed(subscriber, channel, from: frame.position, hasGap: frame.gapTo > 0)
-            clients[index].subscriptionsOpen += 1
-            if clients[index].subscriptionsOpen == channels.count { becameReady(index) }
-        case (.events, .subscriber(let subscriber)):
-            guard let channel = channelIndex[frame.string(frame.channel, in: bytes)] else { return }
-            for event in frame.events {
-                frame.withBytes(of: event.id, in: bytes) { id in
-                    ledger.seen(by: subscriber, in: channel, epoch: frame.epoch,
-                                sequence: event.sequence, id: id)
-                }
-            }
-        case (.posted, .publisher(let publisher)):
-            guard let counter = clients[index].sent.removeValue(forKey: frame.id) else { return }
-            if let place = clients[index].unanswered.firstIndex(of: counter) {
-                clients[index].unanswered.remove(at: place)
-            }
-            ledger.acknowledged(publisher, counter, at: frame.position,
-                                eventID: frame.string(frame.eventID, in: bytes),
-                                isDuplicate: frame.isDuplicate)
-            acknowledgedThisRound[publisher] = true
-            if firstAcknowledgedAt == nil { firstAcknowledgedAt = MonotonicClock.now() }
-        case (.error, let role): refused(frame, bytes, index, role)
-        case (.subscriptionEnded, _):
-            fault = BenchError("the hub ended a subscription: "
-                + frame.string(frame.slug, in: bytes))
-        default: break
-        }
-    }
-
-    private func refused(_ frame: borrowing Inbound, _ bytes: UnsafeRawBufferPointer, _ index: Int,
-                         _ role: Client.Role) {
-        let slug = frame.string(frame.slug, in: bytes)
-        refusals[slug, default: 0] += 1
-        guard frame.isRetryable else {
-            fault = BenchError("the hub answered \(slug): "
-                + frame.string(frame.message, in: bytes))
-            return
-        }
-        if case .publisher(let publisher) = role,
-           let counter = clients[index].sent.removeValue(forKey: frame.id) {
-            ledger.delayed(publisher, counter)
-            let wait = max(frame.retryAfterMilliseconds, 20) * 1_000_000
-            clients[index].delayed.append((MonotonicClock.now() + wait, counter))
-        }
+    private func inspectCut(_ cuttable: CuttableDisk, _ books: CrashLedger,
+                            _ round: inout Round) throws -> CrashLedger.Findings {
+        let left = try cuttable.recovered()
+        defer { left.unmount() }
+        let start = MonotonicClock.now()
+        let world = try CrashWorld(configuration, in: left.folder, named: "recovered")
+        defer { world.kill() }
+        try world.start()
+        if world.postgres != nil { round.database = MonotonicClock.now() - start }
+        let fleet = try CrashFleet(configuration, world, fleet.signedIn, channels: channels,
+                                   ledger: books, seed: random.next())
+        try recover(fleet, since: start, &round)
+        round.refused += fleet.refusalsTotal
+        try fleet.quiesce()
+        _ = try fleet.audit()
+        round.answeredTwice = fleet.ledger.duplicateAcknowledgements - books.duplicateAcknowledgements
+        return fleet.ledger.findings
     }
 }

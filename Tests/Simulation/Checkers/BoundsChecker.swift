@@ -5,8 +5,8 @@ import Model
 final class BoundsChecker: Checker {
     func observe(_ fact: Fact, in world: Simulation) {
         guard case .handed(let connection, let frame) = fact else { return }
-        // One push of events may stand on top of the budget before its reader is closed.
-        let bound = world.plan.outboxBytesMax + 256_000
+        // What one job hands over may stand on top of the budget before the reader is closed behind it.
+        let bound = world.plan.outboxBytesMax + world.plan.pushBytesMax
         if connection.outboxBytes > bound {
             world.fail("bounds", "\(connection.outboxBytes) bytes wait for client \(connection.client.number)")
         }

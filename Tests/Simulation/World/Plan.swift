@@ -59,6 +59,8 @@ struct Plan: Sendable {
     /// Weight of each act of a client.
     var weights: [Int]
     var live = LiveConfiguration()
+    /// The largest push of events.
+    var pushBytesMax: Int
     var outboxBytesMax: Int
     var outboxTotalBytesMax: Int
 
@@ -77,7 +79,7 @@ struct Plan: Sendable {
         socketBytes = [2_000, 16_000, 64_000][random.below(3)]
         tokenMilliseconds = [900_000, 900_000, 12_000][random.below(3)]
         // As in production, several of the largest pushes find room.
-        let pushBytesMax = min(64 * (textBytesMax + 250), (128 << 10) + 64 * 250)
+        pushBytesMax = min(64 * (textBytesMax + 250), (128 << 10) + 64 * 250)
         outboxBytesMax = 3 * pushBytesMax
         outboxTotalBytesMax = outboxBytesMax * (random.chance(50) ? 2 : 1_000)
         weights = Act.allCases.map { $0.weight * (random.chance(80) ? 1 + random.below(3) : 0) }

@@ -238,7 +238,7 @@ package final class Simulation: @unchecked Sendable {
         every(plan.breaks) { world in world.someConnection()?.breakDown() }
         every(plan.halfOpens) { world in world.someConnection()?.fallSilent() }
         every(plan.slowReaders) { world in
-            let pause = world.random.between(500_000, 8_000_000)
+            let pause = world.random.between(500_000, 20_000_000)
             world.someConnection()?.pauseReading(until: world.scheduler.now + pause)
         }
         every(plan.kills) { world in world.replaceSomeNode(isDrained: false) }

@@ -54,7 +54,7 @@ let package = Package(
         hub("Store", ["CPQ", "CSQLite", "Loop", "Ports", "Model"]),
         hub("Vault", ["Crypto", "Ports", "Model"]),
         hub("Identity", ["Crypto", "Wire", "Ports", "Model"]),
-        hub("Front", ["Wire", "Loop", "Crypto", "Live", "Rules", "Ports", "Model"]),
+        hub("Front", ["Wire", "Loop", "Crypto", "Live", "Ports", "Model"]),
         .executableTarget(
             name: "App",
             dependencies: ["Front", "Identity", "Vault", "Store", "Wire", "Loop", "Crypto", "Live",

@@ -9,7 +9,6 @@ import Live
 import Loop
 import Model
 import Ports
-import Rules
 import Wire
 
 extension FrontLoop {

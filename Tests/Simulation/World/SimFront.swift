@@ -4,7 +4,6 @@
 import Live
 import Model
 import Ports
-import Rules
 import Wire
 
 final class SimFront: DeliveryLane, @unchecked Sendable {

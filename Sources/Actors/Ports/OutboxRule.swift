@@ -1,5 +1,5 @@
-// What becomes of readers that do not keep up. What they leave waiting costs the hub memory, so it is
-// bounded for each reader and for all together; ephemeral events go first, then the reader.
+// What every `DeliveryLane` does with readers that do not keep up. What they leave waiting costs the hub
+// memory, so it is bounded for each reader and for all together; ephemeral events go first, then the reader.
 
 package struct OutboxRule: Sendable {
     /// Bytes that may wait for one reader.

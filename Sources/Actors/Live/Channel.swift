@@ -44,7 +44,8 @@ package actor Channel {
     nonisolated let registry: Registry
     private nonisolated let inbox: Inbox<ChannelCommand>
 
-    /// `nil` until the store has told what the channel is; commands wait in `early` meanwhile.
+    /// `nil` until the store has told what the channel is. Commands that made the actor ask wait in
+    /// `early`; those that come meanwhile stay in the inbox, which has a bound.
     var facts: Facts?
     private var early: [ChannelCommand] = []
     private var isLoading = false
@@ -123,6 +124,7 @@ package actor Channel {
     }
 
     private func drain() {
+        if isLoading { return }
         let commands = inbox.take()
         // What other hubs tell keeps no actor in memory.
         if commands.contains(where: { !$0.isHint }) { lastActiveAt = surroundings.clocks.monotonic() }
@@ -131,9 +133,14 @@ package actor Channel {
                 if case .logMoved(let position) = command { notice(position) }
                 if !command.isHint { early.append(command) }
             }
-            if !early.isEmpty { load() }
+            // Hints alone are no reason to be here.
+            if !early.isEmpty { load() } else if inbox.closeIfEmpty() { registry.retire(self) }
             return
         }
+        carryOut(commands)
+    }
+
+    private func carryOut(_ commands: [ChannelCommand]) {
         for command in commands { carryOut(command) }
         work()
     }
@@ -192,7 +199,6 @@ package actor Channel {
     // MARK: Life
 
     private func load() {
-        guard !isLoading else { return }
         isLoading = true
         Task(executorPreference: lane.tasks) { await self.loadFromStore() }
     }
@@ -218,9 +224,9 @@ package actor Channel {
             isLoading = false
             let commands = early
             early = []
-            for command in commands { carryOut(command) }
-            work()
+            carryOut(commands)
             schedulePassivation()
+            drain()
         } catch {
             surroundings.log.warning("channel not loaded", .id("channel", id), .word("why", Self.word(error)))
             let reply = Self.reply(error)
@@ -236,7 +242,7 @@ package actor Channel {
             command.origin?.refuse(code, message, retryAfterMilliseconds: code.isRetryable ? 1_000 : 0)
         }
         // Nothing is known of the channel: the next command starts afresh with a new actor.
-        if inbox.closeIfEmpty() { registry.retire(self) }
+        if inbox.closeIfEmpty() { registry.retire(self) } else { drain() }
     }
 
     private func schedulePassivation() {

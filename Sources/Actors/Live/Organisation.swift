@@ -48,7 +48,8 @@ package actor Organisation {
     nonisolated let lane: any Lane
     nonisolated let registry: Registry
     private nonisolated let inbox: Inbox<OrganisationCommand>
-    /// `nil` until read from the store; commands wait in `early` meanwhile.
+    /// `nil` until read from the store. Commands that made the actor read wait in `early`; those that
+    /// come meanwhile stay in the inbox, which has a bound.
     var people: [AccountID: Person]?
     private var early: [OrganisationCommand] = []
     private var isLoading = false
@@ -90,6 +91,7 @@ package actor Organisation {
     }
 
     private func drain() {
+        if isLoading { return }
         let commands = inbox.take()
         // What other hubs tell keeps no actor in memory.
         if commands.contains(where: { !$0.isHint }) { lastActiveAt = surroundings.clocks.monotonic() }
@@ -99,14 +101,14 @@ package actor Organisation {
                 if case .changed = command { refresh() }
                 if !command.isHint { early.append(command) }
             }
-            if !early.isEmpty { load() }
+            // Hints alone are no reason to be here.
+            if !early.isEmpty { load() } else if inbox.closeIfEmpty() { registry.retire(self) }
             return
         }
         for command in commands { carryOut(command) }
     }
 
     private func load() {
-        guard !isLoading else { return }
         isLoading = true
         Task(executorPreference: lane.tasks) { await self.loadFromStore() }
     }
@@ -124,7 +126,7 @@ package actor Organisation {
             let waiting = early
             early = []
             for command in waiting { failed(command, Channel.reply(error)) }
-            if inbox.closeIfEmpty() { registry.retire(self) }
+            if inbox.closeIfEmpty() { registry.retire(self) } else { drain() }
         }
     }
 
@@ -138,6 +140,7 @@ package actor Organisation {
         schedulePassivation()
         scheduleResync()
         startRefresh()
+        drain()
     }
 
     private func schedulePassivation() {

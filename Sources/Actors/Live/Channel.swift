@@ -58,6 +58,8 @@ package actor Channel {
     /// Commands that only a newer log can answer, and what their sessions sent behind them. They wait
     /// for one look at the store.
     var deferred: [(command: ChannelCommand, look: Int)] = []
+    /// Whether the members known here are those of the log; see `accountReturned`.
+    var membersRead = MembersRead.current
     /// How often this actor has begun to look at the store; a command waits for a look that began
     /// after it came.
     var looks = 0
@@ -81,10 +83,17 @@ package actor Channel {
         var topic: String
         var members: Set<AccountID>
         /// Who was removed from the organisation since this was loaded; a `joined` that was on its way
-        /// then brings nobody back.
-        var removed: Set<AccountID> = []
+        /// then brings nobody back. `true`: they had been a member, or such a `joined` came; either may
+        /// already be of a membership that began after the removal.
+        var removed: [AccountID: Bool] = [:]
         let parties: [AccountID]
         var log: LogMachine<Reply>
+    }
+
+    enum MembersRead {
+        case current, wanted
+        /// A notice, or the resync, has it tried again.
+        case failed
     }
 
     /// Who gets which answer when an entry is settled.
@@ -162,7 +171,7 @@ package actor Channel {
             return true
         }
         // It may have joined at another hub.
-        return isBehind && !facts.members.contains(origin.account)
+        return (isBehind || membersRead == .wanted) && !facts.members.contains(origin.account)
     }
 
     func perform(_ command: ChannelCommand) {
@@ -302,16 +311,21 @@ package actor Channel {
     }
 
     private func accountRemoved(_ account: AccountID) {
-        facts?.members.remove(account)
-        facts?.removed.insert(account)
+        let wasMember = facts?.members.remove(account) != nil
+        if wasMember || facts?.removed[account] == nil { facts?.removed[account] = wasMember }
         deferred.removeAll { $0.command.origin?.account == account }
         endSubscriptions(of: account, .forbidden)
     }
 
-    /// Memberships ended with the removal; direct conversations are there again.
+    /// Memberships ended with the removal; direct conversations are there again. The account may have
+    /// joined before this was heard of: where that is possible, the store is asked.
     private func accountReturned(_ account: AccountID) {
-        facts?.removed.remove(account)
-        if facts?.parties.contains(account) == true { facts?.members.insert(account) }
+        let isDoubtful = facts?.removed.removeValue(forKey: account) ?? false
+        if facts?.parties.contains(account) == true {
+            facts?.members.insert(account)
+        } else if isDoubtful {
+            membersRead = .wanted
+        }
     }
 
     // MARK: Failures

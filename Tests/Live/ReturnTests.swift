@@ -75,23 +75,26 @@ private func members(_ channel: ChannelID, _ client: Client) -> [AccountID]? {
     }
 
     /// The second hub has heard of the removal, then of what the account joined, and then of its return.
-    @Test func whatWasJoinedBeforeTheReturnIsHeardOfIsReadFromTheStore() {
+    /// Bob had been a member of these channels before, Eve had not.
+    @Test(arguments: [bob, eve])
+    func whatWasJoinedBeforeTheReturnIsHeardOfIsReadFromTheStore(account: AccountID) {
         let (world, owner, reader) = office()
-        remove(bob, owner)
+        remove(account, owner)
+        let others = members(secret, reader)
         world.copies = { isOfPeople($0) ? 0 : 1 }
-        comeBack(bob, world)
+        comeBack(account, world)
         world.store.revoked = []
         for channel in [general, secret] {
-            #expect(owner.ask(.addMember(AddMember(channel: channel, account: bob))) == .done(Done()))
+            #expect(owner.ask(.addMember(AddMember(channel: channel, account: account))) == .done(Done()))
         }
         #expect(reader.events.map(\.kind) == [.joined, .joined])
-        #expect(members(secret, reader) == [alice], "nobody of the organisation, as far as is known")
+        #expect(members(secret, reader) == others, "not of the organisation, as far as is known")
         let reads = world.store.recordReads.count
         world.registries[1].receive(.organisationChanged(acme))
         world.settle()
-        #expect(members(secret, reader) == [alice, bob])
+        #expect(members(secret, reader)?.contains(account) == true)
         #expect(world.store.recordReads[reads...].sorted() == [general, secret], "no others")
-        let back = Client(world, as: bob, hub: 1)
+        let back = Client(world, as: account, hub: 1)
         for channel in [general, secret] { #expect(posted(back.post("y", to: channel)) != nil) }
         #expect(world.store.recordReads.count == reads + 2)
     }
@@ -110,6 +113,73 @@ private func members(_ channel: ChannelID, _ client: Client) -> [AccountID]? {
         #expect(members(general, reader) == [alice])
         let back = Client(world, as: bob, hub: 1)
         #expect(subscribed(back.ask(subscribe(secret))) != nil)
+    }
+
+    /// This hub knows of the removal and the return before it reads what went before them in the log.
+    @Test func whatWasJoinedBeforeTheRemovalIsNotBelievedBehindTheReturn() {
+        let (world, owner, reader) = office()
+        world.copies = { _ in 0 }
+        _ = owner.ask(.addMember(AddMember(channel: secret, account: eve)))
+        remove(eve, owner)
+        comeBack(eve, world)
+        hear(world.store.member(eve, in: acme)!, world, at: 1)
+        world.registries[1].receive(.logMoved(acme, secret, Position(epoch: 1, sequence: 1)))
+        world.settle()
+        #expect(reader.events.map(\.kind) == [.joined])
+        #expect(members(secret, reader) == [alice, bob])
+        let reads = world.store.recordReads.count
+        world.copies = { _ in 1 }
+        _ = owner.ask(.addMember(AddMember(channel: secret, account: eve)))
+        #expect(members(secret, reader) == [alice, bob, eve])
+        #expect(world.store.recordReads.count == reads, "once is enough")
+    }
+
+    /// Removed and back once more while the members are read.
+    @Test func membersReadBeforeARemovalAreNotTaken() {
+        let (world, owner, reader) = office()
+        remove(bob, owner)
+        world.copies = { _ in 0 }
+        comeBack(bob, world)
+        _ = owner.ask(.addMember(AddMember(channel: secret, account: bob)))
+        world.store.readDelay = 20
+        world.store.afterRecordRead[secret] = {
+            world.store.logs[acme]![secret]!.record.members.removeAll { $0 == bob }
+            for command in [ChannelCommand.accountRemoved(bob), .accountReturned(bob)] {
+                _ = world.registries[1].tell(acme, secret, command, isControl: true)
+            }
+        }
+        hear(world.store.member(bob, in: acme)!, world, at: 1)
+        #expect(reader.sequences == [1])
+        #expect(members(secret, reader) == [alice])
+    }
+
+    /// At the hub where all of it happens.
+    @Test func whoIsBackIsToldWhereTheyAreAMember() {
+        let (world, owner, _) = office()
+        _ = owner.ask(subscribe(secret))
+        remove(eve, owner)
+        comeBack(eve, world)
+        world.store.revoked = []
+        let back = Client(world, as: eve)
+        #expect(owner.ask(.addMember(AddMember(channel: secret, account: eve))) == .done(Done()))
+        #expect(back.frames.contains { frame in
+            if case .channelAdded(let it) = frame.body { it.channel.id == secret && it.channel.joined } else { false }
+        })
+        #expect(posted(back.post("x", to: secret)) != nil)
+    }
+
+    @Test func commandsOfWhoIsBackWaitForTheReadOfTheMembers() {
+        let (world, owner, reader) = office()
+        remove(bob, owner)
+        world.copies = { isOfPeople($0) ? 0 : 1 }
+        comeBack(bob, world)
+        _ = owner.ask(.addMember(AddMember(channel: secret, account: bob)))
+        let origin = Origin(address: SessionAddress(lane: reader.lane, session: reader.session.id, account: bob),
+                            command: 900)
+        _ = world.registries[1].tell(acme, secret, .accountReturned(bob), isControl: true)
+        _ = world.registries[1].tell(acme, secret, .post(origin, Post(channel: secret, key: "k", text: "x")))
+        world.settle()
+        #expect(posted(reader.reply(to: 900)) != nil)
     }
 
     @Test func aReadOfTheMembersThatFailsIsTriedAgain() {

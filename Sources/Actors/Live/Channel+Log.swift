@@ -200,8 +200,7 @@ extension Channel {
         looks += 1
         do {
             if wantsMembers {
-                // Who comes back during the read wants another one.
-                membersRead = .current
+                membersRead = .reading
                 guard try await readMembers() else { return }
             }
             if isDoubtful || told.map({ $0.epoch != facts!.log.head.epoch }) ?? false {
@@ -237,11 +236,20 @@ extension Channel {
         guard facts!.log.head == record.head else {
             throw StoreError.fault("a log does not reach its head")
         }
+        // Somebody was removed or came back meanwhile: they are read again.
+        guard membersRead == .reading else { return true }
+        membersRead = .current
         let before = facts!.members
         facts!.members = Set(record.members)
-        // Who is removed here comes in when the return is heard of.
-        for account in facts!.removed.keys where facts!.members.remove(account) != nil {
-            facts!.removed[account] = true
+        for (account, doubt) in facts!.doubts {
+            switch doubt {
+            case .removed:
+                // Comes in when the return is heard of.
+                if facts!.members.remove(account) != nil {
+                    facts!.doubts[account] = .removed(mayBeMember: true)
+                }
+            case .returned: facts!.doubts[account] = nil
+            }
         }
         for account in before.sorted() where !mayRead(account) { endSubscriptions(of: account, .notMember) }
         return true
@@ -354,12 +362,16 @@ extension Channel {
         guard let facts, let subject = event.subject else { return }
         switch event.kind {
         case .joined:
-            guard facts.removed[subject] == nil else {
-                self.facts?.removed[subject] = true
-                return
+            switch facts.doubts[subject] {
+            case nil:
+                self.facts?.members.insert(subject)
+                tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: true))))
+            case .removed: self.facts?.doubts[subject] = .removed(mayBeMember: true)
+            case .returned:
+                // A read under way is of a head that has this event.
+                if membersRead != .reading { membersRead = .wanted }
+                _ = registry.tell(organisation, .listChanged(id, subject))
             }
-            self.facts?.members.insert(subject)
-            tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: true))))
         case .left:
             self.facts?.members.remove(subject)
             if facts.kind == .open {

@@ -82,16 +82,24 @@ package actor Channel {
         var name: String
         var topic: String
         var members: Set<AccountID>
-        /// Who was removed from the organisation since this was loaded; a `joined` that was on its way
-        /// then brings nobody back. `true`: they had been a member, or such a `joined` came; either may
-        /// already be of a membership that began after the removal.
-        var removed: [AccountID: Bool] = [:]
+        /// Whose `joined` is not believed: it may be from before a removal.
+        var doubts: [AccountID: Doubt] = [:]
         let parties: [AccountID]
         var log: LogMachine<Reply>
     }
 
+    /// About an account that was removed from the organisation since this was loaded, until the members
+    /// are read again.
+    enum Doubt {
+        /// `mayBeMember`: they had been a member, or a `joined` came; either may already be of a
+        /// membership that began after the removal.
+        case removed(mayBeMember: Bool)
+        /// They are in the organisation again. The first `joined` has the members read.
+        case returned
+    }
+
     enum MembersRead {
-        case current, wanted
+        case current, wanted, reading
         /// A notice, or the resync, has it tried again.
         case failed
     }
@@ -171,7 +179,8 @@ package actor Channel {
             return true
         }
         // It may have joined at another hub.
-        return (isBehind || membersRead == .wanted) && !facts.members.contains(origin.account)
+        let isUnsure = isBehind || membersRead == .wanted || membersRead == .reading
+        return isUnsure && !facts.members.contains(origin.account)
     }
 
     func perform(_ command: ChannelCommand) {
@@ -312,7 +321,10 @@ package actor Channel {
 
     private func accountRemoved(_ account: AccountID) {
         let wasMember = facts?.members.remove(account) != nil
-        if wasMember || facts?.removed[account] == nil { facts?.removed[account] = wasMember }
+        let mayBeMember = if case .removed(true)? = facts?.doubts[account] { true } else { wasMember }
+        facts?.doubts[account] = .removed(mayBeMember: mayBeMember)
+        // What is being read may be from before.
+        if membersRead == .reading { membersRead = .wanted }
         deferred.removeAll { $0.command.origin?.account == account }
         endSubscriptions(of: account, .forbidden)
     }
@@ -320,11 +332,12 @@ package actor Channel {
     /// Memberships ended with the removal; direct conversations are there again. The account may have
     /// joined before this was heard of: where that is possible, the store is asked.
     private func accountReturned(_ account: AccountID) {
-        let isDoubtful = facts?.removed.removeValue(forKey: account) ?? false
         if facts?.parties.contains(account) == true {
             facts?.members.insert(account)
-        } else if isDoubtful {
-            membersRead = .wanted
+            facts?.doubts[account] = nil
+        } else if case .removed(let mayBeMember)? = facts?.doubts[account] {
+            facts?.doubts[account] = .returned
+            if mayBeMember { membersRead = .wanted }
         }
     }
 

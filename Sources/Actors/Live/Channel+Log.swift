@@ -241,16 +241,7 @@ extension Channel {
         membersRead = .current
         let before = facts!.members
         facts!.members = Set(record.members)
-        for (account, doubt) in facts!.doubts {
-            switch doubt {
-            case .removed:
-                // Comes in when the return is heard of.
-                if facts!.members.remove(account) != nil {
-                    facts!.doubts[account] = .removed(mayBeMember: true)
-                }
-            case .returned: facts!.doubts[account] = nil
-            }
-        }
+        facts!.doubts = facts!.doubts.filter { if case .removed = $0.value { true } else { false } }
         for account in before.sorted() where !mayRead(account) { endSubscriptions(of: account, .notMember) }
         return true
     }

@@ -40,11 +40,11 @@ import Testing
         try await database.withStore { store, _ in
             let office = try await Office(store)
             let (owner, first, second) = (office.owner.id, office.members[0], office.members[1])
-            guard case .done(let person?) = try await give(office, .admin, to: first, by: owner) else {
+            guard case .done(let member?) = try await give(office, .admin, to: first, by: owner) else {
                 Issue.record("an owner gives roles")
                 return
             }
-            #expect(person == Person(account: first, firstName: "Zoë", lastName: "O’Neill", role: .admin))
+            #expect(member.person == Person(account: first, firstName: "Zoë", lastName: "O’Neill", role: .admin))
             #expect(try await role(office, first) == .admin)
             // What is refused says why, and changes nothing.
             let refused: [(Role, AccountID, AccountID, MemberOutcome)] = [
@@ -141,6 +141,39 @@ import Testing
             let again = try await store.acceptInvitation(
                 token: theirs, account: gone, newAccount: nil, at: start.adding(milliseconds: 1))
             #expect(again == nil)
+        }
+    }
+
+    /// However soon, and whatever the clock says; any other change leaves the mark alone.
+    @Test(arguments: Database.allCases)
+    func whoComesBackIsAMemberSinceLater(_ database: Database) async throws {
+        try await database.withStore { store, _ in
+            let office = try await Office(store)
+            let (owner, account) = (office.owner.id, office.members[0])
+            func since() async throws -> UnixMilliseconds? {
+                let member = try await store.people(office.id).first { $0.account == account }
+                let membership = try await store.memberships(of: account).first
+                #expect(membership?.since == member?.since)
+                return member?.since
+            }
+            var marks = [try #require(try await since())]
+            guard case .done(let member?) = try await give(office, .admin, to: account, by: owner) else {
+                Issue.record("an owner gives roles")
+                return
+            }
+            #expect(member.since == marks[0])
+            for (use, later) in [0, -60_000, 500].enumerated() {
+                let token = TokenHash([UInt8(use)])
+                try await invite(office, token, by: owner)
+                _ = try await store.acceptInvitation(token: token, account: account, newAccount: nil, at: start)
+                #expect(try await since() == marks.last, "they are a member already")
+                #expect(try await remove(office, account, by: owner) == .done(nil))
+                #expect(try await since() == nil)
+                let at = start.adding(milliseconds: Int64(later))
+                _ = try await store.acceptInvitation(token: token, account: account, newAccount: nil, at: at)
+                marks.append(try #require(try await since()))
+            }
+            #expect(marks == [0, 1, 2, 500].map { start.adding(milliseconds: $0) })
         }
     }
 

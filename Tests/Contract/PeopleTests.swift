@@ -61,7 +61,7 @@ import Testing
             #expect(one == Person(account: office.members[0], firstName: "Zoë", lastName: "O’Neill",
                                   role: .member))
             #expect(try await store.memberships(of: office.members[0])
-                == [Membership(organisation: office.organisation, role: .member)])
+                == [Membership(organisation: office.organisation, role: .member, since: start)])
             #expect(try await store.memberships(of: fresh()).isEmpty)
         }
     }

@@ -199,7 +199,7 @@ private struct NoStore: ChannelStore, MemberStore, BodyVault, TokenVerifier {
     func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String] {
         throw .keyGone
     }
-    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] { [] }
+    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Member] { [] }
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError)
         -> LoginRecord? { nil }
     func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 { 0 }

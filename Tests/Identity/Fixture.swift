@@ -81,7 +81,7 @@ final class Hub: Sendable {
             entropy: SystemEntropy(), settings: IdentitySettings(publicOrigin: origin),
             hooks: IdentityHooks(
                 onLoginRevoked: { login, _, _ in witness.revoked.withLock { $0.append(login) } },
-                onPersonJoined: { _, person in witness.joined.withLock { $0.append(person) } }))
+                onPersonJoined: { _, member in witness.joined.withLock { $0.append(member.person) } }))
         api = IdentityAPI(accounts, log: .silent)
     }
 

@@ -390,8 +390,7 @@ private let resync: Int64 = 13_000
         world.store.members[acme] = before
         world.store.peopleAnswer = {
             world.store.person(dave, in: acme)
-            let person = world.store.members[acme]!.last!
-            _ = world.registry.tell(acme, .personChanged(person), isControl: true)
+            _ = world.registry.tell(acme, .personChanged(world.store.member(dave, in: acme)!), isControl: true)
             return before
         }
         world.registry.receive(.organisationChanged(acme))

@@ -23,6 +23,9 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     var members: [OrganisationID: [Person]] = [:] {
         didSet { revision += 1 }
     }
+    /// When each membership began: so many memberships came before.
+    private var since: [OrganisationID: [AccountID: UnixMilliseconds]] = [:]
+    private var joins: Int64 = 0
     var revoked: Set<LoginID> = [] {
         didSet { revision += 1 }
     }
@@ -39,6 +42,10 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     var memberFaults: [StoreError] = []
     private(set) var appends: [[EventID]] = []
     private(set) var pageReads = 0
+    /// Which channels were read, without their logs.
+    private(set) var recordReads: [ChannelID] = []
+    /// Called once, when such a read is done and before its answer arrives.
+    var afterRecordRead: [ChannelID: () -> Void] = [:]
     /// How many channels each comparison of heads asked for.
     private(set) var headReads: [Int] = []
     /// So many turns of the queue pass before a page is read.
@@ -74,6 +81,12 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     func person(_ account: AccountID, in organisation: OrganisationID, role: Role = .member) {
         members[organisation, default: []].append(
             Person(account: account, firstName: "P", lastName: "\(account.low)", role: role))
+        joins += 1
+        since[organisation, default: [:]][account] = UnixMilliseconds(joins)
+    }
+
+    func member(_ account: AccountID, in organisation: OrganisationID) -> Member? {
+        person(account, of: organisation).map { Member(person: $0, since: since[organisation]![account]!) }
     }
 
     /// As another node would, without a word to this one.
@@ -106,8 +119,10 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
         return await answer {
+            self.recordReads.append(channel)
             var record = self.logs[organisation]?[channel]?.record
-            record?.members.removeAll { self.member($0, of: organisation) == nil }
+            record?.members.removeAll { self.person($0, of: organisation) == nil }
+            self.afterRecordRead.removeValue(forKey: channel)?()
             return record
         }
     }
@@ -151,7 +166,7 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
             log.events.append(event)
             guard let subject = event.subject else { continue }
             log.record.members.removeAll { $0 == subject }
-            if event.kind == .joined, member(subject, of: organisation) != nil {
+            if event.kind == .joined, person(subject, of: organisation) != nil {
                 log.record.members.append(subject)
             }
         }
@@ -237,11 +252,12 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
         }
     }
 
-    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] {
+    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Member] {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
         return await answer {
             defer { self.peopleAnswer = nil }
-            return self.peopleAnswer?() ?? self.members[organisation] ?? []
+            let found = self.peopleAnswer?() ?? self.members[organisation] ?? []
+            return found.map { Member(person: $0, since: self.since[organisation]![$0.account]!) }
         }
     }
 
@@ -269,7 +285,7 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
 
     // MARK: Members
 
-    private func member(_ account: AccountID, of organisation: OrganisationID) -> Person? {
+    private func person(_ account: AccountID, of organisation: OrganisationID) -> Person? {
         members[organisation]?.first { $0.account == account }
     }
 
@@ -277,13 +293,13 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
     private func change(_ organisation: OrganisationID, _ account: AccountID, by actor: AccountID,
                         keepsOwner: Bool, _ isAllowed: (Person, Person) -> Bool,
                         _ change: (Int) -> Void) -> MemberOutcome {
-        let (who, whom) = (member(actor, of: organisation), member(account, of: organisation))
+        let (who, whom) = (person(actor, of: organisation), person(account, of: organisation))
         let others = (members[organisation] ?? []).filter { $0.account != account && $0.role == .owner }
         guard let who, let whom, isAllowed(who, whom),
               keepsOwner || whom.role != .owner || !others.isEmpty
         else { return .refused(actor: who?.role, subject: whom?.role) }
         change(members[organisation]!.firstIndex { $0.account == account }!)
-        return .done(member(account, of: organisation))
+        return .done(member(account, in: organisation))
     }
 
     func changeRole(_ organisation: OrganisationID, _ account: AccountID, to role: Role,

@@ -252,8 +252,7 @@ private func gone(_ account: AccountID) -> ServerBody { .personRemoved(PersonRem
         #expect(posted(stays.post("bye", to: direct)) != nil)
         world.store.person(eve, in: acme)
         world.store.revoked = []
-        let person = Person(account: eve, firstName: "P", lastName: "3", role: .member)
-        _ = world.registry.tell(acme, .personChanged(person), isControl: true)
+        _ = world.registry.tell(acme, .personChanged(world.store.member(eve, in: acme)!), isControl: true)
         world.settle()
         let back = Client(world, as: eve)
         #expect(subscribed(back.ask(subscribe(direct, after: 0))) != nil)

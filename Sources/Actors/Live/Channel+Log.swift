@@ -173,6 +173,7 @@ extension Channel {
     /// Another hub has said how far the log goes, or there is reason to ask the store (`nil`). Looked at
     /// when no write is in flight.
     func notice(_ position: Position?) {
+        if membersRead == .failed { membersRead = .wanted }
         guard let position else {
             isDoubtful = true
             return
@@ -188,14 +189,22 @@ extension Channel {
         return noticed.epoch == head.epoch && noticed.sequence > head.sequence
     }
 
-    private var needsLook: Bool { noticed != nil || isDoubtful || !deferred.isEmpty }
+    private var needsLook: Bool {
+        noticed != nil || isDoubtful || membersRead == .wanted || !deferred.isEmpty
+    }
 
     /// Reads what others wrote, as far as they told of it. What fails is left to the resync.
     private func look() async {
         let told = noticed
+        let wantsMembers = membersRead == .wanted
         looks += 1
         do {
-            if isDoubtful || told.map({ $0.epoch != facts!.log.head.epoch }) ?? false {
+            if wantsMembers {
+                membersRead = .reading
+                guard try await readMembers() else { return }
+            }
+            // What waits came behind the last look, so this one has to ask whatever was told before.
+            if isDoubtful || told?.epoch ?? 0 != facts!.log.head.epoch && !wantsMembers {
                 isDoubtful = false
                 let position = try await surroundings.channels.heads(organisation, [id])[id]
                 guard let position, position.epoch == facts!.log.head.epoch else {
@@ -208,11 +217,34 @@ extension Channel {
             }
         } catch {
             surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
+            if wantsMembers { membersRead = .failed }
             let reply = Self.reply(error)
             for command in takeDeferred() { command.origin?.answer(.error(reply)) }
         }
         if noticed == told { noticed = nil }
         for command in takeDeferred() { perform(command) }
+    }
+
+    /// Takes the members as the store has them, at exactly the head that they belong to: what the log
+    /// says later is applied to them. `false` when the log is gone.
+    private func readMembers() async throws -> Bool {
+        let record = try await surroundings.channels.channel(organisation, id)
+        guard let record, record.head.epoch == facts!.log.head.epoch else {
+            channelGone()
+            return false
+        }
+        try await catchUp(to: record.head.sequence, isExact: true)
+        guard facts!.log.head == record.head else {
+            throw StoreError.fault("a log does not reach its head")
+        }
+        // Somebody was removed or came back meanwhile: they are read again.
+        guard membersRead == .reading else { return true }
+        membersRead = .current
+        let before = facts!.members
+        facts!.members = Set(record.members)
+        facts!.doubts = facts!.doubts.filter { if case .removed = $0.value { true } else { false } }
+        for account in before.sorted() where !mayRead(account) { endSubscriptions(of: account, .notMember) }
+        return true
     }
 
     /// The commands that came before the last look began.
@@ -224,11 +256,13 @@ extension Channel {
 
     /// Another hub appended, or an earlier commit of ours had an unknown outcome: what is new goes out
     /// page by page. A log that ends before `sequence` is not an error here.
-    private func catchUp(to sequence: UInt64) async throws {
+    ///
+    /// - Parameter isExact: no further than `sequence`, where a page would have more.
+    private func catchUp(to sequence: UInt64, isExact: Bool = false) async throws {
         while facts!.log.head.sequence < sequence {
             let head = facts!.log.head.sequence
-            let stored = try await surroundings.channels.events(
-                organisation, id, .after(head), limit: Self.catchUpPageMax)
+            let limit = isExact ? Int(min(UInt64(Self.catchUpPageMax), sequence - head)) : Self.catchUpPageMax
+            let stored = try await surroundings.channels.events(organisation, id, .after(head), limit: limit)
             if stored.isEmpty { return }
             let settlement = facts!.log.logMoved(try await readable(stored))
             guard facts!.log.head.sequence > head else { throw StoreError.fault("a log has a hole") }
@@ -320,9 +354,16 @@ extension Channel {
         guard let facts, let subject = event.subject else { return }
         switch event.kind {
         case .joined:
-            guard !facts.removed.contains(subject) else { return }
-            self.facts?.members.insert(subject)
-            tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: true))))
+            switch facts.doubts[subject] {
+            case nil:
+                self.facts?.members.insert(subject)
+                tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: true))))
+            case .removed: self.facts?.doubts[subject] = .removed(mayBeMember: true)
+            case .returned:
+                // A read under way is of a head that has this event.
+                if membersRead != .reading { membersRead = .wanted }
+                _ = registry.tell(organisation, .listChanged(id, subject))
+            }
         case .left:
             self.facts?.members.remove(subject)
             if facts.kind == .open {

@@ -59,6 +59,8 @@ package actor Channel {
     /// Commands that only a newer log can answer, and what their sessions sent behind them. They wait
     /// for one look at the store.
     var deferred: [(command: ChannelCommand, look: Int)] = []
+    /// Whether the members known here are those of the log; see `accountReturned`.
+    var membersRead = MembersRead.current
     /// How often this actor has begun to look at the store; a command waits for a look that began
     /// after it came.
     var looks = 0
@@ -81,11 +83,26 @@ package actor Channel {
         var name: String
         var topic: String
         var members: Set<AccountID>
-        /// Who was removed from the organisation since this was loaded; a `joined` that was on its way
-        /// then brings nobody back.
-        var removed: Set<AccountID> = []
+        /// Whose `joined` is not believed: it may be from before a removal.
+        var doubts: [AccountID: Doubt] = [:]
         let parties: [AccountID]
         var log: LogMachine<Reply>
+    }
+
+    /// About an account that was removed from the organisation since this was loaded, until the members
+    /// are read again.
+    enum Doubt {
+        /// `mayBeMember`: they had been a member, or a `joined` came; either may already be of a
+        /// membership that began after the removal.
+        case removed(mayBeMember: Bool)
+        /// They are in the organisation again. The first `joined` has the members read.
+        case returned
+    }
+
+    enum MembersRead {
+        case current, wanted, reading
+        /// A notice, or the resync, has it tried again.
+        case failed
     }
 
     /// Who gets which answer when an entry is settled.
@@ -169,7 +186,8 @@ package actor Channel {
             return true
         }
         // It may have joined at another hub.
-        return isBehind && !facts.members.contains(origin.account)
+        let isUnsure = isBehind || membersRead == .wanted || membersRead == .reading
+        return isUnsure && !facts.members.contains(origin.account)
     }
 
     func perform(_ command: ChannelCommand) {
@@ -309,16 +327,25 @@ package actor Channel {
     }
 
     private func accountRemoved(_ account: AccountID) {
-        facts?.members.remove(account)
-        facts?.removed.insert(account)
+        let wasMember = facts?.members.remove(account) != nil
+        let mayBeMember = if case .removed(true)? = facts?.doubts[account] { true } else { wasMember }
+        facts?.doubts[account] = .removed(mayBeMember: mayBeMember)
+        // What is being read may be from before.
+        if membersRead == .reading { membersRead = .wanted }
         deferred.removeAll { $0.command.origin?.account == account }
         endSubscriptions(of: account, .forbidden)
     }
 
-    /// Memberships ended with the removal; direct conversations are there again.
+    /// Memberships ended with the removal; direct conversations are there again. The account may have
+    /// joined before this was heard of: where that is possible, the store is asked.
     private func accountReturned(_ account: AccountID) {
-        facts?.removed.remove(account)
-        if facts?.parties.contains(account) == true { facts?.members.insert(account) }
+        if facts?.parties.contains(account) == true {
+            facts?.members.insert(account)
+            facts?.doubts[account] = nil
+        } else if case .removed(let mayBeMember)? = facts?.doubts[account] {
+            facts?.doubts[account] = .returned
+            if mayBeMember { membersRead = .wanted }
+        }
     }
 
     // MARK: Failures

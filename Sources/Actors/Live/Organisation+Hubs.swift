@@ -58,24 +58,26 @@ extension Organisation {
         guard revision != hubs.revision else { return }
         let changesHere = hubs.changesHere
         let found = try await surroundings.people.people(id)
+        // Sessions that come later look their sign-in up themselves.
+        let principals = Array(sessions.values) + opening.values.map(\.principal)
+        var revoked: Set<LoginID> = []
+        for logins in Self.chunks(Set(principals.map(\.login)).sorted()) {
+            revoked.formUnion(try await surroundings.people.revokedLogins(id, logins))
+        }
         guard hubs.changesHere == changesHere else {
             hubs.wantsRefresh = true
             return
         }
+        // First, because `apply` closes others with other codes.
+        closeSessions(.revoked) { revoked.contains($0.login) }
         apply(found)
-        // Sessions that come later look their sign-in up themselves.
-        let principals = Array(sessions.values) + opening.values.map(\.principal)
-        for logins in Self.chunks(Set(principals.map(\.login)).sorted()) {
-            let revoked = Set(try await surroundings.people.revokedLogins(id, logins))
-            if !revoked.isEmpty { closeSessions(.revoked) { revoked.contains($0.login) } }
-        }
         hubs.revision = revision
     }
 
-    private func apply(_ found: [Person]) {
+    private func apply(_ found: [Member]) {
         let accounts = Set(found.map(\.account))
         for account in people!.keys.sorted() where !accounts.contains(account) { personRemoved(account) }
-        for person in found where people![person.account] != person { personChanged(person) }
+        for member in found where people![member.account] != member { personChanged(member) }
     }
 
     // MARK: Lists of channels

@@ -32,9 +32,9 @@ extension Organisation {
         let outcome = try await surroundings.people.changeRole(
             id, it.account, to: it.role, by: origin.account, at: surroundings.clocks.now())
         switch outcome {
-        case .done(let person):
+        case .done(let member):
             origin.answer(.done(Done()))
-            if let person { personChanged(person) }
+            if let member { personChanged(member) }
             surroundings.bus.publish(.organisationChanged(id))
         case .refused(_, nil):
             origin.refuse(.notFound, "There is no such person in the organisation.")
@@ -75,8 +75,16 @@ extension Organisation {
     // MARK: What has changed
 
     /// Somebody joined, or their name or role changed. Sessions with another role have to come again.
-    func personChanged(_ person: Person) {
-        people![person.account] = person
+    func personChanged(_ member: Member) {
+        let person = member.person
+        if let known = people![person.account], known.since != member.since {
+            // Told late.
+            guard known.since < member.since else { return }
+            // They were removed and came back, both elsewhere, and what they were in has ended. A
+            // session may be of after that; its sign-in stands, and it comes again.
+            personRemoved(person.account, closing: .roleChanged)
+        }
+        people![person.account] = member
         hubs.changesHere += 1
         roster.broadcast(.organisation(id), Broadcast(.personChanged(PersonChanged(person: person))))
         closeSessions(.roleChanged) { $0.account == person.account && $0.role != person.role }
@@ -84,13 +92,13 @@ extension Organisation {
     }
 
     /// Somebody is not a member any more: nothing reaches their sessions after this.
-    func personRemoved(_ account: AccountID) {
+    func personRemoved(_ account: AccountID, closing code: CloseCode = .revoked) {
         hubs.changesHere += 1
         if people!.removeValue(forKey: account) != nil {
             let push = PersonRemoved(account: account)
             roster.broadcast(.organisation(id), Broadcast(.personRemoved(push)))
         }
-        closeSessions(.revoked) { $0.account == account }
+        closeSessions(code) { $0.account == account }
         registry.tellChannels(of: id, .accountRemoved(account))
     }
 }

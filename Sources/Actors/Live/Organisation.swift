@@ -5,7 +5,7 @@
 // other hubs over the same database.
 
 package import Model
-import Ports
+package import Ports
 import Rules
 
 package enum OrganisationCommand: Sendable {
@@ -25,7 +25,7 @@ package enum OrganisationCommand: Sendable {
     /// A push to every session of some accounts. Control.
     case tellAccounts([AccountID], ServerBody, except: SessionID?)
     /// Somebody joined, or their name or role changed. Control.
-    case personChanged(Person)
+    case personChanged(Member)
     /// Somebody is not a member any more. Control.
     case personRemoved(AccountID)
     /// A sign-in was revoked: its sessions are closed. Control.
@@ -50,7 +50,7 @@ package actor Organisation {
     private nonisolated let inbox: Inbox<OrganisationCommand>
     /// `nil` until read from the store. Commands that made the actor read wait in `early`; those that
     /// come meanwhile stay in the inbox, which has a bound.
-    var people: [AccountID: Person]?
+    var people: [AccountID: Member]?
     private var early: [OrganisationCommand] = []
     private var isLoading = false
     private(set) var roster = Roster()
@@ -130,7 +130,7 @@ package actor Organisation {
         }
     }
 
-    private func loaded(_ found: [Person], _ revision: UInt64) {
+    private func loaded(_ found: [Member], _ revision: UInt64) {
         people = Dictionary(found.map { ($0.account, $0) }, uniquingKeysWith: { _, last in last })
         hubs.revision = revision
         isLoading = false
@@ -176,7 +176,7 @@ package actor Organisation {
             origin.answer(.done(Done()))
         case .watchPresence(let origin, let active): watchPresence(origin, active: active)
         case .listPeople(let origin):
-            let list = people!.values.sorted { $0.account < $1.account }
+            let list = people!.values.map(\.person).sorted { $0.account < $1.account }
             origin.answer(.peopleList(PeopleList(people: list)))
         case .listChannels, .createChannel, .openDirect: enqueue(command)
         case .changeRole(let origin, let it):
@@ -189,7 +189,7 @@ package actor Organisation {
         case .tellAccounts(let accounts, let body, let except):
             noteTold(body)
             for account in accounts { send(body, to: account, except: except) }
-        case .personChanged(let person): personChanged(person)
+        case .personChanged(let member): personChanged(member)
         case .personRemoved(let account): personRemoved(account)
         case .loginRevoked(let login): closeSessions(.revoked) { $0.login == login }
         case .changed: refresh()

@@ -34,10 +34,27 @@ package struct OrganisationRecord: Hashable, Sendable {
 package struct Membership: Hashable, Sendable {
     package var organisation: OrganisationRecord
     package var role: Role
-    package init(organisation: OrganisationRecord, role: Role) {
+    /// As of `Member`.
+    package var since: UnixMilliseconds
+    package init(organisation: OrganisationRecord, role: Role, since: UnixMilliseconds) {
         self.organisation = organisation
         self.role = role
+        self.since = since
     }
+}
+
+/// Somebody in an organisation.
+package struct Member: Hashable, Sendable {
+    package var person: Person
+    /// When this membership began. Who was removed and has come back has a later one, however soon:
+    /// nobody may go on as the member they were.
+    package var since: UnixMilliseconds
+    package init(person: Person, since: UnixMilliseconds) {
+        self.person = person
+        self.since = since
+    }
+    package var account: AccountID { person.account }
+    package var role: Role { person.role }
 }
 
 /// A sign-in on one device.
@@ -107,7 +124,7 @@ package enum RefreshOutcome: Hashable, Sendable {
 /// What became of a change of somebody's membership.
 package enum MemberOutcome: Hashable, Sendable {
     /// It is durable; the subject as it is now, `nil` after a removal.
-    case done(Person?)
+    case done(Member?)
     /// Nothing was changed. The roles of who acts and of the subject, `nil` for no member: who acts may
     /// not do this, there is no such member, or the organisation would be left without an owner.
     case refused(actor: Role?, subject: Role?)
@@ -115,7 +132,7 @@ package enum MemberOutcome: Hashable, Sendable {
 
 /// What the actors ask about members. Who was removed is none.
 package protocol MemberStore: Sendable {
-    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person]
+    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Member]
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError) -> LoginRecord?
     /// Grows with every change of the members, their roles and names, and with every sign-in that is
     /// revoked, in the same transaction. 0 for an organisation that does not exist.

@@ -234,8 +234,8 @@ final class Hub: Sendable {
                 _ = registry.tell(organisation, .loginRevoked(login), isControl: true)
                 bus.publish(.organisationChanged(organisation))
             },
-            onPersonJoined: { organisation, person in
-                _ = registry.tell(organisation, .personChanged(person), isControl: true)
+            onPersonJoined: { organisation, member in
+                _ = registry.tell(organisation, .personChanged(member), isControl: true)
                 bus.publish(.organisationChanged(organisation))
             })
     }

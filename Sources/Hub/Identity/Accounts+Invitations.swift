@@ -66,11 +66,10 @@ extension Accounts {
         let memberships = try await store.memberships(of: account.id)
         let membership = try Self.choose(used.organisation.id, memberships)
         if !wasMember {
-            hooks.onPersonJoined(
-                used.organisation.id,
-                Person(
-                    account: account.id, firstName: account.firstName, lastName: account.lastName,
-                    role: membership.role))
+            let person = Person(
+                account: account.id, firstName: account.firstName, lastName: account.lastName,
+                role: membership.role)
+            hooks.onPersonJoined(used.organisation.id, Member(person: person, since: membership.since))
         }
         return try await signIn(account, membership, memberships, delivery, from: origin)
     }

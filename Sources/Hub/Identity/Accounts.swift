@@ -32,10 +32,10 @@ package struct IdentityHooks: Sendable {
     /// A sign-in is over: close its sessions.
     package var onLoginRevoked: @Sendable (LoginID, AccountID, OrganisationID) -> Void
     /// Somebody became a member.
-    package var onPersonJoined: @Sendable (OrganisationID, Person) -> Void
+    package var onPersonJoined: @Sendable (OrganisationID, Member) -> Void
     package init(
         onLoginRevoked: @escaping @Sendable (LoginID, AccountID, OrganisationID) -> Void,
-        onPersonJoined: @escaping @Sendable (OrganisationID, Person) -> Void
+        onPersonJoined: @escaping @Sendable (OrganisationID, Member) -> Void
     ) {
         self.onLoginRevoked = onLoginRevoked
         self.onPersonJoined = onPersonJoined
@@ -138,7 +138,7 @@ package final class Accounts: Sendable {
             throw Denial(.linkInvalid, "the hub is set up already")
         }
         setUpToken.withLock { $0 = nil }
-        let membership = Membership(organisation: record, role: .owner)
+        let membership = Membership(organisation: record, role: .owner, since: now)
         return try await signIn(account, membership, [membership], delivery, from: origin)
     }
 

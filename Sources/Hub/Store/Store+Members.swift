@@ -106,8 +106,8 @@ extension Store {
                 PeopleSQL.person(organisation, .id(account)), PeopleSQL.person(organisation, .id(actor)),
             ]))
         return try decoded { () throws(DecodingFault) in
-            let subject = try rows[rows.count - 2].map(Self.person).first
-            let actor = try rows[rows.count - 1].map(Self.person).first
+            let subject = try rows[rows.count - 2].map(Self.member).first
+            let actor = try rows[rows.count - 1].map(Self.member).first
             return rows[1].changed == 1
                 ? .done(subject) : .refused(actor: actor?.role, subject: subject?.role)
         }

@@ -25,7 +25,7 @@ enum PeopleSQL {
         "SELECT id, email, first_name, last_name, password_hash FROM account WHERE id = $1")
     static let memberships = SharedStatement(
         """
-        SELECT o.id, o.name, m.role FROM member m JOIN organisation o ON o.id = m.organisation
+        SELECT o.id, o.name, m.role, m.joined_at FROM member m JOIN organisation o ON o.id = m.organisation
         WHERE m.account = $1 AND m.removed_at IS NULL ORDER BY m.joined_at, o.id
         """)
     static let revision = SharedStatement("SELECT revision FROM organisation WHERE id = $1")
@@ -33,13 +33,13 @@ enum PeopleSQL {
 
     static let people = TenantStatement(
         """
-        SELECT a.id, a.first_name, a.last_name, m.role
+        SELECT a.id, a.first_name, a.last_name, m.role, m.joined_at
         FROM member m JOIN account a ON a.id = m.account
         WHERE m.organisation = $1 AND m.removed_at IS NULL ORDER BY a.id
         """)
     static let person = TenantStatement(
         """
-        SELECT a.id, a.first_name, a.last_name, m.role
+        SELECT a.id, a.first_name, a.last_name, m.role, m.joined_at
         FROM member m JOIN account a ON a.id = m.account
         WHERE m.organisation = $1 AND m.account = $2 AND m.removed_at IS NULL
         """)
@@ -88,7 +88,8 @@ enum InvitationSQL {
             WHERE m.organisation = i.organisation AND m.account = $2 AND m.removed_at IS NULL)
         ON CONFLICT (organisation, invitation, account) DO NOTHING
         """)
-    /// Only by a use of this moment: who was removed does not come back by an old one.
+    /// Only by a use of this moment: who was removed does not come back by an old one. The new
+    /// membership is later than the old one, whatever the clocks of the hubs say.
     static let join = SharedStatement(
         """
         INSERT INTO member (organisation, account, role, joined_at)
@@ -96,7 +97,9 @@ enum InvitationSQL {
         FROM invitation i JOIN invitation_use u ON u.organisation = i.organisation AND u.invitation = i.id
         WHERE i.token = $1 AND u.account = $2 AND u.used_at = $3
         ON CONFLICT (organisation, account)
-        DO UPDATE SET role = excluded.role, joined_at = excluded.joined_at, removed_at = NULL
+        DO UPDATE SET role = excluded.role, removed_at = NULL, joined_at =
+            CASE WHEN excluded.joined_at > member.joined_at THEN excluded.joined_at
+            ELSE member.joined_at + 1 END
         WHERE member.removed_at IS NOT NULL
         """)
     static let bumpRevision = SharedStatement(
@@ -154,7 +157,7 @@ extension Store {
     package func memberships(of account: AccountID) async throws(StoreError) -> [Membership] {
         try await read(PeopleSQL.memberships(.id(account))) { row throws(DecodingFault) in
             Membership(organisation: OrganisationRecord(id: try row.id(0), name: try row.text(1)),
-                       role: try row.raw(2))
+                       role: try row.raw(2), since: try row.at(3))
         }
     }
 
@@ -166,14 +169,14 @@ extension Store {
 
     // MARK: Members
 
-    package func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] {
-        try await read(PeopleSQL.people(organisation), Self.person)
+    package func people(_ organisation: OrganisationID) async throws(StoreError) -> [Member] {
+        try await read(PeopleSQL.people(organisation), Self.member)
     }
 
     package func person(_ organisation: OrganisationID, _ account: AccountID)
         async throws(StoreError) -> Person?
     {
-        try await read(PeopleSQL.person(organisation, .id(account)), Self.person).first
+        try await read(PeopleSQL.person(organisation, .id(account)), Self.member).first?.person
     }
 
     package func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 {
@@ -246,9 +249,10 @@ extension Store {
                       passwordHash: Private(try row.text(4)))
     }
 
-    static func person(_ row: Row) throws(DecodingFault) -> Person {
-        Person(account: try row.id(0), firstName: try row.text(1), lastName: try row.text(2),
-               role: try row.raw(3))
+    static func member(_ row: Row) throws(DecodingFault) -> Member {
+        let person = Person(account: try row.id(0), firstName: try row.text(1),
+                            lastName: try row.text(2), role: try row.raw(3))
+        return Member(person: person, since: try row.at(4))
     }
 
     private static func invitation(_ row: Row) throws(DecodingFault)

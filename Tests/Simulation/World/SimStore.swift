@@ -196,8 +196,8 @@ struct StoreHandle: ChannelStore, MemberStore {
         }
     }
 
-    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Person] {
-        try await store.perform(node, "people") { $0.members[organisation] ?? [] }
+    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Member] {
+        try await store.perform(node, "people") { $0.people(organisation) }
     }
 
     func changeRole(_ organisation: OrganisationID, _ account: AccountID, to role: Role,

@@ -20,6 +20,9 @@ package struct StoreModel {
 
     package var logs: [OrganisationID: [ChannelID: Log]] = [:]
     package var members: [OrganisationID: [Person]] = [:]
+    /// How often somebody became a member; with whom it was which time.
+    private var joins: Int64 = 0
+    private var since: [OrganisationID: [AccountID: UnixMilliseconds]] = [:]
     package var revoked: Set<LoginID> = []
     /// Whose sign-in it is; one that is not here is anybody's and stands.
     package var logins: [LoginID: AccountID] = [:]
@@ -27,6 +30,8 @@ package struct StoreModel {
 
     package mutating func add(_ person: Person, to organisation: OrganisationID) {
         members[organisation, default: []].append(person)
+        joins += 1
+        since[organisation, default: [:]][person.account] = UnixMilliseconds(joins)
     }
 
     package mutating func makeChannel(_ id: ChannelID, in organisation: OrganisationID, kind: ChannelKind,
@@ -161,6 +166,14 @@ package struct StoreModel {
 
     package func revokedLogins(_ logins: [LoginID]) -> [LoginID] { logins.filter { revoked.contains($0) } }
 
+    package func people(_ organisation: OrganisationID) -> [Member] {
+        (members[organisation] ?? []).map { member($0, of: organisation) }
+    }
+
+    private func member(_ person: Person, of organisation: OrganisationID) -> Member {
+        Member(person: person, since: since[organisation]![person.account]!)
+    }
+
     private func member(_ account: AccountID, of organisation: OrganisationID) -> Person? {
         members[organisation]?.first { $0.account == account }
     }
@@ -174,7 +187,7 @@ package struct StoreModel {
         let index = members[organisation]!.firstIndex { $0.account == account }!
         members[organisation]![index].role = role
         revisions[organisation, default: 1] += 1
-        return .done(members[organisation]![index])
+        return .done(member(members[organisation]![index], of: organisation))
     }
 
     package mutating func removePerson(_ organisation: OrganisationID, _ account: AccountID,

@@ -10,12 +10,23 @@ struct OtherHubs {
     var revision: UInt64 = 0
     /// Changes of people that this hub made itself: what was being read meanwhile may not have them.
     var changesHere: UInt64 = 0
+    /// Sessions whose tokens say something else than is known here. They wait for a reading that begins
+    /// after they came; it is under way for those in `asking`.
+    var unsure: [(origin: Origin, principal: Principal)] = []
+    var asking: [(origin: Origin, principal: Principal)] = []
     var wantsRefresh = false
     var isRefreshing = false
     var wantsHeads = false
     var isReadingHeads = false
     /// Entries of lists that are being read; `true`: something newer was told meanwhile.
     var reading: [ListEntry: Bool] = [:]
+
+    var isAsked: Bool { !unsure.isEmpty || !asking.isEmpty }
+
+    mutating func forget(_ session: SessionID) {
+        unsure.removeAll { $0.origin.address.session == session }
+        asking.removeAll { $0.origin.address.session == session }
+    }
 
     /// A channel in the list of an account; without one, a new channel in everybody's.
     struct ListEntry: Hashable {
@@ -42,20 +53,30 @@ extension Organisation {
     private func refreshFromStore() async {
         while hubs.wantsRefresh {
             hubs.wantsRefresh = false
+            hubs.asking += hubs.unsure
+            hubs.unsure = []
             do {
-                try await refreshOnce()
+                guard try await refreshOnce() else { continue }
+                for (origin, principal) in takeAsking() { decide(origin, principal) }
             } catch {
                 surroundings.log.warning("organisation not read again", .id("organisation", id),
                                          .word("why", Channel.word(error)))
+                for (origin, _) in takeAsking() { comeAgain(origin, Channel.reply(error)) }
             }
         }
         hubs.isRefreshing = false
     }
 
-    private func refreshOnce() async throws(StoreError) {
+    private func takeAsking() -> [(origin: Origin, principal: Principal)] {
+        defer { hubs.asking = [] }
+        return hubs.asking
+    }
+
+    /// `false` when it has to be done again: what was read is older than what this hub changed itself.
+    private func refreshOnce() async throws(StoreError) -> Bool {
         // First: what changes behind it shows in the next one.
         let revision = try await surroundings.people.revision(id)
-        guard revision != hubs.revision else { return }
+        guard revision != hubs.revision else { return true }
         let changesHere = hubs.changesHere
         let found = try await surroundings.people.people(id)
         // Sessions that come later look their sign-in up themselves.
@@ -66,12 +87,13 @@ extension Organisation {
         }
         guard hubs.changesHere == changesHere else {
             hubs.wantsRefresh = true
-            return
+            return false
         }
         // First, because `apply` closes others with other codes.
         closeSessions(.revoked) { revoked.contains($0.login) }
         apply(found)
         hubs.revision = revision
+        return true
     }
 
     private func apply(_ found: [Member]) {

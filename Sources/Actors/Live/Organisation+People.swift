@@ -46,22 +46,28 @@ extension Organisation {
     }
 
     func removePerson(_ origin: Origin, _ account: AccountID) async throws(StoreError) {
+        let before = people![account]?.since
         let outcome = try await surroundings.people.removePerson(
             id, account, by: origin.account, at: surroundings.clocks.now())
         switch outcome {
         case .done:
             origin.answer(.done(Done()))
-            personRemoved(account)
+            removed(account, since: before)
             surroundings.bus.publish(.organisationChanged(id))
         case .refused(_, nil):
             origin.answer(.done(Done()))
             // An outcome that was lost, or another node's doing; channels do not hear of strangers.
-            if people![account] != nil { personRemoved(account) }
+            if people![account] != nil { removed(account, since: before) }
         case .refused(let actor?, let subject?)
         where account == origin.account || MemberRule.mayRemove(subject, as: actor):
             refuseLastOwner(origin)
         case .refused: refuse(origin)
         }
+    }
+
+    /// The answer may have come late, when they had come back already: the store knows.
+    private func removed(_ account: AccountID, since: UnixMilliseconds?) {
+        if people![account]?.since == since { personRemoved(account) } else { refresh() }
     }
 
     private func refuse(_ origin: Origin) {

@@ -152,7 +152,7 @@ package actor Organisation {
     private func passivateIfIdle() {
         let idle = surroundings.clocks.monotonic().value - lastActiveAt.value
         let limit = UInt64(registry.configuration.passivationMilliseconds) * 1_000_000
-        if idle >= limit, roster.isEmpty, reads.isIdle, changes.isIdle, !presence.hasPending,
+        if idle >= limit, roster.isEmpty, reads.isIdle, changes.isIdle, !presence.hasPending, !hubs.isAsked,
            inbox.closeIfEmpty() {
             registry.retire(self)
             return
@@ -161,14 +161,14 @@ package actor Organisation {
     }
 
     private func carryOut(_ command: OrganisationCommand) {
+        if case .open(let origin, let principal) = command { return open(origin, principal) }
         if let origin = command.origin, people![origin.account] == nil {
-            // Its session is being closed, or was never to be opened.
+            // Its session is being closed.
             origin.refuse(.forbidden, "The account is not a member of the organisation.")
-            if case .open = command { close(origin.address, .revoked) }
             return
         }
         switch command {
-        case .open(let origin, let principal): open(origin, principal)
+        case .open: break
         case .presence(let origin, let state):
             guard sessions[origin.address.session] != nil else { return }
             presence.sessionIs(state, origin.address.session, of: origin.account)
@@ -201,8 +201,24 @@ package actor Organisation {
 
     // MARK: Sessions
 
+    /// What the token says may be newer than what is known here: then the store is asked first.
     private func open(_ origin: Origin, _ principal: Principal) {
-        guard people![principal.account]?.role == principal.role else {
+        let isDoubtful = people![principal.account]?.role != principal.role
+        if isDoubtful, registry.configuration.resyncMilliseconds > 0 {
+            hubs.unsure.append((origin, principal))
+            refresh()
+        } else {
+            decide(origin, principal)
+        }
+    }
+
+    func decide(_ origin: Origin, _ principal: Principal) {
+        guard let member = people![principal.account] else {
+            origin.refuse(.forbidden, "The account is not a member of the organisation.")
+            close(origin.address, .revoked)
+            return
+        }
+        guard member.role == principal.role else {
             origin.refuse(.tokenExpired, "The role has changed since the token was issued.")
             close(origin.address, .roleChanged)
             return
@@ -244,6 +260,7 @@ package actor Organisation {
 
     private func closed(_ session: SessionID) {
         opening[session] = nil
+        hubs.forget(session)
         guard let principal = sessions.removeValue(forKey: session) else { return }
         surroundings.metrics.sessions.add(-1)
         roster.remove(session)
@@ -377,6 +394,10 @@ package actor Organisation {
         }
         // Unless it was sent away while its sign-in was looked up.
         guard people == nil || opening.removeValue(forKey: origin.address.session) != nil else { return }
+        comeAgain(origin, error)
+    }
+
+    func comeAgain(_ origin: Origin, _ error: ErrorReply) {
         origin.answer(.error(error))
         close(origin.address, .overloaded)
     }

@@ -19,7 +19,7 @@ enum Act: Int, CaseIterable, Sendable {
         case .join, .leave: 6
         case .removeMember: 5
         case .changeRole: 2
-        case .removePerson: 1
+        case .removePerson: 2
         case .subscribeAgain, .unsubscribe: 4
         case .history: 6
         case .typing: 4

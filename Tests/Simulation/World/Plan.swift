@@ -34,6 +34,7 @@ struct Disasters: Sendable {
     var storeCrashes: Int64 = 0
     var partitions: Int64 = 0
     var revocations: Int64 = 0
+    var returns: Int64 = 0
 }
 
 struct Plan: Sendable {
@@ -120,5 +121,6 @@ struct Plan: Sendable {
         disasters.storeCrashes = every(3_000, 15_000)
         disasters.partitions = every(3_000, 15_000)
         disasters.revocations = every(3_000, 15_000)
+        disasters.returns = every(200, 3_000)
     }
 }

@@ -215,7 +215,7 @@ struct StoreHandle: ChannelStore, MemberStore {
     }
 
     func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 {
-        try await store.perform(node, "revision") { $0.revisions[organisation] ?? 1 }
+        try await store.perform(node, "revision") { $0.revisions[organisation] ?? 0 }
     }
 
     func revokedLogins(_ organisation: OrganisationID, _ logins: [LoginID]) async throws(StoreError)

@@ -137,15 +137,15 @@ package final class Simulation: @unchecked Sendable {
             }
             for account in accounts {
                 // Some have two devices.
-                for device in 0..<(random.chance(30) ? 2 : 1) {
-                    addClient(account, organisation, device: device)
+                for _ in 0..<(random.chance(30) ? 2 : 1) {
+                    addClient(account, organisation)
                 }
             }
         }
     }
 
-    private func addClient(_ account: AccountID, _ organisation: OrganisationID, device: Int) {
-        let login = LoginID(high: 7 + UInt64(device), low: account.low)
+    private func addClient(_ account: AccountID, _ organisation: OrganisationID) {
+        let login = LoginID(high: 7, low: UInt64(clients.count + 1))
         store.model.logins[login] = account
         guard let principal = principal(of: account, in: organisation, login: login) else { return }
         clients.append(SimClient(self, number: clients.count, principal: principal,
@@ -162,6 +162,10 @@ package final class Simulation: @unchecked Sendable {
     }
 
     func accounts(of organisation: OrganisationID) -> [AccountID] { people[organisation] ?? [] }
+
+    func isMember(_ account: AccountID) -> Bool {
+        organisations.contains { store.model.members[$0]?.contains { $0.account == account } == true }
+    }
 
     func foreignChannels(to organisation: OrganisationID) -> [ChannelID] {
         organisations.filter { $0 != organisation }.flatMap { channels[$0] ?? [] }
@@ -252,6 +256,7 @@ package final class Simulation: @unchecked Sendable {
             world.scheduler.after(microseconds: world.random.between(100_000, 6_000_000)) { node.reconnect() }
         }
         every(plan.revocations) { world in world.revokeSomeLogin() }
+        every(plan.returns) { world in world.takeSomebodyBack() }
     }
 
     /// Strikes again and again, with `mean` milliseconds in between, until the world is healed.
@@ -290,6 +295,27 @@ package final class Simulation: @unchecked Sendable {
         }
     }
 
+    /// An invitation accepted by somebody who was removed: a new membership, and a new sign-in.
+    private func takeSomebodyBack() {
+        guard let organisation = random.pick(organisations), !store.isDown,
+              let node = random.pick(nodes.filter({ !$0.isDead })) else { return }
+        let members = store.model.members[organisation] ?? []
+        let gone = accounts(of: organisation).filter { account in !members.contains { $0.account == account } }
+        guard let account = random.pick(gone) else { return }
+        store.model.add(Person(account: account, firstName: "P", lastName: "\(account.low)", role: .member),
+                        to: organisation)
+        trace.note(.cameBack, clients.count, 0, "client", "\(clients.count) as \(account.short)")
+        observe(.roleChanged(organisation, account, .member))
+        addClient(account, organisation)
+        clients.last?.start()
+        guard let member = store.model.people(organisation).first(where: { $0.account == account }) else { return }
+        scheduler.after(microseconds: random.between(50, plan.storeMicroseconds)) {
+            guard !node.isDead else { return }
+            _ = node.registry.tell(organisation, .personChanged(member), isControl: true)
+            node.registry.surroundings.bus.publish(.organisationChanged(organisation))
+        }
+    }
+
     /// As the HTTP API does it: the store first, then the organisation's actor on the same hub.
     private func revokeSomeLogin() {
         let alive = nodes.filter { !$0.isDead }
@@ -297,7 +323,7 @@ package final class Simulation: @unchecked Sendable {
         // Nobody is left to see anything otherwise.
         guard clients.filter({ $0.state != .ended }).count > 2, store.model.revoked.insert(client.login).inserted
         else { return }
-        store.model.revisions[client.organisation, default: 1] += 1
+        store.model.revisions[client.organisation, default: 0] += 1
         trace.note(.revoked, client.number, 0, "client", "\(client.number)")
         observe(.revoked(client.login))
         scheduler.after(microseconds: random.between(50, plan.storeMicroseconds)) {

@@ -32,6 +32,7 @@ package struct StoreModel {
         members[organisation, default: []].append(person)
         joins += 1
         since[organisation, default: [:]][person.account] = UnixMilliseconds(joins)
+        revisions[organisation, default: 0] += 1
     }
 
     package mutating func makeChannel(_ id: ChannelID, in organisation: OrganisationID, kind: ChannelKind,
@@ -186,7 +187,7 @@ package struct StoreModel {
         else { return .refused(actor: who?.role, subject: whom?.role) }
         let index = members[organisation]!.firstIndex { $0.account == account }!
         members[organisation]![index].role = role
-        revisions[organisation, default: 1] += 1
+        revisions[organisation, default: 0] += 1
         return .done(member(members[organisation]![index], of: organisation))
     }
 
@@ -202,7 +203,7 @@ package struct StoreModel {
         for (channel, log) in logs[organisation] ?? [:] where log.record.kind != .direct {
             logs[organisation]![channel]!.record.members.removeAll { $0 == account }
         }
-        revisions[organisation, default: 1] += 1
+        revisions[organisation, default: 0] += 1
         return .done(nil)
     }
 

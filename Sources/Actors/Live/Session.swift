@@ -31,6 +31,8 @@ package actor Session {
     private var subscriptions: [ChannelID] = []
     /// Subscribe commands the channel has not answered yet.
     private var subscribing: [UInt32: ChannelID] = [:]
+    /// And unsubscribe commands: until the channel has said so, it may still hold the session.
+    private var unsubscribing: [UInt32: ChannelID] = [:]
 
     package init(id: SessionID, lane: any Lane, delivery: any DeliveryLane, registry: Registry) {
         self.id = id
@@ -71,6 +73,8 @@ package actor Session {
         if frame.id != 0 {
             gate.answered(frame.id)
             if let channel = subscribing.removeValue(forKey: frame.id), case .error = frame.body {
+                subscriptionEnded(channel)
+            } else if let channel = unsubscribing.removeValue(forKey: frame.id), case .done = frame.body {
                 subscriptionEnded(channel)
             }
         } else if case .subscriptionEnded(let ended) = frame.body {
@@ -157,11 +161,8 @@ package actor Session {
         case .ping: answer(frame.id, .pong(Pong(serverTime: registry.surroundings.clocks.now())))
         case .subscribe(let subscribe): self.subscribe(origin, subscribe, principal)
         case .unsubscribe(let it):
-            if registry.tell(principal.organisation, it.channel, .unsubscribe(origin)) {
-                subscriptions.removeAll { $0 == it.channel }
-            } else {
-                refuseOverloaded(frame.id)
-            }
+            unsubscribing[frame.id] = it.channel
+            channel(it.channel, .unsubscribe(origin))
         case .post(let post): channel(post.channel, .post(origin, post))
         case .history(let page): channel(page.channel, .history(origin, page))
         case .typing(let it): channel(it.channel, .typing(origin, active: it.active))

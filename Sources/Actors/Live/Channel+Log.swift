@@ -219,7 +219,11 @@ extension Channel {
             surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
             if wantsMembers { membersRead = .failed }
             let reply = Self.reply(error)
-            for command in takeDeferred() { command.origin?.answer(.error(reply)) }
+            for command in takeDeferred() {
+                // As by any other error to a subscribe, an older subscription is over.
+                if case .subscribe(let origin, _) = command { replaced(origin.address.session) }
+                command.origin?.answer(.error(reply))
+            }
         }
         if noticed == told { noticed = nil }
         for command in takeDeferred() { perform(command) }

@@ -62,7 +62,7 @@ extension Channel {
     }
 
     /// A newer command ends the subscription there is, or the wish for one.
-    private func replaced(_ session: SessionID) {
+    func replaced(_ session: SessionID) {
         if let replay = replaying.removeValue(forKey: session), !replay.isAnswered {
             replay.origin.refuse(.conflict, "A later command replaced this one.")
         }

@@ -71,7 +71,7 @@ struct Plan: Sendable {
         clients = 3 + random.below(8)
         openChannels = 1 + random.below(3)
         closedChannels = 1 + random.below(2)
-        milliseconds = random.between(1_500, 12_000)
+        milliseconds = random.between(1_000, 7_000)
         thinkMilliseconds = [30, 150, 500][random.below(3)]
         storeMicroseconds = [500, 5_000, 40_000][random.below(3)]
         networkMicroseconds = [300, 10_000, 120_000][random.below(3)]

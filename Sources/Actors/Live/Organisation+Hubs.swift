@@ -98,7 +98,11 @@ extension Organisation {
 
     private func apply(_ found: [Member]) {
         let accounts = Set(found.map(\.account))
-        for account in people!.keys.sorted() where !accounts.contains(account) { personRemoved(account) }
+        // With a removal its sign-ins were revoked, and their sessions have been closed. A session that is
+        // left is of a membership that began after this was read: it comes again.
+        for account in people!.keys.sorted() where !accounts.contains(account) {
+            personRemoved(account, closing: .roleChanged)
+        }
         for member in found where people![member.account] != member { personChanged(member) }
     }
 

@@ -364,7 +364,9 @@ private let resync: Int64 = 13_000
         let leaver = Client(world, as: eve, hub: 1)
         let dave = AccountID(high: 1, low: 4)
         world.store.person(dave, in: acme)
+        // As a removal does in one transaction.
         world.store.members[acme]!.removeAll { $0.account == eve }
+        world.store.revoked.insert(PlainVerifier.login(eve, acme))
         world.store.members[acme]![1].role = .admin
         if copies > 0 { world.registries[1].receive(.organisationChanged(acme)) }
         world.advance(copies > 0 ? 0 : resync)

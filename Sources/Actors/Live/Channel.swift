@@ -140,6 +140,8 @@ package actor Channel {
         }
     }
 
+    nonisolated var waiting: Int { inbox.count }
+
     private func drain() {
         if isLoading { return }
         let commands = inbox.take()

@@ -90,6 +90,8 @@ package actor Organisation {
         }
     }
 
+    nonisolated var waiting: Int { inbox.count }
+
     private func drain() {
         if isLoading { return }
         let commands = inbox.take()

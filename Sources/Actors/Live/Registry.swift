@@ -204,6 +204,14 @@ package final class Registry: Sendable {
         actors.withLock { Array(($0.channels[organisation] ?? [:]).keys) }.sorted()
     }
 
+    /// The most commands that wait for one actor of the organisation, those of control included.
+    package func longestInbox(_ organisation: OrganisationID) -> Int {
+        actors.withLock { actors in
+            let channels = (actors.channels[organisation] ?? [:]).values.map(\.waiting)
+            return max(channels.max() ?? 0, actors.organisations[organisation]?.waiting ?? 0)
+        }
+    }
+
     private func live(_ organisation: OrganisationID) -> Organisation? {
         actors.withLock { $0.organisations[organisation] }
     }

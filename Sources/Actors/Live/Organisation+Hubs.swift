@@ -101,7 +101,7 @@ extension Organisation {
         // With a removal its sign-ins were revoked, and their sessions have been closed. A session that is
         // left is of a membership that began after this was read: it comes again.
         for account in people!.keys.sorted() where !accounts.contains(account) {
-            personRemoved(account, closing: .roleChanged)
+            personRemoved(account) { _ in .roleChanged }
         }
         for member in found where people![member.account] != member { personChanged(member) }
     }

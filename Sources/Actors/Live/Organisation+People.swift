@@ -46,18 +46,18 @@ extension Organisation {
     }
 
     func removePerson(_ origin: Origin, _ account: AccountID) async throws(StoreError) {
-        let before = people![account]?.since
+        let before = (since: people![account]?.since, signIns: signIns(of: account))
         let outcome = try await surroundings.people.removePerson(
             id, account, by: origin.account, at: surroundings.clocks.now())
         switch outcome {
         case .done:
             origin.answer(.done(Done()))
-            removed(account, since: before)
+            removed(account, before.since, before.signIns)
             surroundings.bus.publish(.organisationChanged(id))
         case .refused(_, nil):
             origin.answer(.done(Done()))
             // An outcome that was lost, or another node's doing; channels do not hear of strangers.
-            if people![account] != nil { removed(account, since: before) }
+            if people![account] != nil { removed(account, before.since, before.signIns) }
         case .refused(let actor?, let subject?)
         where account == origin.account || MemberRule.mayRemove(subject, as: actor):
             refuseLastOwner(origin)
@@ -66,8 +66,15 @@ extension Organisation {
     }
 
     /// The answer may have come late, when they had come back already: the store knows.
-    private func removed(_ account: AccountID, since: UnixMilliseconds?) {
-        if people![account]?.since == since { personRemoved(account) } else { refresh() }
+    /// Sessions of sign-ins that came meanwhile may be of a membership that is not known here yet.
+    private func removed(_ account: AccountID, _ since: UnixMilliseconds?, _ signIns: Set<LoginID>) {
+        guard people![account]?.since == since else { return refresh() }
+        personRemoved(account) { signIns.contains($0) ? .revoked : .roleChanged }
+    }
+
+    private func signIns(of account: AccountID) -> Set<LoginID> {
+        let principals = Array(sessions.values) + opening.values.map(\.principal)
+        return Set(principals.filter { $0.account == account }.map(\.login))
     }
 
     private func refuse(_ origin: Origin) {
@@ -88,7 +95,7 @@ extension Organisation {
             guard known.since < member.since else { return }
             // They were removed and came back, both elsewhere, and what they were in has ended. A
             // session may be of after that; its sign-in stands, and it comes again.
-            personRemoved(person.account, closing: .roleChanged)
+            personRemoved(person.account) { _ in .roleChanged }
         }
         people![person.account] = member
         hubs.changesHere += 1
@@ -98,13 +105,16 @@ extension Organisation {
     }
 
     /// Somebody is not a member any more: nothing reaches their sessions after this.
-    func personRemoved(_ account: AccountID, closing code: CloseCode = .revoked) {
+    /// - Parameter code: with which a session of this sign-in is closed.
+    func personRemoved(_ account: AccountID, closing code: (LoginID) -> CloseCode = { _ in .revoked }) {
         hubs.changesHere += 1
         if people!.removeValue(forKey: account) != nil {
             let push = PersonRemoved(account: account)
             roster.broadcast(.organisation(id), Broadcast(.personRemoved(push)))
         }
-        closeSessions(code) { $0.account == account }
+        for each in [CloseCode.revoked, .roleChanged] {
+            closeSessions(each) { $0.account == account && code($0.login) == each }
+        }
         registry.tellChannels(of: id, .accountRemoved(account))
     }
 }

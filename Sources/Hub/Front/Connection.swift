@@ -29,7 +29,7 @@ final class Connection {
     // WebSocket.
     var isWebSocket = false
     var webSocket: WebSocketParser?
-    var encoding = Encoding.json
+    var packaging = Packaging.json
     var session: Session?
     var topics: [Topic: Int] = [:]
     var faultyCommands = 0

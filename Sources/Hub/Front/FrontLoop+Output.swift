@@ -82,16 +82,16 @@ extension FrontLoop {
     private func fanOut(_ topic: Topic, _ broadcast: Broadcast, except: SessionID?) {
         guard let members = topics[topic] else { return }
         let skipped = except.flatMap { sessions[$0] } ?? -1
-        var frames: (Int32, Int32) = (-1, -1)
+        var frames = PackedNumbers()
         let nodesBefore = pending.count
         members.numbers.withUnsafeBufferPointer { numbers in
             for number in numbers where number != skipped {
                 let slot = table.slots + Int(number)
-                let isProto = slot.pointee.encoding != 0
-                var frame = isProto ? frames.1 : frames.0
+                let packaging = slot.pointee.packaging
+                var frame = frames[packaging]
                 if frame < 0 {
-                    frame = pending.add(encoded(broadcast, isProto ? .proto : .json))
-                    if isProto { frames.1 = frame } else { frames.0 = frame }
+                    frame = pending.add(broadcast.encoded(Int(packaging.rawValue)) { packaging.pack($0) })
+                    frames[packaging] = frame
                 }
                 if slot.pointee.isBlocked {
                     appendBlocked(number, pending.frames[Int(frame)], isEphemeral: broadcast.isEphemeral)
@@ -107,27 +107,11 @@ extension FrontLoop {
         metrics.deliveries.add(UInt64(pending.count - nodesBefore))
     }
 
-    private func encoded(_ broadcast: Broadcast, _ encoding: Encoding) -> EncodedFrame {
-        broadcast.encoded(encoding.index) { Self.encode($0, encoding) }
-    }
-
-    /// One frame of the protocol as one WebSocket message.
-    private static func encode(_ frame: ServerFrame, _ encoding: Encoding) -> EncodedFrame {
-        var payload: [UInt8] = []
-        payload.reserveCapacity(512)
-        ProtocolCodec.append(frame, encoding, to: &payload)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(payload.count + 10)
-        let opcode: WebSocketOpcode = encoding == .json ? .text : .binary
-        payload.withUnsafeBytes { WebSocketFrame.append(opcode, $0, to: &bytes) }
-        return EncodedFrame(bytes)
-    }
-
     // MARK: Frames to one connection
 
     func send(_ frame: ServerFrame, _ connection: Connection) {
         metrics.deliveries.add()
-        write(Self.encode(frame, connection.encoding), connection)
+        write(connection.packaging.pack(frame), connection)
     }
 
     /// Bytes for a connection, behind everything written before.
@@ -290,7 +274,7 @@ extension FrontLoop {
         let waitedBefore = connection.outbox.bytes
         connection.outbox.keepBegunFrame()
         let closing = Closing(code: .slow, retryAfterMilliseconds: 0)
-        connection.outbox.append(Self.encode(ServerFrame(body: .closing(closing)), connection.encoding))
+        connection.outbox.append(connection.packaging.pack(ServerFrame(body: .closing(closing))))
         connection.outbox.append(EncodedFrame(WebSocketFrame.close(.slow, reason: CloseCode.slow.slug)))
         metrics.outboxBytes.add(Int64(connection.outbox.bytes - waitedBefore))
         metrics.closed(.slow)

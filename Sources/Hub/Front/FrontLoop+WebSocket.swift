@@ -47,8 +47,8 @@ extension FrontLoop {
         connection.http = nil
         connection.isWebSocket = true
         connection.webSocket = WebSocketParser(limits: limits)
-        connection.encoding = encoding
-        table[number].encoding = UInt8(encoding.index)
+        connection.packaging = Packaging(encoding)
+        table[number].packaging = connection.packaging
         table[number].phase = .greeting
         table[number].deadline = now + configuration.helloMilliseconds
         let id: SessionID = shared.services.entropy.id(at: shared.services.clocks.now())
@@ -98,7 +98,7 @@ extension FrontLoop {
                           _ connection: Connection) {
         guard table[connection.number].phase != .closing else { return }
         metrics.messagesIn.add()
-        guard encoding == connection.encoding else {
+        guard encoding == connection.packaging.encoding else {
             close(connection, .unsupportedData, retryAfterMilliseconds: 0)
             return
         }

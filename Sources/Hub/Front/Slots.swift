@@ -23,7 +23,7 @@ struct Slot {
     /// Tells connections that had the same number apart.
     var generation: UInt32 = 0
     var phase = Phase.free
-    var encoding: UInt8 = 0
+    var packaging = Packaging.json
     /// In the list of those to be written to at the end of the tick.
     var isDirty = false
     /// The socket takes no more now; what comes waits in the outbox.

@@ -1,0 +1,52 @@
+// How a frame of the protocol is put into bytes for the connections of one kind. A broadcast is packed once
+// per kind, whoever and however many they are.
+
+import Live
+import Model
+import Ports
+import Wire
+
+/// Kinds of connections by the bytes they get. The raw value is the index of `Broadcast.encoded`.
+enum Packaging: UInt8, CaseIterable {
+    /// A text message of WebSocket, `hub.v1.json`.
+    case json
+    /// A binary message of WebSocket, `hub.v1.proto`.
+    case proto
+
+    init(_ encoding: Encoding) {
+        switch encoding {
+        case .json: self = .json
+        case .proto: self = .proto
+        }
+    }
+
+    var encoding: Encoding {
+        switch self {
+        case .json: .json
+        case .proto: .proto
+        }
+    }
+
+    /// One frame of the protocol, ready for the socket.
+    func pack(_ frame: ServerFrame) -> EncodedFrame {
+        var payload: [UInt8] = []
+        payload.reserveCapacity(512)
+        ProtocolCodec.append(frame, encoding, to: &payload)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(payload.count + 10)
+        let opcode: WebSocketOpcode = encoding == .json ? .text : .binary
+        payload.withUnsafeBytes { WebSocketFrame.append(opcode, $0, to: &bytes) }
+        return EncodedFrame(bytes)
+    }
+}
+
+/// The number of a frame in `PendingFrames` for each kind of connection, of which there are at most 8, while
+/// a broadcast is noted.
+struct PackedNumbers {
+    private var numbers: InlineArray<8, Int32> = .init(repeating: -1)
+
+    subscript(_ packaging: Packaging) -> Int32 {
+        get { numbers[Int(packaging.rawValue)] }
+        set { numbers[Int(packaging.rawValue)] = newValue }
+    }
+}

@@ -44,6 +44,7 @@ private let samples: [String: String] = [
     "web_dir": "/srv/web", "data_dir": "/srv/hub", "store": "sqlite:/srv/other.sqlite",
     "store_password_file": "/run/secret", "store_connections": "9", "master_key_file": "/etc/key",
     "create_master_key": "false", "front_loops": "3", "actor_lanes": "2", "connections_max": "77",
+        "io_uring": "off",
     "subscriptions_max": "5", "commands_in_flight_max": "6", "text_bytes_max": "1KiB",
     "frame_bytes_max": "2MiB", "hello_frame_bytes_max": "2KiB", "replay_events_max": "7",
     "history_events_max": "8", "outbox_bytes_max": "2MiB", "outbox_total_bytes_max": "64MiB",

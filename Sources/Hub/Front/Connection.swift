@@ -9,7 +9,7 @@ import Wire
 
 final class Connection {
     let number: Int32
-    let poll: PollHandle
+    var poll: PolledSocket
     let peer: String
 
     // HTTP.
@@ -39,7 +39,7 @@ final class Connection {
     /// When the socket last took something, while it is blocked. Milliseconds of the loop's clock.
     var progressAt: UInt64 = 0
 
-    init(number: Int32, poll: PollHandle, peer: String, limits: HTTPLimits) {
+    init(number: Int32, poll: PolledSocket, peer: String, limits: HTTPLimits) {
         self.number = number
         self.poll = poll
         self.peer = peer

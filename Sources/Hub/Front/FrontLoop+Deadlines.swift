@@ -87,6 +87,7 @@ extension FrontLoop {
         guard isEmpty || now >= deadline else { return }
         for connection in connections { if let connection { drop(connection) } }
         drainDeadline = nil
+        poller.close()
         drained?()
         drained = nil
     }

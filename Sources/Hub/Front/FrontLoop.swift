@@ -40,6 +40,7 @@ final class FrontLoop: PollOwner {
     var dirty: [Int32] = []
     var gather = Gather()
     var batch: SendBatch
+    private(set) var poller: SocketPoller!
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
 
@@ -64,6 +65,7 @@ final class FrontLoop: PollOwner {
         self.shared = shared
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
         batch = SendBatch(usesRing: shared.configuration.usesRing)
+        poller = SocketPoller(loop: loop, owner: self)
         readClock()
         loop.onTick { [unowned self] in flush() }
     }
@@ -103,13 +105,10 @@ final class FrontLoop: PollOwner {
         }
         let number = Int32(truncatingIfNeeded: tag)
         guard let connection = connections[tag] else { return }
-        if error != nil {
-            drop(connection)
-            return
-        }
+        let events = events.intersection(connection.poll.watched)
         if events.contains(.writable) { writable(connection) }
         guard connections[tag] === connection, table[number].phase != .free else { return }
-        if !events.isDisjoint(with: [.readable, .disconnect]) { read(connection) }
+        if events.contains(.readable) { read(connection) }
     }
 
     private func accept(_ listener: Int32) {
@@ -148,7 +147,7 @@ final class FrontLoop: PollOwner {
     private func open(_ descriptor: Int32, peer: String) -> Connection {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
-        let poll = PollHandle(loop: loop, descriptor: descriptor, owner: self, tag: Int(number))
+        let poll = PolledSocket(poller, descriptor: descriptor, tag: Int(number))
         let connection = Connection(number: number, poll: poll, peer: peer, limits: HTTPLimits())
         connections[Int(number)] = connection
         table[number].descriptor = descriptor
@@ -157,7 +156,7 @@ final class FrontLoop: PollOwner {
         table[number].deadline = now + configuration.httpHeaderMilliseconds
         metrics.accepted.add()
         metrics.connections.add(1)
-        poll.watch(.readable)
+        connection.poll.watch(.readable)
         return connection
     }
 
@@ -220,7 +219,6 @@ final class FrontLoop: PollOwner {
         leaveSession(connection)
         if connection.isWebSocket { metrics.outboxBytes.add(Int64(-connection.outbox.bytes)) }
         connection.outbox.removeAll()
-        connection.poll.close()
         Socket.close(descriptor)
         if connection.isWebSocket { metrics.webSockets.add(-1) }
         metrics.connections.add(-1)

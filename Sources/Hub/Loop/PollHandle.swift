@@ -10,8 +10,6 @@ package struct PollEvents: OptionSet, Sendable {
     package init(rawValue: Int32) { self.rawValue = rawValue }
     package static let readable = PollEvents(rawValue: 1)
     package static let writable = PollEvents(rawValue: 2)
-    /// The peer has gone (only with others, or as the only one of a descriptor in error).
-    package static let disconnect = PollEvents(rawValue: 4)
 }
 
 /// Told on the loop's thread.

@@ -14,6 +14,8 @@ final class World: Sendable {
     let front: Front
     let metrics: Metrics
     let port: UInt16
+    /// What the front was started with, for a reload of a part of it.
+    let configuration: FrontConfiguration
     private let loops: [Loop]
     private let folder: String
     private let sessions: Lock<[Attached]>
@@ -49,6 +51,7 @@ final class World: Sendable {
         }
         configuration.sweepMilliseconds = 10
         configuration.drainMilliseconds = min(configuration.drainMilliseconds, 500)
+        self.configuration = configuration
         folder = try Self.makeFolder()
         let metrics = Metrics()
         self.metrics = metrics

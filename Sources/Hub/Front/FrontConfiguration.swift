@@ -1,4 +1,4 @@
-// What the front is told at start: addresses, limits, times, and whom it asks.
+// What the front is told, at start and when it is changed: addresses, limits, times, and whom it asks.
 
 package import Live
 package import Model

@@ -10,14 +10,12 @@ import Wire
 
 /// What all loops of a front have in common.
 final class FrontShared: Sendable {
-    let configuration: FrontConfiguration
     let services: FrontServices
     let site: StaticSite
     let metrics: FrontMetrics
     let isDraining = Lock(false)
 
-    init(configuration: FrontConfiguration, services: FrontServices, site: StaticSite) {
-        self.configuration = configuration
+    init(services: FrontServices, site: StaticSite) {
         self.services = services
         self.site = site
         metrics = FrontMetrics(services.metrics)
@@ -29,6 +27,9 @@ final class FrontLoop: PollOwner {
     /// Owns this.
     unowned let lane: FrontLane
     let shared: FrontShared
+    /// Replaced as a whole by `reload`: connections that come get the new limits, those that are there
+    /// keep what they were told, and deadlines that were set stay.
+    private(set) var configuration: FrontConfiguration
 
     var table = SlotTable()
     /// By number; `nil` where the slot is free.
@@ -57,10 +58,11 @@ final class FrontLoop: PollOwner {
     /// Connections over the limit that get an answer before they are closed.
     private static let refusalsMax: Int64 = 256
 
-    init(loop: Loop, lane: FrontLane, shared: FrontShared) {
+    init(loop: Loop, lane: FrontLane, shared: FrontShared, configuration: FrontConfiguration) {
         self.loop = loop
         self.lane = lane
         self.shared = shared
+        self.configuration = configuration
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
         readClock()
         loop.onTick { [unowned self] in flush() }
@@ -68,7 +70,8 @@ final class FrontLoop: PollOwner {
 
     deinit { buffer.deallocate() }
 
-    var configuration: FrontConfiguration { shared.configuration }
+    func reload(_ configuration: FrontConfiguration) { self.configuration = configuration }
+
     var metrics: FrontMetrics { shared.metrics }
 
     func readClock() { now = shared.services.clocks.monotonic().value / 1_000_000 }

@@ -151,7 +151,7 @@ private let samples: [String: String] = [
 
     @Test func listsCanBeEmptied() throws {
         #expect(try configuration(["--metrics-allow", "none"]).metricsAllow.isEmpty)
-        #expect(refusal(["--listen", "none"])?.code == .usage)
+        #expect(refusal(["--listen", "none"])?.code == .configuration)
         #expect(refusal(["--metrics-allow", "none", "--metrics-allow", "::1"])?.code == .usage)
     }
 

@@ -7,8 +7,9 @@ import COpenSSL
 /// Memory for the connection that is being served; one for each loop.
 package final class TLSBuffers {
     /// Ciphertext that is to be sent. Whoever calls a connection takes it all afterwards.
-    package private(set) var output: UnsafeMutableRawBufferPointer
-    package private(set) var outputCount = 0
+    package var output: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: out[..<outCount]) }
+    private var out: UnsafeMutableRawBufferPointer
+    private var outCount = 0
     fileprivate var input = UnsafeRawBufferPointer(start: nil, count: 0)
     fileprivate let plaintext: UnsafeMutableRawBufferPointer
     /// Small pieces on their way into one record.
@@ -24,29 +25,28 @@ package final class TLSBuffers {
     package init(ciphertextMax: Int) {
         plaintext = .allocate(byteCount: ciphertextMax + Self.spare, alignment: 16)
         record = .allocate(byteCount: Self.recordBytes, alignment: 16)
-        output = .allocate(byteCount: 128 << 10, alignment: 16)
+        out = .allocate(byteCount: 128 << 10, alignment: 16)
     }
 
     deinit {
         SecretMemory.wipe(plaintext)
         plaintext.deallocate()
         record.deallocate()
-        output.deallocate()
+        out.deallocate()
     }
 
-    package var waiting: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: output[..<outputCount]) }
-    package func removeOutput() { outputCount = 0 }
+    package func removeOutput() { outCount = 0 }
 
     fileprivate func append(_ bytes: UnsafeRawBufferPointer) {
-        if outputCount + bytes.count > output.count {
+        if outCount + bytes.count > out.count {
             let larger = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: max(output.count * 2, outputCount + bytes.count), alignment: 16)
-            larger.copyMemory(from: waiting)
-            output.deallocate()
-            output = larger
+                byteCount: max(out.count * 2, outCount + bytes.count), alignment: 16)
+            larger.copyMemory(from: output)
+            out.deallocate()
+            out = larger
         }
-        (output.baseAddress! + outputCount).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
-        outputCount += bytes.count
+        (out.baseAddress! + outCount).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+        outCount += bytes.count
     }
 }
 
@@ -78,6 +78,8 @@ package final class TLSConnection {
         /// TLS 1.3, else 1.2.
         package var isVersion13: Bool
         package var isResumed: Bool
+        package static let all = [(false, false), (false, true), (true, false), (true, true)]
+            .map { Handshake(isVersion13: $0, isResumed: $1) }
     }
     package enum End: Hashable, Sendable {
         /// The peer says that nothing more comes (close_notify).

@@ -45,6 +45,9 @@ package final class TLSContext: @unchecked Sendable {
 
     deinit { for context in contexts { SSL_CTX_free(context) } }
 
+    /// To be called now and then; see `TLSTickets.rotate`.
+    package func rotateTickets(nowMilliseconds now: UInt64) { tickets.rotate(nowMilliseconds: now) }
+
     /// A server's end of a new connection. The caller keeps this context as long as that.
     func makeSSL() -> OpaquePointer {
         guard let ssl = SSL_new(contexts[0]) else { preconditionFailure("out of memory") }

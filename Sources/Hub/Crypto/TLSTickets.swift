@@ -25,7 +25,7 @@ package final class TLSTickets: Sendable {
     }
 
     /// To be called now and then: makes a new key when it is time.
-    package func rotate(nowMilliseconds now: UInt64) {
+    func rotate(nowMilliseconds now: UInt64) {
         keys.withLock { keys in
             guard now >= keys.madeAt + UInt64(Self.lifetimeSeconds) * 1_000 else { return }
             keys = Keys(current: TicketKey(), previous: keys.current, madeAt: now)

@@ -20,11 +20,11 @@ package final class Front: Sendable {
         lanes = loops.map { FrontLane(loop: $0, dropped: shared.metrics.ephemeralDropped) }
     }
 
-    /// Listens, and returns the addresses with the ports they have. Once.
+    /// Listens, and returns the addresses with the ports they have. Once. Addresses with TLS need a context.
     package func start() throws(FrontError) -> [FrontAddress] {
         Socket.ignoreBrokenPipes()
         var bound: [FrontAddress] = []
-        var descriptors = [[Int32]](repeating: [], count: loops.count)
+        var listeners = [[Listener]](repeating: [], count: loops.count)
         for address in configuration.addresses {
             var actual = address
             for index in loops.indices {
@@ -32,9 +32,9 @@ package final class Front: Sendable {
                     let descriptor = try Socket.listen(host: address.host, port: actual.port,
                                                        isFirst: index == 0)
                     actual.port = Socket.port(of: descriptor)
-                    descriptors[index].append(descriptor)
+                    listeners[index].append(Listener(descriptor: descriptor, isTLS: address.isTLS))
                 } catch {
-                    for descriptor in descriptors.joined() { Socket.close(descriptor) }
+                    for listener in listeners.joined() { Socket.close(listener.descriptor) }
                     throw .cannotListen(address, reason: error.text)
                 }
             }
@@ -44,7 +44,7 @@ package final class Front: Sendable {
             let lane = lanes[index]
             let shared = shared
             let configuration = configuration
-            let listeners = descriptors[index]
+            let listeners = listeners[index]
             loop.submit {
                 lane.serve(loop: loop, shared: shared, configuration: configuration, listeners: listeners)
             }

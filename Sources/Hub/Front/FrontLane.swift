@@ -32,7 +32,7 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
 
     // On the loop's thread.
 
-    func serve(loop: Loop, shared: FrontShared, configuration: FrontConfiguration, listeners: [Int32]) {
+    func serve(loop: Loop, shared: FrontShared, configuration: FrontConfiguration, listeners: [Listener]) {
         target = FrontLoop(loop: loop, lane: self, shared: shared, configuration: configuration)
         target.listen(listeners)
     }

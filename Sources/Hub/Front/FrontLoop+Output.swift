@@ -171,7 +171,7 @@ extension FrontLoop {
         var sent = 0
         if first >= 0 {
             let node = pending.nodes[Int(first)]
-            if node.next < 0 {
+            if node.next < 0, !slot.pointee.isEncrypted {
                 let bytes = pending.frames[Int(node.frame)].bytes
                 sent = Socket.send(slot.pointee.descriptor, bytes.baseAddress!, bytes.count)
                 if sent != bytes.count { written(number, first, sent) }
@@ -195,7 +195,7 @@ extension FrontLoop {
                 node = pending.nodes[Int(node)].next
             }
             let wanted = gather.bytes
-            let sent = gather.send(table[number].descriptor)
+            let sent = sendGathered(number)
             if sent != wanted {
                 written(number, start, sent)
                 return total + max(0, sent)
@@ -242,7 +242,7 @@ extension FrontLoop {
         switch table[number].phase {
         case .free: break
         case .greeting, .open: if isOverBudget(connection) { tooSlow(connection) }
-        case .closing: if connection.outbox.isEmpty, connection.endsAfterFlush { linger(connection) }
+        case .closing: if !connection.hasUnsent, connection.endsAfterFlush { linger(connection) }
         case .http: flushedHTTP(connection)
         }
     }
@@ -256,7 +256,7 @@ extension FrontLoop {
     }
 
     private func flushedHTTP(_ connection: Connection) {
-        guard connection.outbox.isEmpty else { return }
+        guard !connection.hasUnsent else { return }
         if connection.endsAfterFlush {
             linger(connection)
         } else if connection.isHolding, connection.exchange == nil {
@@ -287,10 +287,11 @@ extension FrontLoop {
     func writable(_ connection: Connection) {
         let number = connection.number
         connection.progressAt = now
+        guard sendCiphertext(connection) else { return }
         while !connection.outbox.isEmpty {
             connection.outbox.gather(into: &gather)
             let wanted = gather.bytes
-            let sent = gather.send(table[number].descriptor)
+            let sent = sendGathered(number)
             guard sent >= 0 else {
                 drop(connection)
                 return
@@ -298,7 +299,7 @@ extension FrontLoop {
             connection.outbox.remove(sent)
             if connection.isWebSocket { metrics.outboxBytes.add(Int64(-sent)) }
             metrics.bytesOut.add(UInt64(sent))
-            if sent < wanted { return }
+            if sent < wanted || !connection.ciphertext.isEmpty { return }
         }
         table[number].isBlocked = false
         if table[number].phase == .http, connection.exchange == nil {

@@ -2,6 +2,7 @@
 // the loop's thread, synchronously, out of a poll callback, a job or the tick hook. What is read goes to
 // FrontLoop+HTTP or +WebSocket; what is to be written comes through FrontLoop+Output.
 
+import Crypto
 import Live
 import Loop
 import Model
@@ -43,9 +44,11 @@ final class FrontLoop: PollOwner {
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
 
-    var listeners: [(descriptor: Int32, poll: PollHandle)] = []
+    var listeners: [(listener: Listener, poll: PollHandle)] = []
     var isAcceptPaused = false
     private var buffer: UnsafeMutableRawBufferPointer
+    let tlsBuffers = TLSBuffers(ciphertextMax: bufferBytes)
+    var handshakesLeft = handshakesMax
     var drainDeadline: UInt64?
     var drained: (@Sendable () -> Void)?
 
@@ -65,7 +68,10 @@ final class FrontLoop: PollOwner {
         self.configuration = configuration
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
         readClock()
-        loop.onTick { [unowned self] in flush() }
+        loop.onTick { [unowned self] in
+            handshakesLeft = Self.handshakesMax
+            flush()
+        }
     }
 
     deinit { buffer.deallocate() }
@@ -78,19 +84,19 @@ final class FrontLoop: PollOwner {
 
     // MARK: Listening
 
-    func listen(_ descriptors: [Int32]) {
-        for descriptor in descriptors {
-            let poll = PollHandle(loop: loop, descriptor: descriptor, owner: self,
+    func listen(_ sockets: [Listener]) {
+        for listener in sockets {
+            let poll = PollHandle(loop: loop, descriptor: listener.descriptor, owner: self,
                                   tag: -1 - listeners.count)
-            listeners.append((descriptor, poll))
+            listeners.append((listener, poll))
             poll.watch(.readable)
         }
         sweep()
     }
 
     func stopListening() {
-        for listener in listeners {
-            listener.poll.close()
+        for (listener, poll) in listeners {
+            poll.close()
             Socket.close(listener.descriptor)
         }
         listeners = []
@@ -99,7 +105,7 @@ final class FrontLoop: PollOwner {
     func pollReady(_ events: PollEvents, tag: Int, error: Int32?) {
         readClock()
         if tag < 0 {
-            accept(listeners[-1 - tag].descriptor)
+            accept(listeners[-1 - tag].listener)
             return
         }
         let number = Int32(truncatingIfNeeded: tag)
@@ -113,18 +119,19 @@ final class FrontLoop: PollOwner {
         if !events.isDisjoint(with: [.readable, .disconnect]) { read(connection) }
     }
 
-    private func accept(_ listener: Int32) {
+    private func accept(_ listener: Listener) {
         for _ in 0..<Self.acceptsMax {
             do {
-                guard let accepted = try Socket.accept(listener) else { return }
+                guard let accepted = try Socket.accept(listener.descriptor) else { return }
                 let over = metrics.connections.current - Int64(configuration.connectionsMax)
                 if over < 0 {
-                    open(accepted.descriptor, peer: accepted.peer)
+                    open(accepted.descriptor, peer: accepted.peer, isTLS: listener.isTLS)
                     continue
                 }
                 metrics.refusedFull.add()
-                if over < Self.refusalsMax {
-                    refuse(open(accepted.descriptor, peer: accepted.peer))
+                // An answer over TLS would cost more than the connection.
+                if over < Self.refusalsMax, !listener.isTLS {
+                    refuse(open(accepted.descriptor, peer: accepted.peer, isTLS: false))
                 } else {
                     Socket.close(accepted.descriptor)
                 }
@@ -146,12 +153,16 @@ final class FrontLoop: PollOwner {
     }
 
     @discardableResult
-    private func open(_ descriptor: Int32, peer: String) -> Connection {
+    private func open(_ descriptor: Int32, peer: String, isTLS: Bool) -> Connection {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
         let poll = PollHandle(loop: loop, descriptor: descriptor, owner: self, tag: Int(number))
         let connection = Connection(number: number, poll: poll, peer: peer, limits: HTTPLimits())
         connections[Int(number)] = connection
+        if isTLS, let context = configuration.tls {
+            connection.tls = TLSConnection(context, tlsBuffers)
+            table[number].isEncrypted = true
+        }
         table[number].descriptor = descriptor
         table[number].phase = .http
         table[number].heardAt = now
@@ -167,6 +178,7 @@ final class FrontLoop: PollOwner {
     private func read(_ connection: Connection) {
         let number = connection.number
         for _ in 0..<Self.readsMax {
+            guard mayRead(connection) else { return }
             switch Socket.receive(table[number].descriptor, into: buffer) {
             case .again: return
             case .closed:
@@ -176,7 +188,12 @@ final class FrontLoop: PollOwner {
                 metrics.bytesIn.add(UInt64(count))
                 table[number].heardAt = now
                 table[number].isPinged = false
-                received(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), connection)
+                let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+                if let tls = connection.tls {
+                    receivedCiphertext(UnsafeRawBufferPointer(bytes), tls, connection)
+                } else {
+                    received(bytes, connection)
+                }
                 guard connections[Int(number)] === connection, count == buffer.count,
                       !connection.isHolding else { return }
             }
@@ -184,9 +201,10 @@ final class FrontLoop: PollOwner {
     }
 
     /// The peer sends no more. One that speaks HTTP may still wait for its answers.
-    private func ended(_ connection: Connection) {
+    func ended(_ connection: Connection) {
         let number = connection.number
-        guard table[number].phase == .http, !connection.outbox.isEmpty || connection.answersNoted > 0,
+        if connection.isShakingHands { metrics.tlsFailed("gone") }
+        guard table[number].phase == .http, connection.hasUnsent || connection.answersNoted > 0,
               !connection.endsAfterFlush else {
             drop(connection)
             return
@@ -196,7 +214,7 @@ final class FrontLoop: PollOwner {
         markDirty(number)
     }
 
-    private func received(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
+    func received(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
         switch table[connection.number].phase {
         case .http: receivedHTTP(bytes, connection)
         case .greeting, .open, .closing: receivedWebSocket(bytes, connection)
@@ -234,6 +252,7 @@ final class FrontLoop: PollOwner {
     func linger(_ connection: Connection) {
         let number = connection.number
         leaveSession(connection)
+        endTLS(connection)
         connection.http = nil
         connection.webSocket = nil
         connection.exchange = nil
@@ -256,6 +275,12 @@ final class FrontLoop: PollOwner {
         sessions[session.id] = nil
         session.assumeIsolated { $0.connectionClosed() }
     }
+}
+
+/// A listening socket.
+struct Listener: Sendable {
+    let descriptor: Int32
+    let isTLS: Bool
 }
 
 /// The sessions of this loop attached to a topic.

@@ -8,6 +8,7 @@ import Loop
 import Model
 import Ports
 import Testing
+import TLSPeer
 import Wire
 
 final class World: Sendable {
@@ -119,10 +120,11 @@ final class World: Sendable {
     }
 
     /// A peer that speaks WebSocket, and its session.
-    func webSocket(_ subprotocol: String = "hub.v1.json", receiveBytes: Int32? = nil)
-        async throws -> (peer: Peer, session: Attached)
+    func webSocket(_ subprotocol: String = "hub.v1.json", receiveBytes: Int32? = nil,
+                   _ client: TLSClient? = nil) async throws -> (peer: Peer, session: Attached)
     {
         let peer = try peer(receiveBytes: receiveBytes)
+        if let client { try await peer.shakeHands(client) }
         try await peer.write(Peer.upgrade(subprotocol: subprotocol))
         #expect(try await peer.answer().status == 101)
         return (peer, sessions.withLock { $0.removeLast() })

@@ -39,11 +39,13 @@ private func refusal(_ arguments: [String], environment: [String: String] = [:],
 
 /// A text for each key that is not its default.
 private let samples: [String: String] = [
-    "listen": "0.0.0.0:9000, [::1]:9001", "public_url": "https://hub.example.org",
+    "listen": "0.0.0.0:9000, [::1]:9001", "listen_tls": "0.0.0.0:443",
+    "tls_certificates": "a.pem:a.key, b.pem:b.key", "hsts_max_age": "30d", "public_url": "https://hub.example.org",
     "allowed_origins": "https://a.example, http://b.example:81", "metrics_allow": "10.0.0.0/8, fd00::/8",
     "web_dir": "/srv/web", "data_dir": "/srv/hub", "store": "sqlite:/srv/other.sqlite",
     "store_password_file": "/run/secret", "store_connections": "9", "master_key_file": "/etc/key",
     "create_master_key": "false", "front_loops": "3", "actor_lanes": "2", "connections_max": "77",
+        "io_uring": "off",
     "subscriptions_max": "5", "commands_in_flight_max": "6", "text_bytes_max": "1KiB",
     "frame_bytes_max": "2MiB", "hello_frame_bytes_max": "2KiB", "replay_events_max": "7",
     "history_events_max": "8", "outbox_bytes_max": "2MiB", "outbox_total_bytes_max": "64MiB",

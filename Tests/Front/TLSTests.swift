@@ -123,19 +123,21 @@ struct TLSHandshakeTests {
     @Test func openConnectionsSurviveANewCertificate() async throws {
         try await withTLSWorld(loops: 2) { world, authority in
             var open: [(peer: Peer, session: World.Attached)] = []
-            for _ in 0..<50 { open.append(try await world.webSocket(TLSClient(trusting: authority))) }
+            for _ in 0..<50 { open.append(try await world.webSocket(tls: TLSClient(trusting: authority))) }
             var configuration = world.configuration
             configuration.tls = try makeContext(authority.issue(["DNS:hub.test"], as: "second"),
                                                 TLSTickets(nowMilliseconds: 0))
             world.front.reload(configuration)
-            // Behind this answer every loop has the new configuration.
-            for _ in 0..<16 {
+            // A loop that has not heard of it yet may take one or two more with the first.
+            var inARow = 0
+            for _ in 0..<200 where inARow < 16 {
                 let client = TLSClient(trusting: authority)
                 let peer = try world.peer()
                 try await peer.shakeHands(client)
                 #expect(try await peer.ask("GET", "/healthz").status == 200)
-                #expect(client.certificateName == "second")
+                inARow = client.certificateName == "second" ? inARow + 1 : 0
             }
+            #expect(inARow == 16)
             for (peer, session) in open {
                 #expect(peer.tls?.certificateName == "first")
                 session.attach(topic)
@@ -153,20 +155,17 @@ struct TLSDataTests {
         try await withTLSWorld(loops: 2) { world, authority in
             var readers: [(peer: Peer, session: World.Attached)] = []
             for _ in 0..<10 {
-                let reader = try await world.webSocket(TLSClient(trusting: authority))
+                let reader = try await world.webSocket(tls: TLSClient(trusting: authority))
                 reader.session.attach(topic)
                 readers.append(reader)
             }
+            var lanes: [any DeliveryLane] = []
+            for (_, session) in readers where !lanes.contains(where: { $0 === session.lane }) {
+                lanes.append(session.lane)
+            }
             for number in 1...300 {
                 let broadcast = news(number, bytes: number % 100 == 0 ? 100_000 : 100)
-                for reader in [readers[0], readers[1]] where reader.session.lane === readers[0].session.lane {
-                    _ = reader
-                }
-                var told: [ObjectIdentifier] = []
-                for reader in readers where !told.contains(ObjectIdentifier(reader.session.lane)) {
-                    told.append(ObjectIdentifier(reader.session.lane))
-                    reader.session.lane.hand(.broadcast(topic, broadcast, except: nil))
-                }
+                for lane in lanes { lane.hand(.broadcast(topic, broadcast, except: nil)) }
             }
             for reader in readers { #expect(try await sequences(reader.peer, 300) == Array(1...300)) }
         }
@@ -175,7 +174,7 @@ struct TLSDataTests {
     @Test(arguments: [125, 16_384, 1 << 20])
     func messagesOfAnySizeArrive(bytes: Int) async throws {
         try await withTLSWorld { world, authority in
-            let (peer, session) = try await world.webSocket(TLSClient(trusting: authority))
+            let (peer, session) = try await world.webSocket(tls: TLSClient(trusting: authority))
             session.welcome()
             #expect(try await peer.frame().opcode == 1)
             // An unknown command of this size is answered by its id.
@@ -193,7 +192,7 @@ struct TLSDataTests {
     @Test func aSlowReaderIsClosedWithinItsBudget() async throws {
         let budget = 256 << 10
         try await withTLSWorld({ $0.outboxBytesMax = budget }) { world, authority in
-            let (slow, lagging) = try await world.webSocket(receiveBytes: 4_096, TLSClient(trusting: authority))
+            let (slow, lagging) = try await world.webSocket(receiveBytes: 4_096, tls: TLSClient(trusting: authority))
             lagging.welcome()
             lagging.attach(topic)
             var sent = 0
@@ -233,7 +232,7 @@ struct TLSDataTests {
 
     @Test func aStalledReaderIsDropped() async throws {
         try await withTLSWorld({ $0.stallMilliseconds = 100 }) { world, authority in
-            let (peer, session) = try await world.webSocket(receiveBytes: 4_096, TLSClient(trusting: authority))
+            let (peer, session) = try await world.webSocket(receiveBytes: 4_096, tls: TLSClient(trusting: authority))
             session.welcome()
             session.attach(topic)
             var sent = 0
@@ -252,24 +251,32 @@ struct TLSDataTests {
     @Test func whoAsksForKeysAndReadsNothingIsDropped() async throws {
         try await withTLSWorld { world, authority in
             let client = TLSClient(trusting: authority)
-            let (peer, _) = try await world.webSocket(receiveBytes: 4_096, client)
+            let (peer, session) = try await world.webSocket(receiveBytes: 4_096, tls: client)
+            session.attach(topic)
+            var sent = 0
+            while world.gauge("hub_outbox_bytes") == 0 {
+                sent += 1
+                session.lane.hand(.broadcast(topic, news(sent, bytes: 16_000), except: nil))
+                await eventually { world.gauge("hub_loop_waiting_jobs") == 0 }
+                try #require(sent < 2_000)
+            }
             var asked = 0
             do {
-                while world.gauge("hub_connections") == 1, asked < 500_000 {
+                while world.gauge("hub_connections") == 1, asked < 20_000 {
                     asked += 100
                     for _ in 0..<100 { client.updateKeys() }
                     try await peer.writeRaw(client.takeOutput())
                 }
             } catch is PeerClosed {}
             await eventually { world.gauge("hub_connections") == 0 }
-            #expect(asked < 500_000)
+            #expect(asked < 20_000)
         }
     }
 
     @Test func bothEndsSayGoodbye() async throws {
         try await withTLSWorld { world, authority in
             let client = TLSClient(trusting: authority)
-            let (peer, _) = try await world.webSocket(client)
+            let (peer, _) = try await world.webSocket(tls: client)
             try await peer.write(Peer.frame(0x88, []))
             #expect(try await peer.closeCode() == 1005)
             #expect(try await peer.isClosedByHub())
@@ -286,7 +293,7 @@ struct TLSDataTests {
     func whoGoesIsForgotten(how: String) async throws {
         try await withTLSWorld { world, authority in
             let client = TLSClient(trusting: authority)
-            var peer: Peer? = try await world.webSocket(client).peer
+            var peer: Peer? = try await world.webSocket(tls: client).peer
             client.write(Peer.frame(0x89, [1]))
             var record = client.takeOutput()
             switch how {
@@ -321,7 +328,7 @@ struct TLSDataTests {
 
     @Test func drainsConnectionsWithTLS() async throws {
         try await withTLSWorld { world, authority in
-            let (peer, session) = try await world.webSocket(TLSClient(trusting: authority))
+            let (peer, session) = try await world.webSocket(tls: TLSClient(trusting: authority))
             session.welcome()
             async let drained: Void = world.front.drain()
             #expect(try await peer.closeCode() == 4_000)

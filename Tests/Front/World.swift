@@ -121,7 +121,7 @@ final class World: Sendable {
 
     /// A peer that speaks WebSocket, and its session.
     func webSocket(_ subprotocol: String = "hub.v1.json", receiveBytes: Int32? = nil,
-                   _ client: TLSClient? = nil) async throws -> (peer: Peer, session: Attached)
+                   tls client: TLSClient? = nil) async throws -> (peer: Peer, session: Attached)
     {
         let peer = try peer(receiveBytes: receiveBytes)
         if let client { try await peer.shakeHands(client) }

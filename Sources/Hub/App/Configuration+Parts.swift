@@ -42,25 +42,16 @@ extension Configuration {
     /// of the store, files and loops.
     func connections(descriptorsMax: Int) -> Int { min(connectionsMax, max(1, descriptorsMax - 128)) }
 
-    /// What addresses with TLS need; `nil` when there are none.
-    func tls(_ tickets: TLSTickets, nowSeconds: Int64) throws(Refusal) -> TLSContext? {
-        guard !listenTLS.isEmpty else { return nil }
-        do throws(TLSProblem) {
-            return try TLSContext(tlsCertificates.map { TLSFiles(chain: $0.chain, key: $0.key) },
-                                  tickets: tickets, nowSeconds: nowSeconds)
-        } catch {
-            throw Refusal(.configuration, "tls_certificates: \(error.text)", remedy: error.remedy)
-        }
-    }
-
     /// Only for a name that was promised: an address that was derived may serve something else tomorrow.
     private var strictTransport: String? {
         guard let publicURL, publicURL.isSecure else { return nil }
         return "max-age=\(hstsMaxAgeMilliseconds / 1_000)"
     }
 
-    /// - Parameter descriptorsMax: what the system allows.
-    func front(descriptorsMax: Int, tls: TLSContext? = nil) -> FrontConfiguration {
+    /// - Parameters:
+    ///   - descriptorsMax: what the system allows.
+    ///   - tls: `Certificates` made it of this configuration.
+    func front(descriptorsMax: Int, tls: TLSContext?) -> FrontConfiguration {
         let allowed = metricsAllow
         var front = FrontConfiguration()
         front.addresses = listen.map { FrontAddress(host: $0.host, port: $0.port) }
@@ -70,6 +61,7 @@ extension Configuration {
         front.allowedOrigins = (allowedOrigins + [publicURL].compactMap { $0 }).map(\.description)
         front.allowsMetrics = { peer in allowed.contains { $0.contains(peer) } }
         front.connectionsMax = connections(descriptorsMax: descriptorsMax)
+        front.usesRing = ioUring == .auto
         front.helloFrameBytesMax = Int(helloFrameBytesMax)
         front.frameBytesMax = Int(limits.frameBytesMax)
         front.outboxBytesMax = outboxBytesMax

@@ -13,7 +13,7 @@ extension FrontLoop {
     /// much may wait for a reader beside its outbox.
     private static let encryptedBytesMax = 64 << 10
     /// A peer may make libssl answer (key updates), and not read the answers; above this it is dropped.
-    private static let ciphertextBytesMax = 256 << 10
+    private static let ciphertextBytesMax = 128 << 10
     /// Reads of handshakes in one turn of the loop: each takes up to half a millisecond, in which nobody
     /// else is served. The rest is ready again in the next turn.
     static let handshakesMax = 16
@@ -100,11 +100,15 @@ extension FrontLoop {
             sent = Socket.send(table[number].descriptor, output.baseAddress!, output.count)
             guard sent >= 0 else { return false }
             if sent == output.count { return true }
-            table[number].isBlocked = true
-            connection.progressAt = now
         }
         connection.ciphertext.append(contentsOf: output[sent...])
-        watch(connection)
+        // What was noted in this tick stands in front of what comes while it is blocked: with such, the flush
+        // finds the ciphertext and blocks.
+        if table[number].firstPending < 0, !table[number].isBlocked {
+            table[number].isBlocked = true
+            connection.progressAt = now
+            watch(connection)
+        }
         return connection.ciphertext.count <= Self.ciphertextBytesMax
     }
 

@@ -77,12 +77,14 @@ let package = Package(
         tests("EndToEnd", ["App"]),
         tests("Protocol", ["Wire", "Model"], exclude: ["Golden"]),
         tests("Contract", ["Store", "Ports", "Model", "CSQLite", "CPQ"]),
-        tests("Crypto", ["Crypto"]),
+        // A TLS client and certificates for tests.
+        .target(name: "TLSPeer", dependencies: ["COpenSSL"], path: "Tests/TLSPeer", swiftSettings: house),
+        tests("Crypto", ["Crypto", "TLSPeer"]),
         tests("Vault", ["Vault", "Crypto", "Ports", "Model"]),
         tests("Identity", ["Identity", "Store", "Crypto", "Wire", "Ports", "Model"]),
         tests("Tidy", []),
         tests("Loop", ["Loop", "Ports"]),
-        tests("Front", ["Front", "Wire", "Loop", "Live", "Ports", "Model"]),
+        tests("Front", ["Front", "Crypto", "TLSPeer", "Wire", "Loop", "Live", "Ports", "Model"]),
         tests("HTTPWire", ["Wire"]),
         tests("WebSocketWire", ["Wire", "Model"]),
     ]

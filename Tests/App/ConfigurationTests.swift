@@ -39,7 +39,8 @@ private func refusal(_ arguments: [String], environment: [String: String] = [:],
 
 /// A text for each key that is not its default.
 private let samples: [String: String] = [
-    "listen": "0.0.0.0:9000, [::1]:9001", "public_url": "https://hub.example.org",
+    "listen": "0.0.0.0:9000, [::1]:9001", "listen_tls": "0.0.0.0:443",
+    "tls_certificates": "a.pem:a.key, b.pem:b.key", "hsts_max_age": "30d", "public_url": "https://hub.example.org",
     "allowed_origins": "https://a.example, http://b.example:81", "metrics_allow": "10.0.0.0/8, fd00::/8",
     "web_dir": "/srv/web", "data_dir": "/srv/hub", "store": "sqlite:/srv/other.sqlite",
     "store_password_file": "/run/secret", "store_connections": "9", "master_key_file": "/etc/key",
@@ -152,7 +153,7 @@ private let samples: [String: String] = [
 
     @Test func listsCanBeEmptied() throws {
         #expect(try configuration(["--metrics-allow", "none"]).metricsAllow.isEmpty)
-        #expect(refusal(["--listen", "none"])?.code == .usage)
+        #expect(refusal(["--listen", "none"])?.code == .configuration)
         #expect(refusal(["--metrics-allow", "none", "--metrics-allow", "::1"])?.code == .usage)
     }
 

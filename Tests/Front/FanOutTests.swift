@@ -9,7 +9,7 @@ import Wire
 private let topic = Topic.channel(ChannelID(high: 1, low: 2))
 
 /// Sequences of the events in the next frames, until there are `count`.
-private func sequences(_ peer: Peer, _ count: Int, _ encoding: Encoding = .json) async throws
+func sequences(_ peer: Peer, _ count: Int, _ encoding: Encoding = .json) async throws
     -> [UInt64]
 {
     var seen: [UInt64] = []

@@ -5,6 +5,7 @@
 import Glibc
 import Model
 import Ports
+import TLSPeer
 
 struct PeerClosed: Error {}
 struct PeerTimedOut: Error {}
@@ -13,6 +14,8 @@ final class Peer {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
     private var start = 0
+    /// For a peer that speaks TLS, after `shakeHands`.
+    private(set) var tls: TLSClient?
 
     /// - Parameter receiveBytes: size of the receive buffer; small for a peer that does not read.
     init(port: UInt16, host: String = "127.0.0.1", receiveBytes: Int32? = nil) throws {
@@ -57,7 +60,32 @@ final class Peer {
 
     func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
+    /// Speaks TLS from here on; `client` tells what became of it.
+    /// - Parameter pieces: most bytes that are written at once.
+    func shakeHands(_ client: TLSClient, pieces: Int = .max) async throws {
+        client.receive([])
+        while !client.isOpen, client.complaint == nil {
+            let flight = client.takeOutput()
+            for start in stride(from: 0, to: flight.count, by: min(pieces, max(1, flight.count))) {
+                try await writeRaw(Array(flight[start...].prefix(pieces)))
+            }
+            if flight.isEmpty { client.receive(try await receiveRaw()) }
+        }
+        try await writeRaw(client.takeOutput())
+        tls = client
+    }
+
     func write(_ bytes: [UInt8]) async throws {
+        guard let tls else {
+            try await writeRaw(bytes)
+            return
+        }
+        tls.write(bytes)
+        try await writeRaw(tls.takeOutput())
+    }
+
+    /// Past TLS.
+    func writeRaw(_ bytes: [UInt8]) async throws {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
@@ -92,11 +120,23 @@ final class Peer {
             buffer.removeFirst(start)
             start = 0
         }
+        let received = try await receiveRaw()
+        guard let tls else {
+            buffer += received
+            return
+        }
+        tls.receive(received)
+        let plaintext = tls.read()
+        buffer += plaintext
+        if plaintext.isEmpty, tls.isEnded || tls.complaint != nil { throw PeerClosed() }
+    }
+
+    private func receiveRaw() async throws -> [UInt8] {
         try await wait(for: Int16(POLLIN))
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        let count = recv(descriptor, &chunk, chunk.count, 0)
+        let count = recv(descriptor, &chunk, 65_536, 0)
         guard count > 0 else { throw PeerClosed() }
-        buffer += chunk[..<count]
+        return Array(chunk[..<count])
     }
 
     func read(_ count: Int) async throws -> [UInt8] {

@@ -8,12 +8,15 @@ import Loop
 import Model
 import Ports
 import Testing
+import TLSPeer
 import Wire
 
 final class World: Sendable {
     let front: Front
     let metrics: Metrics
     let port: UInt16
+    /// What the front was started with, for a reload of a part of it.
+    let configuration: FrontConfiguration
     private let loops: [Loop]
     private let folder: String
     private let sessions: Lock<[Attached]>
@@ -53,6 +56,7 @@ final class World: Sendable {
         }
         configuration.sweepMilliseconds = 10
         configuration.drainMilliseconds = min(configuration.drainMilliseconds, 500)
+        self.configuration = configuration
         folder = try Self.makeFolder()
         let metrics = Metrics()
         self.metrics = metrics
@@ -120,10 +124,11 @@ final class World: Sendable {
     }
 
     /// A peer that speaks WebSocket, and its session.
-    func webSocket(_ subprotocol: String = "hub.v1.json", receiveBytes: Int32? = nil)
-        async throws -> (peer: Peer, session: Attached)
+    func webSocket(_ subprotocol: String = "hub.v1.json", receiveBytes: Int32? = nil,
+                   tls client: TLSClient? = nil) async throws -> (peer: Peer, session: Attached)
     {
         let peer = try peer(receiveBytes: receiveBytes)
+        if let client { try await peer.shakeHands(client) }
         try await peer.write(Peer.upgrade(subprotocol: subprotocol))
         #expect(try await peer.answer().status == 101)
         return (peer, sessions.withLock { $0.removeLast() })

@@ -1,5 +1,6 @@
 // The configuration as each part wants it.
 
+import Crypto
 import Front
 import Identity
 import Live
@@ -28,7 +29,7 @@ extension Configuration {
         var more = allowedOrigins.map(\.description)
         // On one's own machine the same hub is reached under two names.
         if publicURL == nil, url.host == "127.0.0.1" {
-            more.append(PublicURL(isSecure: false, host: "localhost", port: url.port).description)
+            more.append(PublicURL(isSecure: url.isSecure, host: "localhost", port: url.port).description)
         }
         var settings = IdentitySettings(publicOrigin: url.description, moreOrigins: more)
         settings.refreshLifetimeMilliseconds = refreshLifetimeMilliseconds
@@ -41,11 +42,22 @@ extension Configuration {
     /// of the store, files and loops.
     func connections(descriptorsMax: Int) -> Int { min(connectionsMax, max(1, descriptorsMax - 128)) }
 
-    /// - Parameter descriptorsMax: what the system allows.
-    func front(descriptorsMax: Int) -> FrontConfiguration {
+    /// Only for a name that was promised: an address that was derived may serve something else tomorrow.
+    private var strictTransport: String? {
+        guard let publicURL, publicURL.isSecure else { return nil }
+        return "max-age=\(hstsMaxAgeMilliseconds / 1_000)"
+    }
+
+    /// - Parameters:
+    ///   - descriptorsMax: what the system allows.
+    ///   - tls: `Certificates` made it of this configuration.
+    func front(descriptorsMax: Int, tls: TLSContext?) -> FrontConfiguration {
         let allowed = metricsAllow
         var front = FrontConfiguration()
         front.addresses = listen.map { FrontAddress(host: $0.host, port: $0.port) }
+            + listenTLS.map { FrontAddress(host: $0.host, port: $0.port, isTLS: true) }
+        front.tls = tls
+        front.strictTransport = strictTransport
         front.allowedOrigins = (allowedOrigins + [publicURL].compactMap { $0 }).map(\.description)
         front.allowsMetrics = { peer in allowed.contains { $0.contains(peer) } }
         front.connectionsMax = connections(descriptorsMax: descriptorsMax)

@@ -10,7 +10,12 @@ package import Ports
 package struct Configuration: Sendable {
     // Where it listens and how it is reached.
     package var listen = [ListenAddress(host: "127.0.0.1", port: 8080)]
-    /// `nil`: derived from the first listen address, see `publicURL(boundTo:)`.
+    /// The same with TLS, for which there are `tlsCertificates` then.
+    package var listenTLS: [ListenAddress] = []
+    package var tlsCertificates: [CertificatePair] = []
+    /// How long browsers come with TLS only; 0: they forget it.
+    package var hstsMaxAgeMilliseconds: Int64 = 365 * 86_400_000
+    /// `nil`: derived from the first address with TLS, else without, see `publicURL(boundTo:)`.
     package var publicURL: PublicURL?
     /// Origins, besides that of the public URL, whose pages may open a WebSocket.
     package var allowedOrigins: [PublicURL] = []
@@ -101,7 +106,7 @@ extension Configuration {
 
     /// The address people open: given, or derived from where the hub listens. An address of all
     /// interfaces becomes the loopback address, which always reaches it from this machine.
-    package func publicURL(boundTo address: ListenAddress) -> PublicURL {
+    package func publicURL(boundTo address: ListenAddress, isTLS: Bool = false) -> PublicURL {
         if let publicURL { return publicURL }
         let host = switch address.host {
         case "0.0.0.0": "127.0.0.1"
@@ -109,7 +114,8 @@ extension Configuration {
         case let host where host.contains(":"): "[\(host)]"
         default: address.host
         }
-        return PublicURL(isSecure: false, host: host, port: address.port == 80 ? nil : address.port)
+        let usual: UInt16 = isTLS ? 443 : 80
+        return PublicURL(isSecure: isTLS, host: host, port: address.port == usual ? nil : address.port)
     }
 
     /// The directory of the web client: given, or the first that exists of `web` beside the binary,

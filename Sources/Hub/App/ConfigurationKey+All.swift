@@ -8,15 +8,27 @@ extension ConfigurationKey {
 
     private static let reach: [ConfigurationKey] = [
         .list("listen", \.listen, form: "address", example: "127.0.0.1:8080 or [::1]:8080",
-              mayBeEmpty: false,
-              "Addresses to listen on, numeric, each with a port; port 0 takes any free one.") {
+              "Addresses to listen on without TLS, numeric, each with a port; port 0 takes any free one.") {
             ListenAddress($0)
         },
+        .list("listen_tls", \.listenTLS, form: "address", example: "0.0.0.0:443 or [::]:443",
+              "The same with TLS.") {
+            ListenAddress($0)
+        },
+        .list("tls_certificates", \.tlsCertificates, form: "pair of paths",
+              example: "/etc/hub/tls/chain.pem:/etc/hub/tls/key.pem",
+              "Certificates for `listen_tls`, each as `CHAIN:KEY`, two PEM files. Clients get the one for the "
+                  + "name they ask for, else the first.") {
+            CertificatePair($0)
+        },
         .value("public_url", \.publicURL, form: "origin",
-               default: "`http://` and the first address", example: "https://hub.example.org",
+               default: "the first address with TLS, else `http://` and the first of all", example: "https://hub.example.org",
                "Where people reach the hub. Links begin with it; with https, cookies are Secure.") {
             PublicURL($0)
         },
+        .duration("hsts_max_age", \.hstsMaxAgeMilliseconds, 0...63_072_000_000,
+                  "How long browsers that came over TLS come back with TLS only (HSTS), sent when "
+                      + "`public_url` is set to https. 0ms: they forget it."),
         .list("allowed_origins", \.allowedOrigins, form: "origin",
               example: "https://intranet.example.org",
               "Origins, besides the public URL's, whose pages may use the hub.") {

@@ -108,7 +108,21 @@ package struct ConfigurationReader {
                           "\(conflict.low) (\(source(conflict.low))) is more than \(conflict.high)",
                           remedy: "lower the one or raise the other")
         }
+        try checkAddresses()
         return configuration
+    }
+
+    private func checkAddresses() throws(Refusal) {
+        if configuration.listen.isEmpty, configuration.listenTLS.isEmpty {
+            throw Refusal(.configuration, "listen (\(source("listen"))) is none, and so is listen_tls",
+                          remedy: "give an address to one of the two")
+        }
+        if configuration.listenTLS.isEmpty != configuration.tlsCertificates.isEmpty {
+            let (set, missing) = configuration.listenTLS.isEmpty
+                ? ("tls_certificates", "listen_tls") : ("listen_tls", "tls_certificates")
+            throw Refusal(.configuration, "\(set) (\(source(set))) is set, and \(missing) is not",
+                          remedy: "TLS needs both")
+        }
     }
 
     /// The whole configuration as a file that would give it again, passwords hidden.

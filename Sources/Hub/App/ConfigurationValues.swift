@@ -33,6 +33,21 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
+/// Where a certificate chain and its key lie, written `CHAIN:KEY`.
+package struct CertificatePair: Hashable, Sendable, CustomStringConvertible {
+    package let chain: String
+    package let key: String
+
+    /// Paths with a colon or comma cannot be written.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else { return nil }
+        (chain, key) = (parts[0], parts[1])
+    }
+
+    package var description: String { chain + ":" + key }
+}
+
 /// The origin of a web address: scheme, host and port, without a path.
 package struct PublicURL: Hashable, Sendable, CustomStringConvertible {
     /// `https`: cookies get the `Secure` attribute.

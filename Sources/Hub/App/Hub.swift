@@ -43,6 +43,8 @@ final class Hub: Sendable {
         let metrics = Metrics()
         let entropy = SystemEntropy()
         let site = try site(configuration)
+        let certificates = Certificates(metrics, clocks: clocks)
+        let tls = try certificates.read(configuration)
         try makeDataDirectory(configuration)
         let master = try masterKey(configuration)
         let location = try storeLocation(configuration)
@@ -65,7 +67,7 @@ final class Hub: Sendable {
         // Links and cookies need the address that the front is bound to: until then nobody is ready.
         let api = Lock<IdentityAPI?>(nil)
         let front = Front(
-            configuration: configuration.front(descriptorsMax: descriptorsMax),
+            configuration: configuration.front(descriptorsMax: descriptorsMax, tls: tls),
             services: FrontServices(
                 session: { id, lane, delivery in
                     Session(id: id, lane: lane, delivery: delivery, registry: registry)
@@ -87,11 +89,13 @@ final class Hub: Sendable {
             switch error {
             case .cannotListen(let address, let reason):
                 throw Refusal(.system, "cannot listen on \(address.text): \(reason)",
-                              remedy: "stop what uses the address, or give another with --listen")
+                              remedy: "stop what uses the address, or give another with "
+                                  + (address.isTLS ? "--listen-tls" : "--listen"))
             }
         }
+        let main = bound.first(where: \.isTLS) ?? bound[0]
         let url = configuration.publicURL(
-            boundTo: ListenAddress(host: bound[0].host, port: bound[0].port))
+            boundTo: ListenAddress(host: main.host, port: main.port), isTLS: main.isTLS)
         let accounts = Accounts(
             store: store, tokens: tokens, hasher: PasswordHasher(), clocks: clocks, entropy: entropy,
             settings: configuration.identity(publicURL: url), hooks: hooks(registry))
@@ -105,7 +109,7 @@ final class Hub: Sendable {
         if let link = try await setUpLink(accounts) {
             lines.append("set up the first organisation, once and within 24 hours: \(link)")
         }
-        lines += bound.map { "listening on http://\($0.text)" }
+        lines += bound.map { "listening on \($0.isTLS ? "https" : "http")://\($0.text)" }
         return Hub(announcement: lines, front: front, loops: fronts + lanes, store: store, bus: bus)
     }
 

@@ -1,6 +1,7 @@
 // One connection's own state: parsers, outbox, attachments. It owns bytes and nothing else: who the peer
 // is, is the session's business, and what happens next is FrontLoop's.
 
+import Crypto
 import Live
 import Loop
 import Model
@@ -11,6 +12,12 @@ final class Connection {
     let number: Int32
     var poll: PolledSocket
     let peer: String
+
+    /// Until its end; see `Slot.isEncrypted`.
+    var tls: TLSConnection?
+    var isShakingHands: Bool { tls?.isOpen == false }
+    /// Encrypted, and not taken by the socket yet.
+    var ciphertext: [UInt8] = []
 
     // HTTP.
     var http: HTTPRequestParser?
@@ -38,6 +45,9 @@ final class Connection {
     var outbox = Outbox()
     /// When the socket last took something, while it is blocked. Milliseconds of the loop's clock.
     var progressAt: UInt64 = 0
+
+    /// Something is on its way that the socket has not taken.
+    var hasUnsent: Bool { !outbox.isEmpty || !ciphertext.isEmpty }
 
     init(number: Int32, poll: PolledSocket, peer: String, limits: HTTPLimits) {
         self.number = number

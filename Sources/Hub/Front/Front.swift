@@ -4,6 +4,7 @@ package import Loop
 import Ports
 
 package final class Front: Sendable {
+    private let configuration: FrontConfiguration
     private let shared: FrontShared
     private let loops: [Loop]
     private let lanes: [FrontLane]
@@ -12,27 +13,28 @@ package final class Front: Sendable {
     package init(configuration: FrontConfiguration, services: FrontServices, site: StaticSite,
                  loops: [Loop]) {
         precondition(!loops.isEmpty)
-        let shared = FrontShared(configuration: configuration, services: services, site: site)
+        let shared = FrontShared(services: services, site: site)
+        self.configuration = configuration
         self.shared = shared
         self.loops = loops
         lanes = loops.map { FrontLane(loop: $0, dropped: shared.metrics.ephemeralDropped) }
     }
 
-    /// Listens, and returns the addresses with the ports they have. Once.
+    /// Listens, and returns the addresses with the ports they have. Once. Addresses with TLS need a context.
     package func start() throws(FrontError) -> [FrontAddress] {
         Socket.ignoreBrokenPipes()
         var bound: [FrontAddress] = []
-        var descriptors = [[Int32]](repeating: [], count: loops.count)
-        for address in shared.configuration.addresses {
+        var listeners = [[Listener]](repeating: [], count: loops.count)
+        for address in configuration.addresses {
             var actual = address
             for index in loops.indices {
                 do throws(Socket.Failure) {
                     let descriptor = try Socket.listen(host: address.host, port: actual.port,
                                                        isFirst: index == 0)
                     actual.port = Socket.port(of: descriptor)
-                    descriptors[index].append(descriptor)
+                    listeners[index].append(Listener(descriptor: descriptor, isTLS: address.isTLS))
                 } catch {
-                    for descriptor in descriptors.joined() { Socket.close(descriptor) }
+                    for listener in listeners.joined() { Socket.close(listener.descriptor) }
                     throw .cannotListen(address, reason: error.text)
                 }
             }
@@ -41,10 +43,19 @@ package final class Front: Sendable {
         for (index, loop) in loops.enumerated() {
             let lane = lanes[index]
             let shared = shared
-            let listeners = descriptors[index]
-            loop.submit { lane.serve(loop: loop, shared: shared, listeners: listeners) }
+            let configuration = configuration
+            let listeners = listeners[index]
+            loop.submit {
+                lane.serve(loop: loop, shared: shared, configuration: configuration, listeners: listeners)
+            }
         }
         return bound
+    }
+
+    /// Hands every loop another configuration, which it uses from its next turn on. The addresses stay
+    /// those of the start. Only after `start`.
+    package func reload(_ configuration: FrontConfiguration) {
+        for (loop, lane) in zip(loops, lanes) { loop.submit { lane.reload(configuration) } }
     }
 
     /// Stops accepting, sends every session away to resume elsewhere, and returns when all connections

@@ -1,5 +1,6 @@
-// What the front is told at start: addresses, limits, times, and whom it asks.
+// What the front is told, at start and when it is changed: addresses, limits, times, and whom it asks.
 
+package import Crypto
 package import Live
 package import Model
 package import Ports
@@ -10,9 +11,11 @@ package struct FrontAddress: Hashable, Sendable {
     package var host: String
     /// 0: any free one.
     package var port: UInt16
-    package init(host: String, port: UInt16) {
+    package var isTLS: Bool
+    package init(host: String, port: UInt16, isTLS: Bool = false) {
         self.host = host
         self.port = port
+        self.isTLS = isTLS
     }
     package var text: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
@@ -21,6 +24,10 @@ package struct FrontAddress: Hashable, Sendable {
 /// (docs/operations.md).
 package struct FrontConfiguration: Sendable {
     package var addresses = [FrontAddress(host: "127.0.0.1", port: 8080)]
+    /// For the addresses with TLS; new connections get what the latest configuration has.
+    package var tls: TLSContext?
+    /// What browsers are told over TLS about coming without it (RFC 6797); `nil`: nothing.
+    package var strictTransport: String?
     /// Origins whose pages may open a WebSocket, exactly as browsers send them, besides the origin of
     /// the address that a request came to.
     package var allowedOrigins: [String] = []

@@ -32,10 +32,11 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
 
     // On the loop's thread.
 
-    func serve(loop: Loop, shared: FrontShared, listeners: [Int32]) {
-        target = FrontLoop(loop: loop, lane: self, shared: shared)
+    func serve(loop: Loop, shared: FrontShared, configuration: FrontConfiguration, listeners: [Listener]) {
+        target = FrontLoop(loop: loop, lane: self, shared: shared, configuration: configuration)
         target.listen(listeners)
     }
+    func reload(_ configuration: FrontConfiguration) { target.reload(configuration) }
     func sweep() { target.sweep() }
     func drain(_ done: @escaping @Sendable () -> Void) { target.drain(done) }
     func goOn(_ number: Int32, _ generation: UInt32) { target.goOn(number, generation) }

@@ -1,6 +1,7 @@
 // What the clock brings about, in a sweep over all connections a few times per second: requests that do
 // not come, sessions that do not begin, peers that are silent or take nothing, and the drain at the end.
 
+import Crypto
 import Loop
 import Model
 import Wire
@@ -12,6 +13,7 @@ extension FrontLoop {
             isAcceptPaused = false
             for listener in listeners { listener.poll.watch(.readable) }
         }
+        configuration.tls?.rotateTickets(nowMilliseconds: now)
         for number in 0..<Int32(table.count) where table[number].phase != .free {
             sweep(number)
         }
@@ -78,7 +80,7 @@ extension FrontLoop {
                 close(connection, .draining, retryAfterMilliseconds: 0)
                 sent += 1
             case .http:
-                if connection.exchange == nil, connection.outbox.isEmpty,
+                if connection.exchange == nil, !connection.hasUnsent,
                    connection.answersNoted == 0 { drop(connection) }
             case .free, .closing: break
             }

@@ -28,7 +28,7 @@ extension FrontLoop {
                 continue
             }
             let isPlain = slot.pointee.phase == .open
-            if let bytes = pending.joined(from: first) {
+            if !slot.pointee.isEncrypted, let bytes = pending.joined(from: first) {
                 if isPlain, usesRing {
                     sentBytes += bytes.count
                     if batch.isFull { sentBytes -= submit() }
@@ -65,7 +65,7 @@ extension FrontLoop {
         return missing
     }
 
-    /// For what is too much to be joined.
+    /// For what is too much to be joined, or goes through TLS.
     private func flushPieces(_ number: Int32, _ first: Int32) -> Int {
         var total = 0
         var node = first
@@ -77,7 +77,7 @@ extension FrontLoop {
                 node = pending.nodes[Int(node)].next
             }
             let wanted = gather.bytes
-            let sent = gather.send(table[number].descriptor)
+            let sent = sendGathered(number)
             if sent != wanted {
                 written(number, start, sent)
                 return total + max(0, sent)

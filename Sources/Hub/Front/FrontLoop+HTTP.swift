@@ -131,7 +131,7 @@ extension FrontLoop {
         }
         var headers = [HTTPHeader("ETag", file.etag), HTTPHeader("Cache-Control", file.caching),
                        HTTPHeader("Content-Type", file.type)]
-        headers += SecurityHeaders.make(host: request.header("host"))
+        headers += SecurityHeaders.make(host: request.header("host")) + strictTransport(connection)
         if let known = request.header("if-none-match"), Self.matches(known, file.etag) {
             send(HTTPResponse(status: 304, headers: headers), exchange, connection)
             return
@@ -190,8 +190,14 @@ extension FrontLoop {
 
     func answer(_ response: HTTPResponse, _ exchange: HTTPExchange, _ connection: Connection) {
         var response = response
-        response.headers += SecurityHeaders.plain
+        response.headers += SecurityHeaders.plain + strictTransport(connection)
         send(response, exchange, connection)
+    }
+
+    /// RFC 6797 §7.2: over TLS only.
+    private func strictTransport(_ connection: Connection) -> [HTTPHeader] {
+        guard connection.tls != nil, let value = configuration.strictTransport else { return [] }
+        return [HTTPHeader("Strict-Transport-Security", value)]
     }
 
     private func send(_ response: HTTPResponse, _ exchange: HTTPExchange, _ connection: Connection) {
@@ -215,6 +221,7 @@ extension FrontLoop {
 
     func httpTimedOut(_ connection: Connection) {
         guard !connection.endsAfterFlush, connection.http?.isIdle == false else {
+            if connection.isShakingHands { metrics.tlsFailed("timeout") }
             drop(connection)
             return
         }

@@ -155,7 +155,7 @@ extension FrontLoop {
         switch table[number].phase {
         case .free: break
         case .greeting, .open: if isOverBudget(connection) { tooSlow(connection) }
-        case .closing: if connection.outbox.isEmpty, connection.endsAfterFlush { linger(connection) }
+        case .closing: if !connection.hasUnsent, connection.endsAfterFlush { linger(connection) }
         case .http: flushedHTTP(connection)
         }
     }
@@ -169,7 +169,7 @@ extension FrontLoop {
     }
 
     private func flushedHTTP(_ connection: Connection) {
-        guard connection.outbox.isEmpty else { return }
+        guard !connection.hasUnsent else { return }
         if connection.endsAfterFlush {
             linger(connection)
         } else if connection.isHolding, connection.exchange == nil {
@@ -200,10 +200,11 @@ extension FrontLoop {
     func writable(_ connection: Connection) {
         let number = connection.number
         connection.progressAt = now
+        guard sendCiphertext(connection) else { return }
         while !connection.outbox.isEmpty {
             connection.outbox.gather(into: &gather)
             let wanted = gather.bytes
-            let sent = gather.send(table[number].descriptor)
+            let sent = sendGathered(number)
             guard sent >= 0 else {
                 drop(connection)
                 return
@@ -211,7 +212,7 @@ extension FrontLoop {
             connection.outbox.remove(sent)
             if connection.isWebSocket { metrics.outboxBytes.add(Int64(-sent)) }
             metrics.bytesOut.add(UInt64(sent))
-            if sent < wanted { return }
+            if sent < wanted || !connection.ciphertext.isEmpty { return }
         }
         table[number].isBlocked = false
         if table[number].phase == .http, connection.exchange == nil {

@@ -2,6 +2,7 @@
 // the loop's thread, synchronously, out of a poll callback, a job or the tick hook. What is read goes to
 // FrontLoop+HTTP or +WebSocket; what is to be written comes through FrontLoop+Output.
 
+import Crypto
 import Live
 import Loop
 import Model
@@ -10,14 +11,12 @@ import Wire
 
 /// What all loops of a front have in common.
 final class FrontShared: Sendable {
-    let configuration: FrontConfiguration
     let services: FrontServices
     let site: StaticSite
     let metrics: FrontMetrics
     let isDraining = Lock(false)
 
-    init(configuration: FrontConfiguration, services: FrontServices, site: StaticSite) {
-        self.configuration = configuration
+    init(services: FrontServices, site: StaticSite) {
         self.services = services
         self.site = site
         metrics = FrontMetrics(services.metrics)
@@ -29,6 +28,9 @@ final class FrontLoop: PollOwner {
     /// Owns this.
     unowned let lane: FrontLane
     let shared: FrontShared
+    /// Replaced as a whole by `reload`: connections that come get the new limits, those that are there
+    /// keep what they were told, and deadlines that were set stay.
+    private(set) var configuration: FrontConfiguration
 
     var table = SlotTable()
     /// By number; `nil` where the slot is free.
@@ -44,9 +46,11 @@ final class FrontLoop: PollOwner {
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
 
-    var listeners: [(descriptor: Int32, poll: PollHandle)] = []
+    var listeners: [(listener: Listener, poll: PollHandle)] = []
     var isAcceptPaused = false
     private var buffer: UnsafeMutableRawBufferPointer
+    let tlsBuffers = TLSBuffers(ciphertextMax: bufferBytes)
+    var handshakesLeft = handshakesMax
     var drainDeadline: UInt64?
     var drained: (@Sendable () -> Void)?
 
@@ -59,39 +63,44 @@ final class FrontLoop: PollOwner {
     /// Connections over the limit that get an answer before they are closed.
     private static let refusalsMax: Int64 = 256
 
-    init(loop: Loop, lane: FrontLane, shared: FrontShared) {
+    init(loop: Loop, lane: FrontLane, shared: FrontShared, configuration: FrontConfiguration) {
         self.loop = loop
         self.lane = lane
         self.shared = shared
+        self.configuration = configuration
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
-        batch = SendBatch(usesRing: shared.configuration.usesRing)
+        batch = SendBatch(usesRing: configuration.usesRing)
         poller = SocketPoller(loop: loop, owner: self)
         readClock()
-        loop.onTick { [unowned self] in flush() }
+        loop.onTick { [unowned self] in
+            handshakesLeft = Self.handshakesMax
+            flush()
+        }
     }
 
     deinit { buffer.deallocate() }
 
-    var configuration: FrontConfiguration { shared.configuration }
+    func reload(_ configuration: FrontConfiguration) { self.configuration = configuration }
+
     var metrics: FrontMetrics { shared.metrics }
 
     func readClock() { now = shared.services.clocks.monotonic().value / 1_000_000 }
 
     // MARK: Listening
 
-    func listen(_ descriptors: [Int32]) {
-        for descriptor in descriptors {
-            let poll = PollHandle(loop: loop, descriptor: descriptor, owner: self,
+    func listen(_ sockets: [Listener]) {
+        for listener in sockets {
+            let poll = PollHandle(loop: loop, descriptor: listener.descriptor, owner: self,
                                   tag: -1 - listeners.count)
-            listeners.append((descriptor, poll))
+            listeners.append((listener, poll))
             poll.watch(.readable)
         }
         sweep()
     }
 
     func stopListening() {
-        for listener in listeners {
-            listener.poll.close()
+        for (listener, poll) in listeners {
+            poll.close()
             Socket.close(listener.descriptor)
         }
         listeners = []
@@ -100,7 +109,7 @@ final class FrontLoop: PollOwner {
     func pollReady(_ events: PollEvents, tag: Int, error: Int32?) {
         readClock()
         if tag < 0 {
-            accept(listeners[-1 - tag].descriptor)
+            accept(listeners[-1 - tag].listener)
             return
         }
         let number = Int32(truncatingIfNeeded: tag)
@@ -111,18 +120,19 @@ final class FrontLoop: PollOwner {
         if events.contains(.readable) { read(connection) }
     }
 
-    private func accept(_ listener: Int32) {
+    private func accept(_ listener: Listener) {
         for _ in 0..<Self.acceptsMax {
             do {
-                guard let accepted = try Socket.accept(listener) else { return }
+                guard let accepted = try Socket.accept(listener.descriptor) else { return }
                 let over = metrics.connections.current - Int64(configuration.connectionsMax)
                 if over < 0 {
-                    open(accepted.descriptor, peer: accepted.peer)
+                    open(accepted.descriptor, peer: accepted.peer, isTLS: listener.isTLS)
                     continue
                 }
                 metrics.refusedFull.add()
-                if over < Self.refusalsMax {
-                    refuse(open(accepted.descriptor, peer: accepted.peer))
+                // An answer over TLS would cost more than the connection.
+                if over < Self.refusalsMax, !listener.isTLS {
+                    refuse(open(accepted.descriptor, peer: accepted.peer, isTLS: false))
                 } else {
                     Socket.close(accepted.descriptor)
                 }
@@ -144,12 +154,16 @@ final class FrontLoop: PollOwner {
     }
 
     @discardableResult
-    private func open(_ descriptor: Int32, peer: String) -> Connection {
+    private func open(_ descriptor: Int32, peer: String, isTLS: Bool) -> Connection {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
         let poll = PolledSocket(poller, descriptor: descriptor, tag: Int(number))
         let connection = Connection(number: number, poll: poll, peer: peer, limits: HTTPLimits())
         connections[Int(number)] = connection
+        if isTLS, let context = configuration.tls {
+            connection.tls = TLSConnection(context, tlsBuffers)
+            table[number].isEncrypted = true
+        }
         table[number].descriptor = descriptor
         table[number].phase = .http
         table[number].heardAt = now
@@ -165,6 +179,7 @@ final class FrontLoop: PollOwner {
     private func read(_ connection: Connection) {
         let number = connection.number
         for _ in 0..<Self.readsMax {
+            guard mayRead(connection) else { return }
             switch Socket.receive(table[number].descriptor, into: buffer) {
             case .again: return
             case .closed:
@@ -174,7 +189,12 @@ final class FrontLoop: PollOwner {
                 metrics.bytesIn.add(UInt64(count))
                 table[number].heardAt = now
                 table[number].isPinged = false
-                received(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), connection)
+                let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+                if let tls = connection.tls {
+                    receivedCiphertext(UnsafeRawBufferPointer(bytes), tls, connection)
+                } else {
+                    received(bytes, connection)
+                }
                 guard connections[Int(number)] === connection, count == buffer.count,
                       !connection.isHolding else { return }
             }
@@ -182,9 +202,10 @@ final class FrontLoop: PollOwner {
     }
 
     /// The peer sends no more. One that speaks HTTP may still wait for its answers.
-    private func ended(_ connection: Connection) {
+    func ended(_ connection: Connection) {
         let number = connection.number
-        guard table[number].phase == .http, !connection.outbox.isEmpty || connection.answersNoted > 0,
+        if connection.isShakingHands { metrics.tlsFailed("gone") }
+        guard table[number].phase == .http, connection.hasUnsent || connection.answersNoted > 0,
               !connection.endsAfterFlush else {
             drop(connection)
             return
@@ -194,7 +215,7 @@ final class FrontLoop: PollOwner {
         markDirty(number)
     }
 
-    private func received(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
+    func received(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
         switch table[connection.number].phase {
         case .http: receivedHTTP(bytes, connection)
         case .greeting, .open, .closing: receivedWebSocket(bytes, connection)
@@ -231,6 +252,7 @@ final class FrontLoop: PollOwner {
     func linger(_ connection: Connection) {
         let number = connection.number
         leaveSession(connection)
+        endTLS(connection)
         connection.http = nil
         connection.webSocket = nil
         connection.exchange = nil
@@ -253,6 +275,12 @@ final class FrontLoop: PollOwner {
         sessions[session.id] = nil
         session.assumeIsolated { $0.connectionClosed() }
     }
+}
+
+/// A listening socket.
+struct Listener: Sendable {
+    let descriptor: Int32
+    let isTLS: Bool
 }
 
 /// The sessions of this loop attached to a topic.

@@ -1,5 +1,6 @@
 // What the front counts, and how all metrics are written for Prometheus (text format 0.0.4).
 
+import Crypto
 import Model
 import Ports
 import Synchronization
@@ -22,6 +23,8 @@ final class FrontMetrics: Sendable {
     let batches: Counter
     let faultyCommands: Counter
     let outboxBytes: Gauge
+    private let tlsHandshakes: [TLSConnection.Handshake: Counter]
+    private let tlsFailures: [String: Counter]
     private let closes: [CloseCode: Counter]
     private let requests: [Counter]
 
@@ -41,7 +44,7 @@ final class FrontMetrics: Sendable {
         handshakes = metrics.counter("hub_websocket_handshakes_total",
                                      help: "WebSocket connections accepted.")
         bytesIn = metrics.counter("hub_received_bytes_total", help: "Bytes read from clients.")
-        bytesOut = metrics.counter("hub_sent_bytes_total", help: "Bytes written to clients.")
+        bytesOut = metrics.counter("hub_sent_bytes_total", help: "Bytes written to clients, before encryption.")
         messagesIn = metrics.counter("hub_messages_received_total", help: "WebSocket messages read.")
         deliveries = metrics.counter("hub_deliveries_total",
                                      help: "Frames put into the outboxes of clients.")
@@ -52,6 +55,16 @@ final class FrontMetrics: Sendable {
         faultyCommands = metrics.counter("hub_commands_faulty_total",
                                          help: "Commands that could not be decoded.")
         outboxBytes = metrics.gauge("hub_outbox_bytes", help: "Bytes waiting for slow readers.")
+        tlsHandshakes = Dictionary(uniqueKeysWithValues: TLSConnection.Handshake.all.map { kind in
+            let labels = "version=\"\(kind.isVersion13 ? "1.3" : "1.2")\",resumed=\"\(kind.isResumed ? "yes" : "no")\""
+            return (kind, metrics.counter("hub_tls_handshakes_total", labels: labels,
+                                          help: "TLS handshakes completed."))
+        })
+        tlsFailures = Dictionary(uniqueKeysWithValues: (TLSFault.allCases.map(\.rawValue) + ["timeout", "gone"])
+            .map { reason in
+                (reason, metrics.counter("hub_tls_failures_total", labels: "reason=\"\(reason)\"",
+                                         help: "TLS connections that failed; gone: left during the handshake."))
+            })
         closes = Dictionary(uniqueKeysWithValues: CloseCode.allCases.map { code in
             (code, metrics.counter("hub_closes_total", labels: "code=\"\(code.slug)\"",
                                    help: "WebSocket connections closed by the hub."))
@@ -62,6 +75,8 @@ final class FrontMetrics: Sendable {
         }
     }
 
+    func shookHands(_ handshake: TLSConnection.Handshake) { tlsHandshakes[handshake]?.add() }
+    func tlsFailed(_ reason: String) { tlsFailures[reason]?.add() }
     func closed(_ code: CloseCode) { closes[code]?.add() }
     func answered(_ status: Int) { requests[min(max(status / 100, 1), 5) - 1].add() }
 }

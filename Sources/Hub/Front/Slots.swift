@@ -24,6 +24,8 @@ struct Slot {
     var generation: UInt32 = 0
     var phase = Phase.free
     var packaging = Packaging.json
+    /// Speaks TLS: nothing goes to the socket as it is.
+    var isEncrypted = false
     /// In the list of those to be written to at the end of the tick.
     var isDirty = false
     /// The socket takes no more now; what comes waits in the outbox.

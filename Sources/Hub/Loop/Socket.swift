@@ -180,13 +180,21 @@ package struct Gather: ~Copyable {
         bytes += size
     }
 
+    package subscript(_ index: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: pieces[index].iov_base, count: pieces[index].iov_len)
+    }
+
+    package mutating func removeAll() {
+        count = 0
+        bytes = 0
+    }
+
     /// Sends what was added and forgets it. As `Socket.send`.
     package mutating func send(_ descriptor: Int32) -> Int {
         var message = msghdr()
         message.msg_iov = pieces
         message.msg_iovlen = count
-        count = 0
-        bytes = 0
+        removeAll()
         while true {
             let sent = sendmsg(descriptor, &message,
                                Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))

@@ -23,6 +23,7 @@ package enum ChannelCommand: Sendable {
     case members(Origin)
     case markRead(Origin, sequence: UInt64)
     case edit(Origin, Edit)
+    case broadcast(Origin, String)
     /// A connection is gone. Control.
     case sessionClosed(SessionID)
     /// An account may no longer see anything of the organisation. Control.
@@ -33,6 +34,8 @@ package enum ChannelCommand: Sendable {
     case logMoved(Position?)
     /// Somebody types at another hub. A hint.
     case typed(AccountID, active: Bool)
+    /// Somebody sent a broadcast at another hub. A hint.
+    case broadcastSent(AccountID, String)
 }
 
 package actor Channel {
@@ -206,6 +209,7 @@ package actor Channel {
         case .members(let origin): members(origin)
         case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
         case .edit(let origin, let edit): self.edit(origin, edit)
+        case .broadcast(let origin, let text): broadcast(origin, text)
         case .sessionClosed(let session):
             deferred.removeAll { $0.command.origin?.address.session == session }
             sessionClosed(session)
@@ -213,6 +217,7 @@ package actor Channel {
         case .accountReturned(let account): accountReturned(account)
         case .logMoved(let position): notice(position)
         case .typed(let account, let active): typed(account, active: active)
+        case .broadcastSent(let account, let text): broadcastSent(account, text)
         }
     }
 
@@ -323,6 +328,23 @@ package actor Channel {
         return true
     }
 
+    private func broadcast(_ origin: Origin, _ text: String) {
+        guard isSettledMember(origin.account) else { return refuse(origin) }
+        show(BroadcastSent(channel: id, account: origin.account, text: text), except: origin.address.session)
+        surroundings.bus.publish(.broadcast(organisation, id, origin.account, text))
+        origin.answer(.done(Done()))
+    }
+
+    /// As with typing, membership is checked here too.
+    private func broadcastSent(_ account: AccountID, _ text: String) {
+        guard isSettledMember(account) else { return }
+        show(BroadcastSent(channel: id, account: account, text: text), except: nil)
+    }
+
+    private func show(_ sent: BroadcastSent, except: SessionID?) {
+        roster.broadcast(.channel(id), Broadcast(.broadcast(sent), isEphemeral: true), except: except)
+    }
+
     private func members(_ origin: Origin) {
         guard let facts, mayRead(origin.account) else { return refuse(origin) }
         origin.answer(.memberList(MemberList(channel: id, accounts: facts.members.sorted())))
@@ -392,15 +414,15 @@ extension ChannelCommand {
         case .post(let origin, _), .subscribe(let origin, _), .unsubscribe(let origin),
              .history(let origin, _), .typing(let origin, _), .join(let origin), .leave(let origin),
              .add(let origin, _), .remove(let origin, _), .members(let origin),
-             .markRead(let origin, _), .edit(let origin, _): origin
-        case .sessionClosed, .accountRemoved, .accountReturned, .logMoved, .typed: nil
+             .markRead(let origin, _), .edit(let origin, _), .broadcast(let origin, _): origin
+        case .sessionClosed, .accountRemoved, .accountReturned, .logMoved, .typed, .broadcastSent: nil
         }
     }
 
     /// It comes from another hub, may get lost, and is of no interest to an actor that is not in memory.
     var isHint: Bool {
         switch self {
-        case .logMoved, .typed: true
+        case .logMoved, .typed, .broadcastSent: true
         default: false
         }
     }

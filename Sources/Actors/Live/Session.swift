@@ -181,6 +181,7 @@ package actor Session {
         case .removeMember(let it): organisation(.removeMember(origin, it))
         case .changeRole(let it): organisation(.changeRole(origin, it))
         case .removePerson(let it): organisation(.removePerson(origin, it.account))
+        case .broadcast(let it): channel(it.channel, .broadcast(origin, it.text))
         }
     }
 

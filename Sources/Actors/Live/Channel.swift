@@ -59,6 +59,8 @@ package actor Channel {
     var noticed: Position?
     /// The log may be gone, or a client has seen more of it: the store is to be asked.
     var isDoubtful = false
+    /// Who waits for entries of the log.
+    var replies = ReplyTable()
     /// Commands that only a newer log can answer, and what their sessions sent behind them. They wait
     /// for one look at the store.
     var deferred: [(command: ChannelCommand, look: Int)] = []
@@ -89,7 +91,7 @@ package actor Channel {
         /// Whose `joined` is not believed: it may be from before a removal.
         var doubts: [AccountID: Doubt] = [:]
         let parties: [AccountID]
-        var log: LogMachine<Reply>
+        var log: LogMachine
     }
 
     /// About an account that was removed from the organisation since this was loaded, until the members
@@ -117,6 +119,26 @@ package actor Channel {
             switch self {
             case .post(let origin), .join(let origin), .done(let origin): origin
             }
+        }
+    }
+
+    /// Replies by number, which the log gives back once for each that it took.
+    struct ReplyTable {
+        private(set) var replies: [Reply?] = []
+        private var free: [Int] = []
+
+        mutating func add(_ reply: Reply) -> Int {
+            guard let number = free.popLast() else {
+                replies.append(reply)
+                return replies.count - 1
+            }
+            replies[number] = reply
+            return number
+        }
+
+        mutating func take(_ number: Int) -> Reply {
+            free.append(number)
+            return replies[number].take()!
         }
     }
 
@@ -242,8 +264,7 @@ package actor Channel {
                 throw StoreError.fault("a log does not reach its head")
             }
             // What another hub appended between the two reads it has told of, or the resync finds.
-            let log = LogMachine<Reply>(head: record.head, recent: recent,
-                                        limits: registry.configuration.log)
+            let log = LogMachine(head: record.head, recent: recent, limits: registry.configuration.log)
             facts = Facts(kind: record.kind, name: record.name, topic: record.topic,
                           members: Set(record.members), parties: record.parties, log: log)
             isLoading = false

@@ -72,9 +72,11 @@ package actor Session {
     package func willSend(_ frame: ServerFrame) {
         if frame.id != 0 {
             gate.answered(frame.id)
-            if let channel = subscribing.removeValue(forKey: frame.id), case .error = frame.body {
+            if !subscribing.isEmpty, let channel = subscribing.removeValue(forKey: frame.id),
+               case .error = frame.body {
                 subscriptionEnded(channel)
-            } else if let channel = unsubscribing.removeValue(forKey: frame.id), case .done = frame.body {
+            } else if !unsubscribing.isEmpty, let channel = unsubscribing.removeValue(forKey: frame.id),
+                      case .done = frame.body {
                 subscriptionEnded(channel)
             }
         } else if case .subscriptionEnded(let ended) = frame.body {

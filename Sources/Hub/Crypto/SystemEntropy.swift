@@ -7,8 +7,7 @@ import Ports
 package struct SystemEntropy: Entropy {
     package init() {}
 
-    /// From bytes drawn ahead, 200 ids at a time: every post makes one, and drawing each alone costs more
-    /// than all else that is done to it on the way to the log.
+    /// Drawn ahead for many calls: every post takes one.
     package func words() -> (UInt64, UInt64) {
         Self.ahead.withLock { ahead in
             if ahead.isEmpty {

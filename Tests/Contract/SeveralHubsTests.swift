@@ -101,14 +101,48 @@ import Testing
         .channelCreated(fresh(), fresh()), .channelListChanged(fresh(), fresh(), fresh()),
         .readMarker(fresh(), fresh(), fresh(), 0x0123_4567_89AB_CDEF),
         .typing(fresh(), fresh(), fresh(), active: true), .typing(fresh(), fresh(), fresh(), active: false),
+        broadcast("é,{\"}\\\0\n"), broadcast("ab"), broadcast("abc"),
     ]
+
+    static func broadcast(_ text: String) -> Notice { .broadcast(fresh(), fresh(), fresh(), text) }
+
+    /// Every value of six bits in every place, and the longest.
+    @Test func anyTextIsRead() {
+        let texts = (0...255).map { String(UnicodeScalar(UInt8($0))) + "\u{10FFFF}" }
+            + [String(repeating: "\u{7FF}", count: Int(SendBroadcast.textBytesMax) / 2)]
+        for text in texts {
+            let notices = [Self.broadcast(text), Self.broadcast(text)]
+            let payloads = NoticeText.payloads(notices)
+            #expect(payloads.allSatisfy { $0.utf8.count < 8_000 && !$0.contains("\\") })
+            #expect(payloads.flatMap { NoticeText.notices($0) ?? [] } == notices)
+        }
+    }
+
+    @Test func broadcastsAreNotMergedAndHaveABound() {
+        var queue = NoticeQueue()
+        let notice = Self.broadcast(String(repeating: "x", count: Int(SendBroadcast.textBytesMax)))
+        let room = NoticeQueue.textBytesMax / Int(SendBroadcast.textBytesMax)
+        var added = [Bool]()
+        for _ in 0..<room { added.append(queue.add(notice)) }
+        #expect(!added.contains(false))
+        let tooMuch = queue.add(Self.broadcast("x"))
+        let other = queue.add(Self.all[0])
+        #expect(!tooMuch && other, "other notices have room")
+        let first = queue.take(1)
+        #expect(first == [notice])
+        let again = queue.add(notice)
+        #expect(again)
+        let rest = queue.take(room + 9)
+        #expect(rest.count == room + 1)
+        #expect(queue.isEmpty)
+    }
 
     @Test func whatIsWrittenIsRead() {
         #expect(NoticeText.payloads([]) == [])
         let many = (0..<100).flatMap { _ in Self.all }
         let payloads = NoticeText.payloads(many)
         #expect(payloads.allSatisfy { $0.utf8.count < 8_000 })
-        #expect(payloads.count < 12)
+        #expect(payloads.count < 14)
         #expect(payloads.flatMap { NoticeText.notices($0) ?? [] } == many)
     }
 

@@ -72,6 +72,10 @@ struct Company {
         ["post": ["channel": channel, "key": key ?? text, "text": text]]
     }
 
+    func broadcast(_ text: String) -> [String: Any] {
+        ["broadcast": ["channel": channel, "text": text]]
+    }
+
     func subscribe(after sequence: Int? = nil) -> [String: Any] {
         var command: [String: Any] = ["channel": channel]
         if let sequence { command["after"] = ["epoch": "1", "sequence": "\(sequence)"] }
@@ -113,6 +117,21 @@ func position(_ reply: [String: Any]) -> Int? {
         let page = try bob.ask(["history": ["channel": company.channel, "limit": 200]])
         let events = (page["history_page"] as? [String: Any])?["events"] as? [[String: Any]] ?? []
         #expect(events.compactMap { ($0["sequence"] as? String).flatMap { Int($0) } } == Array(1...26))
+    }
+
+    @Test func aBroadcastIsHeardByThoseWhoListen() throws {
+        let company = try Company()
+        let ada = try ProtocolClient(port: company.hub.port, token: company.owner)
+        let bob = try ProtocolClient(port: company.hub.port, token: company.member)
+        #expect(try slug(bob.ask(company.broadcast("x"))) == "not_member")
+        _ = try bob.ask(["join": ["channel": company.channel]])
+        try bob.ask(company.subscribe())
+        #expect(try slug(ada.ask(company.broadcast(String(repeating: "x", count: 4_097)))) == "too_large")
+        #expect(try ada.ask(company.broadcast(#"{"x":1}"#))["done"] != nil)
+        #expect(try bob.broadcast()["text"] as? String == #"{"x":1}"#)
+        // It is no part of the log: the next event has the next number.
+        #expect(try position(ada.ask(company.post("m"))) == 2)
+        #expect(try bob.events(1).map(\.text) == ["m"])
     }
 
     @Test func messagesAreNotReadableInTheDataFolder() throws {

@@ -79,6 +79,24 @@ private struct Pair {
         }
     }
 
+    @Test func broadcastsReachBothHubs() throws {
+        let pair = try Pair()
+        let ada = try ProtocolClient(port: pair.one.port, token: pair.company.owner)
+        let bob = try ProtocolClient(port: pair.other.port, token: pair.company.member)
+        #expect(try bob.ask(["join": ["channel": pair.company.channel]])["channel"] != nil)
+        for client in [ada, bob] { try client.ask(pair.company.subscribe()) }
+        // The join has come to both: each hub knows the member.
+        _ = try ada.ask(pair.company.post("first"))
+        #expect(try bob.events(1).count == 1)
+        let long = String(repeating: "\\\"{},é\n", count: 4_096 / 8) // the longest
+        for text in ["a", "a", long] {
+            #expect(try bob.ask(pair.company.broadcast(text))["done"] != nil)
+            let heard = try ada.broadcast()
+            #expect(heard["text"] as? String == text)
+            #expect(heard["channel"] as? String == pair.company.channel)
+        }
+    }
+
     @Test func aSignInRevokedAtOneHubIsClosedAtTheOther() throws {
         let pair = try Pair()
         let bob = try ProtocolClient(port: pair.other.port, token: pair.company.member)

@@ -218,4 +218,14 @@ final class ProtocolClient {
         pushes = []
         return seen
     }
+
+    /// The next broadcast that came.
+    func broadcast() throws -> [String: Any] {
+        while true {
+            if let index = pushes.firstIndex(where: { $0["broadcast"] != nil }) {
+                return pushes.remove(at: index)["broadcast"] as? [String: Any] ?? [:]
+            }
+            pushes.append(try next())
+        }
+    }
 }

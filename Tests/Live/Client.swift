@@ -70,6 +70,9 @@ final class Client {
         }
     }
     var sequences: [UInt64] { events.map(\.sequence) }
+    var broadcasts: [BroadcastSent] {
+        frames.compactMap { if case .broadcast(let sent) = $0.body { sent } else { nil } }
+    }
     func drop() {
         lane.drop(session.id)
         world.settle()

@@ -324,6 +324,22 @@ private let resync: Int64 = 13_000
         world.settle()
         #expect(shown() == 1)
     }
+
+    @Test func broadcastsCross() {
+        let world = world(hubs: 2)
+        let here = Client(world, as: alice)
+        let there = Client(world, as: bob, hub: 1)
+        _ = there.ask(subscribe())
+        for text in ["a", "a", "b"] {
+            #expect(here.ask(.broadcast(SendBroadcast(channel: general, text: text))) == .done(Done()))
+        }
+        #expect(there.broadcasts.map(\.text) == ["a", "a", "b"])
+        #expect(there.broadcasts.allSatisfy { $0.account == alice && $0.channel == general })
+        // By somebody who is not in the channel.
+        world.registries[1].receive(.broadcast(acme, general, eve, "c"))
+        world.settle()
+        #expect(there.broadcasts.count == 3)
+    }
 }
 
 @Suite struct OtherHubPeopleTests {

@@ -179,4 +179,38 @@ import Testing
         #expect(typings(reader) == 1)
         #expect(typings(typist) == 0)
     }
+
+    @Test func aBroadcastReachesSubscribersAndNobodyElse() {
+        let world = world()
+        let sender = Client(world, as: alice)
+        let tablet = Client(world, as: alice)
+        let reader = Client(world, as: bob, front: 1)
+        let member = Client(world, as: bob)
+        for client in [sender, tablet, reader] { _ = client.ask(subscribe()) }
+        let sent = SendBroadcast(channel: general, text: #"{"x":1}"#)
+        #expect(sender.ask(.broadcast(sent)) == .done(Done()))
+        let expected = BroadcastSent(channel: general, account: alice, text: sent.text)
+        #expect(reader.broadcasts == [expected])
+        #expect(tablet.broadcasts == [expected], "another session of the account")
+        #expect(sender.broadcasts == [])
+        #expect(member.broadcasts == [], "not subscribed")
+        // Who listens later hears nothing of it, and the log has none of it.
+        #expect(subscribed(member.ask(subscribe(after: 0)))?.head.sequence == 0)
+        #expect(member.broadcasts == [])
+    }
+
+    @Test func onlyMembersBroadcast() {
+        let world = world()
+        let reader = Client(world, as: bob)
+        for channel in [general, secret] { _ = reader.ask(subscribe(channel)) }
+        let outsider = Client(world, as: eve)
+        func broadcast(_ channel: ChannelID) -> Command { .broadcast(SendBroadcast(channel: channel, text: "x")) }
+        #expect(error(outsider.ask(broadcast(general))) == .notMember)
+        #expect(error(outsider.ask(broadcast(secret))) == .notFound)
+        // Behind a leaving that is not written yet, as with posts.
+        let leaver = Client(world, as: alice)
+        leaver.send(.leave(Leave(channel: secret)))
+        #expect(error(leaver.ask(broadcast(secret))) == .notMember)
+        #expect(reader.broadcasts == [])
+    }
 }

@@ -60,7 +60,7 @@ import Wire
             contracted[String(message.output.1)] = message.output.2
                 .matches(of: /(\w+) = \d+;/).map { String($0.output.1) }
         }
-        #expect(contracted.count == 54)
+        #expect(contracted.count == 56)
         #expect(documented == contracted)
     }
 
@@ -91,6 +91,7 @@ import Wire
             "Levels of nesting: \(DecodeLimits.depthMax)",
             "Entries of a list in a command: \(DecodeLimits.entriesMax)",
             "Text of a message: \(grouped(limits.textBytesMax)) bytes (`text_bytes_max`)",
+            "Text of a broadcast: \(grouped(SendBroadcast.textBytesMax)) bytes",
             "Unanswered commands: \(limits.commandsInFlightMax) (`commands_in_flight_max`)",
             "Subscriptions of a connection: \(limits.subscriptionsMax) (`subscriptions_max`)",
             "Events replayed to a subscription: \(grouped(limits.replayEventsMax)) "

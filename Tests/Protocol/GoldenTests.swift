@@ -76,8 +76,8 @@ func hexadecimal(_ bytes: [UInt8], separator: String = "") -> Substring {
         let contract = try Files.text("../../docs/hub.v1.proto")
         let client = try alternatives(of: "ClientFrame", in: contract)
         let server = try alternatives(of: "ServerFrame", in: contract)
-        #expect(client.count == 23)
-        #expect(server.count == 23)
+        #expect(client.count == 24)
+        #expect(server.count == 24)
         #expect(client == sampled(Samples.client.map { ($0.name, $0.frame.id) }) { index, bytes in
             ProtocolCodec.append(Samples.client[index].frame, .proto, to: &bytes)
         })

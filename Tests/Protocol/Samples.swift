@@ -91,6 +91,8 @@ enum Samples {
             account: grace, role: .admin)))),
         .init("remove_person", ClientFrame(id: 22, command: .removePerson(RemovePerson(
             account: grace)))),
+        .init("broadcast", ClientFrame(id: 23, command: .broadcast(SendBroadcast(
+            channel: channel, text: #"{"cursor":[12,7]}"#)))),
     ]
 
     static let server: [Sample<ServerFrame>] = replies + pushes
@@ -157,5 +159,7 @@ enum Samples {
         .init("closing", ServerFrame(body: .closing(Closing(
             code: .draining, retryAfterMilliseconds: 2_000)))),
         .init("person_removed", ServerFrame(body: .personRemoved(PersonRemoved(account: grace)))),
+        .init("broadcast", ServerFrame(body: .broadcast(BroadcastSent(
+            channel: channel, account: grace, text: #"{"cursor":[12,7]}"#)))),
     ]
 }

@@ -4,7 +4,7 @@ import Model
 import Rules
 import Testing
 
-private typealias Machine = LogMachine<Int>
+private typealias Machine = LogMachine
 
 private let alice = AccountID(high: 1, low: 1)
 private let bob = AccountID(high: 1, low: 2)
@@ -12,7 +12,7 @@ private let start = UnixMilliseconds(1_000)
 
 private func event(_ number: UInt64) -> EventID { EventID(high: 9, low: number) }
 
-extension LogMachine where Origin == Int {
+extension LogMachine {
     fileprivate mutating func post(_ number: UInt64, from sender: AccountID = alice, key: String? = nil,
                                    text: String = "hi", origin: Int? = nil) -> Admission {
         admit(id: event(number), kind: .message, sender: sender, at: start, key: key ?? "k\(number)",

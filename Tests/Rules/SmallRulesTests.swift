@@ -150,6 +150,7 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         .createChannel(CreateChannel(name: long(80), topic: long(250), kind: .closed)),
         .history(History(channel: channel, limit: 200)),
         .presence(SetPresence(state: .away)),
+        .broadcast(SendBroadcast(channel: channel, text: long(2_048))),
     ])
     func accepts(_ command: Command) {
         #expect(ArgumentRule.check(command, Limits()) == nil)
@@ -177,6 +178,8 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         (.edit(Edit(channel: channel, key: "k", target: 0, text: "x")), .invalidArgument, "target"),
         (.edit(Edit(channel: channel, key: "k", target: 1, text: "")), .invalidArgument, "text"),
         (.edit(Edit(channel: channel, key: "k", target: 1, text: long(8_193))), .tooLarge, "text"),
+        (.broadcast(SendBroadcast(channel: channel, text: "")), .invalidArgument, "text"),
+        (.broadcast(SendBroadcast(channel: channel, text: "a" + long(2_048))), .tooLarge, "text"),
     ])
     func refuses(_ command: Command, code: ErrorCode, field: String) {
         let error = ArgumentRule.check(command, Limits())

@@ -265,3 +265,22 @@ test('any mix of loss, repetition and reordering gives one log', async () => {
     assert.deepEqual(told, [], `seed ${seed}`);
   }
 });
+
+test('broadcasts go out while connected, and reach the subscription that is there', async () => {
+  const world = new World();
+  const { client, subscription, seen } = await live(world);
+  const heard = [];
+  subscription.on('broadcast', ({ account, text }) => heard.push([account, text]));
+  const sent = client.broadcast('c', '{"x":1}');
+  assert.deepEqual(await world.reply('broadcast', { done: {} }), { channel: 'c', text: '{"x":1}' });
+  await sent;
+  await world.push({ broadcast: { channel: 'c', account: 'ada', text: 'now' } },
+    { broadcast: { channel: 'other', account: 'ada', text: 'elsewhere' } });
+  assert.deepEqual(heard, [['ada', 'now']]);
+  subscription.unsubscribe();
+  await world.push({ broadcast: { channel: 'c', account: 'ada', text: 'late' } });
+  assert.deepEqual(heard, [['ada', 'now']]);
+  assert.deepEqual(seen, []);
+  await world.lose();
+  await assert.rejects(client.broadcast('c', 'x'), { slug: 'connection_lost' });
+});

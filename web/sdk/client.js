@@ -143,6 +143,16 @@ export class HubClient extends Emitter {
     return this.outbox.add(channel, text, target);
   }
 
+  /**
+   * Sends a text to whoever is subscribed to the channel now: at most once, and only while ready.
+   * @param {string} channel
+   * @param {string} text at most 4,096 bytes of UTF-8, such as JSON
+   * @returns {Promise<{}>} the hub has passed it on; rejects with a HubError
+   */
+  broadcast(channel, text) {
+    return this.request('broadcast', { channel, text });
+  }
+
   /** @param {string} text */
   #checkText(text) {
     const have = new TextEncoder().encode(text).length;
@@ -301,6 +311,8 @@ export class HubClient extends Emitter {
   #pushed(name, body) {
     if (name === 'events') {
       this.#subscriptions.get(body.channel)?.received(body.epoch, body.events);
+    } else if (name === 'broadcast') {
+      this.#subscriptions.get(body.channel)?.broadcastReceived(body);
     } else if (name === 'subscription_ended') {
       this.#subscriptions.get(body.channel)?.endedByHub(body);
     } else {

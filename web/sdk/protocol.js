@@ -70,6 +70,7 @@ const messages = {
   SubscriptionEnded: { channel: 'string', code: 'u32', slug: 'string' },
   Closing: { code: 'u32', slug: 'string', retry_after_ms: 'u32' },
   PersonRemoved: { account: 'string' },
+  BroadcastSent: { channel: 'string', account: 'string', text: 'string' },
 };
 
 /**
@@ -87,7 +88,7 @@ const pushes = {
   events: 'Events', typing: 'TypingChanged', presence: 'PresenceChanged',
   channel_added: 'ChannelAdded', channel_removed: 'ChannelRemoved', read_marker: 'ReadMarker',
   person_changed: 'PersonChanged', subscription_ended: 'SubscriptionEnded', closing: 'Closing',
-  person_removed: 'PersonRemoved',
+  person_removed: 'PersonRemoved', broadcast: 'BroadcastSent',
 };
 
 /**
@@ -100,7 +101,7 @@ export const replyName = {
   watch_presence: 'presence_list', list_channels: 'channel_list', create_channel: 'channel',
   open_direct: 'channel', join: 'channel', leave: 'done', add_member: 'done',
   list_members: 'member_list', mark_read: 'done', list_people: 'people_list', edit: 'posted',
-  remove_member: 'done', change_role: 'done', remove_person: 'done',
+  remove_member: 'done', change_role: 'done', remove_person: 'done', broadcast: 'done',
 };
 
 /** Fields of commands that are 64 bits wide, hence strings on the wire. */

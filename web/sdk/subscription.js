@@ -11,6 +11,7 @@ import { Emitter } from './emitter.js';
 /**
  * @typedef {object} SubscriptionEvents
  * @property {Event[]} events new ones, oldest first; each sequence is one above its predecessor's
+ * @property {import('./types.js').BroadcastSent} broadcast somebody's, sent just now
  * @property {Position} reset what was delivered cannot be continued (the log was begun anew, or
  *   more
  *   was missed than is worth fetching); live events follow from this position, load history anew
@@ -103,6 +104,14 @@ export class Subscription extends Emitter {
       if (event.sequence > this.position.sequence) this.#early.set(event.sequence, event);
     }
     this.#drain();
+  }
+
+  /**
+   * Called by the client.
+   * @param {import('./types.js').BroadcastSent} sent
+   */
+  broadcastReceived(sent) {
+    if (this.state === 'live') this.emit('broadcast', sent);
   }
 
   /**

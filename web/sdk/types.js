@@ -78,6 +78,7 @@
 /** @typedef {{channel: string, epoch: string, events: Event[], more: boolean}} HistoryPage */
 /** @typedef {{channel: string, epoch: string, events: Event[]}} Events */
 /** @typedef {{channel: string, account: string, active: boolean}} TypingChanged */
+/** @typedef {{channel: string, account: string, text: string}} BroadcastSent */
 
 /**
  * Commands by name with their bodies.
@@ -105,6 +106,7 @@
  * @property {{channel: string, account: string}} remove_member
  * @property {{account: string, role: Role}} change_role
  * @property {{account: string}} remove_person
+ * @property {{channel: string, text: string}} broadcast
  */
 /**
  * The reply to each command.
@@ -132,6 +134,7 @@
  * @property {{}} remove_member
  * @property {{}} change_role
  * @property {{}} remove_person
+ * @property {{}} broadcast
  */
 /**
  * Pushes by name.
@@ -146,6 +149,7 @@
  * @property {{channel: string, code: number, slug: string}} subscription_ended
  * @property {{code: number, slug: string, retry_after_ms: number}} closing
  * @property {{account: string}} person_removed
+ * @property {BroadcastSent} broadcast
  */
 
 export {};

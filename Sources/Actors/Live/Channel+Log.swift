@@ -101,16 +101,17 @@ extension Channel {
     private func admit(_ kind: EventKind, sender: AccountID, subject: AccountID?, key: String,
                        text: String, target: UInt64? = nil, reply: Reply) {
         let now = surroundings.clocks.now()
+        let number = replies.add(reply)
         let admission = facts!.log.admit(
             id: surroundings.entropy.id(at: now), kind: kind, sender: sender, subject: subject, at: now,
-            key: key, text: text, target: target, origin: reply)
+            key: key, text: text, target: target, origin: number)
         switch admission {
         case .queued: break
-        case .duplicate(let event): answer(reply, event, isDuplicate: true)
+        case .duplicate(let event): answer(replies.take(number), event, isDuplicate: true)
         case .overloaded:
             surroundings.metrics.refusals.add()
-            reply.origin.refuse(.overloaded, "The channel has too much waiting; try again shortly.",
-                                retryAfterMilliseconds: 500)
+            replies.take(number).origin.refuse(
+                .overloaded, "The channel has too much waiting; try again shortly.", retryAfterMilliseconds: 500)
         }
     }
 
@@ -136,7 +137,7 @@ extension Channel {
         isWorking = false
     }
 
-    private func write(_ batch: [LogMachine<Reply>.Entry]) async {
+    private func write(_ batch: [LogMachine.Entry]) async {
         let head = facts!.log.head
         let began = surroundings.clocks.monotonic()
         do {
@@ -163,9 +164,9 @@ extension Channel {
             surroundings.log.warning("log not written", .id("channel", id), .word("why", Self.word(error)))
             if case StoreError.uncertain = error { isDoubtful = true }
             let reply = Self.reply(error)
-            for waiting in facts!.log.batchFailed() {
+            for number in facts!.log.batchFailed() {
                 surroundings.metrics.refusals.add()
-                waiting.origin.answer(.error(reply))
+                replies.take(number).origin.answer(.error(reply))
             }
         }
     }
@@ -281,9 +282,9 @@ extension Channel {
     /// everybody is sent away, and the next command starts with a new actor.
     private func channelGone() {
         surroundings.log.error("log replaced in the store", .id("channel", id))
-        for waiting in facts!.log.failAll() {
-            waiting.origin.refuse(.unavailable, "The channel is being reloaded.",
-                                  retryAfterMilliseconds: 1_000)
+        for number in facts!.log.failAll() {
+            replies.take(number).origin.refuse(.unavailable, "The channel is being reloaded.",
+                                               retryAfterMilliseconds: 1_000)
         }
         for (command, _) in deferred {
             command.origin?.refuse(.unavailable, "The channel is being reloaded.",
@@ -298,7 +299,7 @@ extension Channel {
     // MARK: What became durable
 
     /// What this hub wrote, the others are told of.
-    private func committed(_ settlement: LogMachine<Reply>.Settlement) {
+    private func committed(_ settlement: LogMachine.Settlement) {
         surroundings.metrics.events.add(UInt64(settlement.events.count))
         settle(settlement)
         guard let head = facts?.log.head else { return }
@@ -309,7 +310,7 @@ extension Channel {
         }
     }
 
-    private func settle(_ settlement: LogMachine<Reply>.Settlement) {
+    private func settle(_ settlement: LogMachine.Settlement) {
         // Up to each change of membership, that one included; what follows goes to whom it leaves.
         var rest = settlement.events[...]
         while let index = rest.firstIndex(where: { $0.kind.isMembership }) {
@@ -318,8 +319,8 @@ extension Channel {
             rest = rest[(index + 1)...]
         }
         fanOut(rest)
-        for (reply, event, isDuplicate) in settlement.answers {
-            answer(reply, event, isDuplicate: isDuplicate)
+        for (number, event, isDuplicate) in settlement.answers {
+            answer(replies.take(number), event, isDuplicate: isDuplicate)
         }
     }
 
@@ -414,7 +415,7 @@ extension Channel {
         RecordName(organisation: organisation, purpose: .messages, channel: id, event: event)
     }
 
-    private func sealed(_ batch: [LogMachine<Reply>.Entry], after sequence: UInt64)
+    private func sealed(_ batch: [LogMachine.Entry], after sequence: UInt64)
         async throws(VaultError) -> [StoredEvent]
     {
         let readable = batch.filter(\.kind.hasText)

@@ -23,6 +23,7 @@ package enum ChannelCommand: Sendable {
     case members(Origin)
     case markRead(Origin, sequence: UInt64)
     case edit(Origin, Edit)
+    case broadcast(Origin, String)
     /// A connection is gone. Control.
     case sessionClosed(SessionID)
     /// An account may no longer see anything of the organisation. Control.
@@ -33,6 +34,8 @@ package enum ChannelCommand: Sendable {
     case logMoved(Position?)
     /// Somebody types at another hub. A hint.
     case typed(AccountID, active: Bool)
+    /// Somebody sent a broadcast at another hub. A hint.
+    case broadcastSent(AccountID, String)
 }
 
 package actor Channel {
@@ -56,6 +59,8 @@ package actor Channel {
     var noticed: Position?
     /// The log may be gone, or a client has seen more of it: the store is to be asked.
     var isDoubtful = false
+    /// Who waits for entries of the log.
+    var replies = ReplyTable()
     /// Commands that only a newer log can answer, and what their sessions sent behind them. They wait
     /// for one look at the store.
     var deferred: [(command: ChannelCommand, look: Int)] = []
@@ -86,7 +91,7 @@ package actor Channel {
         /// Whose `joined` is not believed: it may be from before a removal.
         var doubts: [AccountID: Doubt] = [:]
         let parties: [AccountID]
-        var log: LogMachine<Reply>
+        var log: LogMachine
     }
 
     /// About an account that was removed from the organisation since this was loaded, until the members
@@ -114,6 +119,26 @@ package actor Channel {
             switch self {
             case .post(let origin), .join(let origin), .done(let origin): origin
             }
+        }
+    }
+
+    /// Replies by number, which the log gives back once for each that it took.
+    struct ReplyTable {
+        private(set) var replies: [Reply?] = []
+        private var free: [Int] = []
+
+        mutating func add(_ reply: Reply) -> Int {
+            guard let number = free.popLast() else {
+                replies.append(reply)
+                return replies.count - 1
+            }
+            replies[number] = reply
+            return number
+        }
+
+        mutating func take(_ number: Int) -> Reply {
+            free.append(number)
+            return replies[number].take()!
         }
     }
 
@@ -206,6 +231,7 @@ package actor Channel {
         case .members(let origin): members(origin)
         case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
         case .edit(let origin, let edit): self.edit(origin, edit)
+        case .broadcast(let origin, let text): broadcast(origin, text)
         case .sessionClosed(let session):
             deferred.removeAll { $0.command.origin?.address.session == session }
             sessionClosed(session)
@@ -213,6 +239,7 @@ package actor Channel {
         case .accountReturned(let account): accountReturned(account)
         case .logMoved(let position): notice(position)
         case .typed(let account, let active): typed(account, active: active)
+        case .broadcastSent(let account, let text): broadcastSent(account, text)
         }
     }
 
@@ -237,8 +264,7 @@ package actor Channel {
                 throw StoreError.fault("a log does not reach its head")
             }
             // What another hub appended between the two reads it has told of, or the resync finds.
-            let log = LogMachine<Reply>(head: record.head, recent: recent,
-                                        limits: registry.configuration.log)
+            let log = LogMachine(head: record.head, recent: recent, limits: registry.configuration.log)
             facts = Facts(kind: record.kind, name: record.name, topic: record.topic,
                           members: Set(record.members), parties: record.parties, log: log)
             isLoading = false
@@ -323,6 +349,23 @@ package actor Channel {
         return true
     }
 
+    private func broadcast(_ origin: Origin, _ text: String) {
+        guard isSettledMember(origin.account) else { return refuse(origin) }
+        show(BroadcastSent(channel: id, account: origin.account, text: text), except: origin.address.session)
+        surroundings.bus.publish(.broadcast(organisation, id, origin.account, text))
+        origin.answer(.done(Done()))
+    }
+
+    /// As with typing, membership is checked here too.
+    private func broadcastSent(_ account: AccountID, _ text: String) {
+        guard isSettledMember(account) else { return }
+        show(BroadcastSent(channel: id, account: account, text: text), except: nil)
+    }
+
+    private func show(_ sent: BroadcastSent, except: SessionID?) {
+        roster.broadcast(.channel(id), Broadcast(.broadcast(sent), isEphemeral: true), except: except)
+    }
+
     private func members(_ origin: Origin) {
         guard let facts, mayRead(origin.account) else { return refuse(origin) }
         origin.answer(.memberList(MemberList(channel: id, accounts: facts.members.sorted())))
@@ -392,15 +435,15 @@ extension ChannelCommand {
         case .post(let origin, _), .subscribe(let origin, _), .unsubscribe(let origin),
              .history(let origin, _), .typing(let origin, _), .join(let origin), .leave(let origin),
              .add(let origin, _), .remove(let origin, _), .members(let origin),
-             .markRead(let origin, _), .edit(let origin, _): origin
-        case .sessionClosed, .accountRemoved, .accountReturned, .logMoved, .typed: nil
+             .markRead(let origin, _), .edit(let origin, _), .broadcast(let origin, _): origin
+        case .sessionClosed, .accountRemoved, .accountReturned, .logMoved, .typed, .broadcastSent: nil
         }
     }
 
     /// It comes from another hub, may get lost, and is of no interest to an actor that is not in memory.
     var isHint: Bool {
         switch self {
-        case .logMoved, .typed: true
+        case .logMoved, .typed, .broadcastSent: true
         default: false
         }
     }

@@ -174,6 +174,8 @@ package final class Registry: Sendable {
             tellHead(organisation, channel, position)
         case .typing(let organisation, let channel, let account, let active):
             _ = live(organisation, channel)?.tell(.typed(account, active: active), isControl: false)
+        case .broadcast(let organisation, let channel, let account, let text):
+            _ = live(organisation, channel)?.tell(.broadcastSent(account, text), isControl: false)
         case .organisationChanged(let organisation):
             _ = live(organisation)?.tell(.changed, isControl: false)
         case .channelCreated(let organisation, let channel):

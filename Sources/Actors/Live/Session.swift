@@ -72,9 +72,11 @@ package actor Session {
     package func willSend(_ frame: ServerFrame) {
         if frame.id != 0 {
             gate.answered(frame.id)
-            if let channel = subscribing.removeValue(forKey: frame.id), case .error = frame.body {
+            if !subscribing.isEmpty, let channel = subscribing.removeValue(forKey: frame.id),
+               case .error = frame.body {
                 subscriptionEnded(channel)
-            } else if let channel = unsubscribing.removeValue(forKey: frame.id), case .done = frame.body {
+            } else if !unsubscribing.isEmpty, let channel = unsubscribing.removeValue(forKey: frame.id),
+                      case .done = frame.body {
                 subscriptionEnded(channel)
             }
         } else if case .subscriptionEnded(let ended) = frame.body {
@@ -181,6 +183,7 @@ package actor Session {
         case .removeMember(let it): organisation(.removeMember(origin, it))
         case .changeRole(let it): organisation(.changeRole(origin, it))
         case .removePerson(let it): organisation(.removePerson(origin, it.account))
+        case .broadcast(let it): channel(it.channel, .broadcast(origin, it.text))
         }
     }
 

@@ -36,6 +36,7 @@ package enum Command: Hashable, Sendable {
     case removeMember(RemoveMember)
     case changeRole(ChangeRole)
     case removePerson(RemovePerson)
+    case broadcast(SendBroadcast)
 }
 
 /// The first command of a connection. Answered by `Welcome`.
@@ -241,4 +242,17 @@ package struct ChangeRole: Hashable, Sendable {
 package struct RemovePerson: Hashable, Sendable {
     package var account: AccountID
     package init(account: AccountID) { self.account = account }
+}
+
+/// A text for those who are subscribed to the channel at this moment. Answered by `Done`.
+package struct SendBroadcast: Hashable, Sendable {
+    /// One notice between hubs has room for it.
+    package static let textBytesMax: UInt32 = 4_096
+    package var channel: ChannelID
+    /// 1 byte to `textBytesMax` bytes of UTF-8.
+    package var text: String
+    package init(channel: ChannelID, text: String) {
+        self.channel = channel
+        self.text = text
+    }
 }

@@ -38,6 +38,7 @@ package enum ServerBody: Hashable, Sendable {
     case subscriptionEnded(SubscriptionEnded)
     case closing(Closing)
     case personRemoved(PersonRemoved)
+    case broadcast(BroadcastSent)
 }
 
 /// Why a command failed; see `ErrorCode` for the table.
@@ -312,5 +313,17 @@ package struct Closing: Hashable, Sendable {
     package init(code: CloseCode, retryAfterMilliseconds: UInt32) {
         self.code = code
         self.retryAfterMilliseconds = retryAfterMilliseconds
+    }
+}
+
+/// Ephemeral.
+package struct BroadcastSent: Hashable, Sendable {
+    package var channel: ChannelID
+    package var account: AccountID
+    package var text: String
+    package init(channel: ChannelID, account: AccountID, text: String) {
+        self.channel = channel
+        self.account = account
+        self.text = text
     }
 }

@@ -15,8 +15,11 @@ package enum Notice: Sendable, Hashable {
     case channelListChanged(OrganisationID, ChannelID, AccountID)
     /// An account has read up to this sequence.
     case readMarker(OrganisationID, ChannelID, AccountID, UInt64)
-    /// Somebody began or stopped typing. The only notice with nothing behind it in the store.
+    // With nothing behind them in the store:
+    /// Somebody began or stopped typing.
     case typing(OrganisationID, ChannelID, AccountID, active: Bool)
+    /// Somebody sent a text to those who listen now.
+    case broadcast(OrganisationID, ChannelID, AccountID, String)
 }
 
 /// The way to the other hubs. What they send is given to `Registry.receive`.

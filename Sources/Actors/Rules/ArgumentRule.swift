@@ -15,9 +15,12 @@ package enum ArgumentRule {
             let bytes = hello.agent.utf8.count
             return bytes > agentBytesMax ? outOfBounds("agent", limit: agentBytesMax, have: bytes) : nil
         case .post(let post):
-            return checkKey(post.key) ?? checkText(post.text, limits)
+            return checkKey(post.key) ?? checkText(post.text, max: limits.textBytesMax)
         case .edit(let edit):
-            return checkKey(edit.key) ?? checkTarget(edit.target) ?? checkText(edit.text, limits)
+            return checkKey(edit.key) ?? checkTarget(edit.target)
+                ?? checkText(edit.text, max: limits.textBytesMax)
+        case .broadcast(let broadcast):
+            return checkText(broadcast.text, max: SendBroadcast.textBytesMax)
         case .history(let page):
             if page.limit > limits.historyEventsMax {
                 return outOfBounds("limit", limit: Int(limits.historyEventsMax), have: Int(page.limit))
@@ -62,15 +65,15 @@ package enum ArgumentRule {
                           details: [Detail("field", "target")])
     }
 
-    private static func checkText(_ text: String, _ limits: Limits) -> ErrorReply? {
+    private static func checkText(_ text: String, max: UInt32) -> ErrorReply? {
         let bytes = text.utf8.count
         if bytes == 0 {
-            return ErrorReply(.invalidArgument, "A message has at least one character.",
+            return ErrorReply(.invalidArgument, "A text has at least one character.",
                               details: [Detail("field", "text")])
         }
-        guard bytes > Int(limits.textBytesMax) else { return nil }
+        guard bytes > Int(max) else { return nil }
         return ErrorReply(.tooLarge, "The text is too long.", details: [
-            Detail("field", "text"), Detail("limit", "\(limits.textBytesMax)"), Detail("have", "\(bytes)"),
+            Detail("field", "text"), Detail("limit", "\(max)"), Detail("have", "\(bytes)"),
         ])
     }
 

@@ -1,6 +1,7 @@
 // The rules of one channel's log: what becomes of a post, which batch is written next, what a write
 // brought about, and which events are still at hand. Pure: the Channel actor performs what it decides.
-// It knows no sessions; `Origin` is whatever the actor wants back with an answer.
+// It knows no sessions; an `Origin` is what the actor wants back, once, with each answer. (It is a number and no
+// type parameter: generic code of another module is not specialised, and cost more than all the rules.)
 //
 // One write is in flight at a time and posts queue behind it (group commit). Sequences are given out
 // when a batch is taken, because only then is the head known; the store confirms or denies them.
@@ -22,9 +23,12 @@ package struct LogLimits: Sendable {
     package init() {}
 }
 
-package struct LogMachine<Origin> {
+package struct LogMachine {
+    /// Under which the actor remembers who asked.
+    package typealias Origin = Int
+
     /// An entry on its way into the log.
-    package struct Entry {
+    package struct Entry: Sendable {
         package let id: EventID
         package let kind: EventKind
         package let sender: AccountID
@@ -311,5 +315,3 @@ package struct LogMachine<Origin> {
         recent.removeFirst(drop)
     }
 }
-
-extension LogMachine.Entry: Sendable where Origin: Sendable {}

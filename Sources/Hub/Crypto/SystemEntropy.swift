@@ -7,11 +7,22 @@ import Ports
 package struct SystemEntropy: Entropy {
     package init() {}
 
+    /// Drawn ahead for many calls: every post takes one.
     package func words() -> (UInt64, UInt64) {
-        var words: (UInt64, UInt64) = (0, 0)
-        withUnsafeMutableBytes(of: &words) { Self.fill($0) }
-        return words
+        Self.ahead.withLock { ahead in
+            if ahead.isEmpty {
+                ahead = [Words](unsafeUninitializedCapacity: Self.aheadMax) { words, count in
+                    Self.fill(UnsafeMutableRawBufferPointer(words))
+                    count = words.count
+                }
+            }
+            return ahead.removeLast()
+        }
     }
+
+    private typealias Words = (UInt64, UInt64)
+    private static let aheadMax = 200
+    private static let ahead = Lock<[Words]>([])
 
     package func bytes(_ count: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count) { out, written in

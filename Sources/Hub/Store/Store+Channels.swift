@@ -23,14 +23,28 @@ enum ChannelSQL {
         UPDATE log SET head = CASE WHEN epoch = $3 AND head = $4 THEN $5 ELSE NULL END, active_at = $6
         WHERE organisation = $1 AND channel = $2
         """)
-    /// Inserts nothing where there is no such log.
-    static let insertEvent = TenantStatement(
-        """
-        INSERT INTO event (organisation, channel, sequence, id, kind, sender, subject, posted_at,
-            idempotency, body_key, body, target)
-        SELECT organisation, channel, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
-        FROM log WHERE organisation = $1 AND channel = $2
-        """)
+    /// Inserts nothing where there is no such log. So many events in one statement, the largest first: what
+    /// a statement costs beside its rows is most of what a row costs.
+    static let insertEvents = [32, 4, 1].map { (count: $0, statement: insertEvents($0)) }
+    private static let eventColumns = 10
+    /// The most values that a statement of the store has.
+    static let valuesMax = 2 + eventColumns * 32
+
+    /// The names of the columns of VALUES are those that both databases give them.
+    private static func insertEvents(_ count: Int) -> TenantStatement {
+        let rows = (0..<count).map { row in
+            let first = 3 + eventColumns * row
+            return "(" + (first..<first + eventColumns).map { "$\($0)" }.joined(separator: ", ") + ")"
+        }
+        return TenantStatement(
+            """
+            INSERT INTO event (organisation, channel, sequence, id, kind, sender, subject, posted_at,
+                idempotency, body_key, body, target)
+            SELECT l.organisation, l.channel, \((1...eventColumns).map { "v.column\($0)" }.joined(separator: ", "))
+            FROM log l CROSS JOIN (VALUES \(rows.joined(separator: ", "))) v
+            WHERE l.organisation = $1 AND l.channel = $2
+            """)
+    }
     /// Goes before `addMember`: who is being removed is either still there when the row is added, which
     /// the removal then finds, or not any more.
     static let holdMember = TenantStatement(
@@ -192,18 +206,12 @@ extension Store {
         _ events: [StoredEvent], at: UnixMilliseconds
     ) -> Job {
         var statements: [Bound] = []
-        statements.reserveCapacity(events.count + 1)
         statements.append(
             ChannelSQL.moveHead(
                 organisation, .id(channel), .count(expected.epoch), .count(expected.sequence),
                 .count(expected.sequence + UInt64(events.count)), .at(at)))
+        statements += inserts(organisation, channel, events)
         for event in events {
-            statements.append(
-                ChannelSQL.insertEvent(
-                    organisation, .id(channel), .count(event.sequence), .id(event.id),
-                    .integer(Int64(event.kind.rawValue)), .id(event.sender), .id(event.subject),
-                    .at(event.at), event.key.isEmpty ? .null(.bytes) : .bytes(Array(event.key.utf8)),
-                    .id(event.body?.key), .bytes(event.body?.bytes), .count(event.target)))
             switch (event.kind, event.subject) {
             case (.joined, let subject?):
                 statements.append(ChannelSQL.holdMember(organisation, .id(subject)))
@@ -223,6 +231,32 @@ extension Store {
                                      .bytes(Array(event.key.utf8)))
                 }
         }
+    }
+
+    private static func inserts(_ organisation: OrganisationID, _ channel: ChannelID, _ events: [StoredEvent])
+        -> [Bound]
+    {
+        var statements: [Bound] = []
+        var rest = events[...]
+        while let (count, statement) = ChannelSQL.insertEvents.first(where: { $0.count <= rest.count }) {
+            var values = [Value.id(channel)]
+            values.reserveCapacity(ChannelSQL.valuesMax)
+            for event in rest.prefix(count) {
+                values.append(.count(event.sequence))
+                values.append(.id(event.id))
+                values.append(.integer(Int64(event.kind.rawValue)))
+                values.append(.id(event.sender))
+                values.append(.id(event.subject))
+                values.append(.at(event.at))
+                values.append(event.key.isEmpty ? .null(.bytes) : .bytes(Array(event.key.utf8)))
+                values.append(.id(event.body?.key))
+                values.append(.bytes(event.body?.bytes))
+                values.append(.count(event.target))
+            }
+            statements.append(statement(organisation, values))
+            rest = rest.dropFirst(count)
+        }
+        return statements
     }
 
     /// What the explaining reads of an append say; `nil` if they find nothing wrong (any more).

@@ -96,22 +96,26 @@ enum AssociatedData {
             bytes.append(UInt8(text.utf8.count))
             bytes.append(contentsOf: text.utf8)
         }
+        // Without an array for each: every message has four.
+        func id<Kind>(_ id: ID<Kind>) {
+            withUnsafeBytes(of: (id.high.bigEndian, id.low.bigEndian)) { bytes.append(contentsOf: $0) }
+        }
         switch self {
         case .record(let name, let key):
             text("hub/record/v1")
             bytes.append(version.rawValue)
-            bytes.append(contentsOf: name.organisation.bytes)
-            bytes.append(contentsOf: key.bytes)
+            id(name.organisation)
+            id(key)
             bytes.append(name.purpose.rawValue)
             text("event.body")
-            bytes.append(contentsOf: name.channel.bytes)
-            bytes.append(contentsOf: name.event.bytes)
+            id(name.channel)
+            id(name.event)
         case .key(let key, let parent, let purpose, let organisation):
             text("hub/key/v1")
             bytes.append(version.rawValue)
-            bytes.append(contentsOf: organisation.bytes)
-            bytes.append(contentsOf: parent?.bytes ?? [UInt8](repeating: 0, count: 16))
-            bytes.append(contentsOf: key.bytes)
+            id(organisation)
+            id(parent ?? KeyID(high: 0, low: 0))
+            id(key)
             bytes.append(purpose?.rawValue ?? 0)
         case .installation(let field):
             text("hub/installation/v1")

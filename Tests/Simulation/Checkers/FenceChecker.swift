@@ -94,6 +94,12 @@ final class FenceChecker: Checker {
         case .events(let push): (channel, last) = (push.channel, push.events.last?.sequence ?? 0)
         case .historyPage(let page): (channel, last) = (page.channel, page.events.last?.sequence ?? 0)
         case .subscribed(let reply): (channel, last) = (reply.channel, 0)
+        case .broadcast(let sent):
+            (channel, last) = (sent.channel, 0)
+            if closed.contains(channel), stays[Place(channel: channel, account: sent.account)] == nil {
+                world.fail("fence", "client \(client.number) got a broadcast of somebody who has never been in "
+                    + "channel \(world.name(channel))")
+            }
         default: return
         }
         guard closed.contains(channel) else { return }

@@ -28,6 +28,10 @@ final class IsolationChecker: Checker {
             world.fail("isolation", "client \(connection.client.number) got something of account "
                 + "\(account.low), who is of another organisation")
         }
+        if case .broadcast(let sent) = frame.body, !sent.text.hasPrefix("\(sent.channel) \(sent.account) ") {
+            world.fail("isolation", "client \(connection.client.number) got a broadcast that was sent as "
+                + sent.text)
+        }
         if case .welcome(let welcome) = frame.body, welcome.account != connection.client.account
             || welcome.organisation != organisation {
             world.fail("isolation", "client \(connection.client.number) was welcomed as somebody else")
@@ -42,6 +46,7 @@ final class IsolationChecker: Checker {
         case .memberList(let it): [it.channel]
         case .events(let it): [it.channel]
         case .typing(let it): [it.channel]
+        case .broadcast(let it): [it.channel]
         case .channelAdded(let it): [it.channel.id]
         case .channelRemoved(let it): [it.channel]
         case .channel(let it): [it.channel.id]
@@ -57,6 +62,7 @@ final class IsolationChecker: Checker {
         case .events(let it): it.events.map(\.sender)
         case .historyPage(let it): it.events.map(\.sender)
         case .typing(let it): [it.account]
+        case .broadcast(let it): [it.account]
         case .presence(let it): it.changes.map(\.account)
         case .presenceList(let it): it.present.map(\.account)
         case .memberList(let it): it.accounts

@@ -6,7 +6,7 @@ enum Act: Int, CaseIterable, Sendable {
     case post, burst, postTwice, postAgain, join, leave, subscribeAgain, unsubscribe, history
     case typing, presence, watchPresence, listChannels, createChannel, openDirect, addMember
     case listMembers, markRead, listPeople, ping, refresh, trespass, hangUp, edit, editOthers
-    case removeMember, changeRole, removePerson
+    case removeMember, changeRole, removePerson, broadcast
 
     /// How often compared with the others.
     var weight: Int {
@@ -22,7 +22,7 @@ enum Act: Int, CaseIterable, Sendable {
         case .removePerson: 2
         case .subscribeAgain, .unsubscribe: 4
         case .history: 6
-        case .typing: 4
+        case .typing, .broadcast: 4
         case .addMember: 5
         case .markRead: 4
         case .trespass: 3
@@ -103,6 +103,10 @@ extension SimClient {
         case .refresh: refreshInBand()
         case .trespass: trespass()
         case .hangUp: hangUp()
+        case .broadcast:
+            postsMade += 1
+            let text = "\(channel) \(account) \(postsMade)"
+            send(.broadcast(SendBroadcast(channel: channel, text: text)), .done)
         }
     }
 
@@ -130,7 +134,7 @@ extension SimClient {
     /// A command about a channel of another organisation, or of nobody.
     private func trespass() {
         guard let channel = random.pick(world.foreignChannels(to: organisation)) else { return }
-        let command: Command = switch random.below(8) {
+        let command: Command = switch random.below(9) {
         case 0: .subscribe(Subscribe(channel: channel))
         case 1: .post(Post(channel: channel, key: "t\(number).\(postsMade)", text: "trespass"))
         case 2: .history(History(channel: channel))
@@ -138,6 +142,7 @@ extension SimClient {
         case 4: .listMembers(ListMembers(channel: channel))
         case 6: .edit(Edit(channel: channel, key: "t\(number).\(postsMade)", target: 1, text: "trespass"))
         case 5: .typing(Typing(channel: channel, active: true))
+        case 7: .broadcast(SendBroadcast(channel: channel, text: "trespass"))
         default: .subscribe(Subscribe(channel: channel, after: Position(epoch: 1, sequence: 0)))
         }
         postsMade += 1

@@ -7,10 +7,21 @@ import Model
 /// Not Sendable on purpose: the engine hands each connection to the one thread that uses it.
 final class SQLiteConnection {
     private let handle: OpaquePointer
-    private var prepared: [ObjectIdentifier: (statement: OpaquePointer, sql: SQL)] = [:]
+    private var prepared: [ObjectIdentifier: Prepared] = [:]
+    /// The values of the statement that is running, one behind the other.
+    private var lent: [UInt8] = []
+
+    private struct Prepared {
+        let statement: OpaquePointer
+        let sql: SQL
+        /// The number that SQLite has for `$n`, at n; 0: the statement does not use it.
+        let indices: [Int32]
+        let columns: Int
+    }
 
     /// Opens the file, for reading only if so said, and applies and verifies the settings.
     init(path: String, readOnly: Bool) throws(Failure) {
+        _ = Self.configured
         var raw: OpaquePointer?
         let mode = readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
         let code = sqlite3_open_v2(path, &raw, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
@@ -60,17 +71,26 @@ final class SQLiteConnection {
 
     /// Runs a statement to its end.
     func run(_ bound: Bound, committing: Bool = false) throws(Failure) -> Rows {
-        let statement = try prepare(bound.sql)
+        let prepared = try prepare(bound.sql)
+        lend(bound.values)
+        return try lent.withUnsafeBufferPointer { lent throws(Failure) in
+            try run(prepared, bound.values, UnsafeRawBufferPointer(lent), committing: committing)
+        }
+    }
+
+    /// - Parameter lent: the bytes of the values, which SQLite reads where they are.
+    private func run(_ prepared: Prepared, _ values: [Value], _ lent: UnsafeRawBufferPointer,
+                     committing: Bool) throws(Failure) -> Rows
+    {
+        let statement = prepared.statement
         defer {
             sqlite3_reset(statement)
-            sqlite3_clear_bindings(statement)
+            // Nothing may point to what was lent when this returns.
+            if !values.isEmpty { sqlite3_clear_bindings(statement) }
         }
-        for (index, value) in bound.values.enumerated() {
-            let code = bind(statement, Int32(index + 1), value)
-            if code != SQLITE_OK { throw Self.failure(handle, code, committing: false) }
-        }
+        try bind(prepared, values, lent)
         var rows = Rows()
-        rows.width = Int(sqlite3_column_count(statement))
+        rows.width = prepared.columns
         while true {
             switch sqlite3_step(statement) {
             case SQLITE_ROW:
@@ -84,49 +104,72 @@ final class SQLiteConnection {
         }
     }
 
-    private func prepare(_ sql: SQL) throws(Failure) -> OpaquePointer {
+    private func prepare(_ sql: SQL) throws(Failure) -> Prepared {
         let key = ObjectIdentifier(sql)
-        if let entry = prepared[key] { return entry.statement }
+        if let entry = prepared[key] { return entry }
         var raw: OpaquePointer?
         let text = Dialect.sqlite.render(sql.text)
         let code = sqlite3_prepare_v3(handle, text, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &raw, nil)
         guard code == SQLITE_OK, let raw else {
             throw Self.failure(handle, code, committing: false)
         }
-        prepared[key] = (raw, sql)
-        return raw
+        // `$n` is a named parameter to SQLite, numbered by its first appearance. A statement need not use
+        // every parameter that it is given.
+        let indices = Self.names.map { sqlite3_bind_parameter_index(raw, $0) }
+        let entry = Prepared(statement: raw, sql: sql, indices: indices,
+                             columns: Int(sqlite3_column_count(raw)))
+        prepared[key] = entry
+        return entry
     }
 
-    /// `$n` is a named parameter to SQLite, numbered by its first appearance: look its number up.
-    private func bind(_ statement: OpaquePointer, _ number: Int32, _ value: Value) -> Int32 {
-        let index = sqlite3_bind_parameter_index(statement, Self.names[Int(number)])
-        // A statement need not use every parameter that it is given.
-        if index == 0 { return SQLITE_OK }
-        switch value {
-        case .null:
-            return sqlite3_bind_null(statement, index)
-        case .integer(let integer):
-            return sqlite3_bind_int64(statement, index, integer)
-        case .text(var text):
-            return text.withUTF8 { utf8 in
-                utf8.withMemoryRebound(to: CChar.self) { chars in
-                    chars.isEmpty
-                        ? sqlite3_bind_text(statement, index, "", 0, Self.transient)
-                        : sqlite3_bind_text(statement, index, chars.baseAddress,
-                                            Int32(chars.count), Self.transient)
-                }
+    private func lend(_ values: [Value]) {
+        lent.removeAll(keepingCapacity: lent.capacity <= Self.lentMax)
+        for value in values {
+            switch value {
+            case .null, .integer: break
+            case .text(let text): lent.append(contentsOf: text.utf8)
+            case .bytes(let bytes): lent.append(contentsOf: bytes)
+            case .id(let high, let low):
+                withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { lent.append(contentsOf: $0) }
             }
-        case .bytes(let bytes):
-            return bytes.withUnsafeBytes { raw in
-                raw.isEmpty
-                    ? sqlite3_bind_zeroblob(statement, index, 0)
-                    : sqlite3_bind_blob(statement, index, raw.baseAddress, Int32(raw.count),
-                                        Self.transient)
+        }
+        // Empty values need an address too.
+        lent.append(0)
+    }
+
+    private static let lentMax = 64 << 10
+
+    private func bind(_ prepared: Prepared, _ values: [Value], _ lent: UnsafeRawBufferPointer)
+        throws(Failure)
+    {
+        var at = lent.baseAddress!
+        for (place, value) in values.enumerated() {
+            let (statement, index) = (prepared.statement, prepared.indices[place + 1])
+            let code: Int32
+            let size: Int
+            switch value {
+            case .null:
+                size = 0
+                code = index == 0 ? SQLITE_OK : sqlite3_bind_null(statement, index)
+            case .integer(let integer):
+                size = 0
+                code = index == 0 ? SQLITE_OK : sqlite3_bind_int64(statement, index, integer)
+            case .text(let text):
+                size = text.utf8.count
+                code = index == 0 ? SQLITE_OK
+                    : sqlite3_bind_text(statement, index, at.assumingMemoryBound(to: CChar.self),
+                                        Int32(size), Self.isStatic)
+            case .bytes(let bytes):
+                size = bytes.count
+                code = index == 0 ? SQLITE_OK
+                    : sqlite3_bind_blob(statement, index, at, Int32(size), Self.isStatic)
+            case .id:
+                size = 16
+                code = index == 0 ? SQLITE_OK
+                    : sqlite3_bind_blob(statement, index, at, 16, Self.isStatic)
             }
-        case .id(let high, let low):
-            return withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { raw in
-                sqlite3_bind_blob(statement, index, raw.baseAddress, 16, Self.transient)
-            }
+            if code != SQLITE_OK { throw Self.failure(handle, code, committing: false) }
+            at += size
         }
     }
 
@@ -174,11 +217,12 @@ final class SQLiteConnection {
         return 0
     }
 
-    private static let names: [String] = (0...64).map { "$\($0)" }
-    /// SQLITE_TRANSIENT: SQLite copies the value before the call returns.
-    private static var transient: sqlite3_destructor_type {
-        unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-    }
+    private static let names: [String] = (0...ChannelSQL.valuesMax).map { "$\($0)" }
+    /// Without the books that SQLite keeps of its memory, under a lock of the whole process, each
+    /// allocation costs half.
+    private static let configured = hub_sqlite_keep_no_memory_books()
+    /// SQLITE_STATIC: the value stays where it is until the statement is done with it.
+    private static let isStatic: sqlite3_destructor_type? = nil
 }
 
 extension SQLiteConnection: MigrationConnection {

@@ -33,6 +33,7 @@ extension Command: FrameBody {
         try reader.alternative(22, "remove_member", &body) { (m: RemoveMember) in .removeMember(m) }
         try reader.alternative(23, "change_role", &body) { (m: ChangeRole) in .changeRole(m) }
         try reader.alternative(24, "remove_person", &body) { (m: RemovePerson) in .removePerson(m) }
+        try reader.alternative(25, "broadcast", &body) { (m: SendBroadcast) in .broadcast(m) }
     }
 
     package func write<W: FieldWriter>(to writer: inout W) {
@@ -60,6 +61,7 @@ extension Command: FrameBody {
         case .removeMember(let m): writer.alternative(22, "remove_member", m)
         case .changeRole(let m): writer.alternative(23, "change_role", m)
         case .removePerson(let m): writer.alternative(24, "remove_person", m)
+        case .broadcast(let m): writer.alternative(25, "broadcast", m)
         }
     }
 }
@@ -234,5 +236,13 @@ extension RemovePerson: WireMessage {
     package static var blank: RemovePerson { RemovePerson(account: .blank) }
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
         try visitor.field(1, "account", &account)
+    }
+}
+
+extension SendBroadcast: WireMessage {
+    package static var blank: SendBroadcast { SendBroadcast(channel: .blank, text: "") }
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "channel", &channel)
+        try visitor.field(2, "text", &text)
     }
 }

@@ -38,6 +38,7 @@ extension ServerBody: FrameBody {
         try reader.alternative(41, "person_removed", &body) { (m: PersonRemoved) in
             .personRemoved(m)
         }
+        try reader.alternative(42, "broadcast", &body) { (m: BroadcastSent) in .broadcast(m) }
     }
 
     package func write<W: FieldWriter>(to writer: inout W) {
@@ -65,6 +66,7 @@ extension ServerBody: FrameBody {
         case .subscriptionEnded(let m): writer.alternative(39, "subscription_ended", m)
         case .closing(let m): writer.alternative(40, "closing", m)
         case .personRemoved(let m): writer.alternative(41, "person_removed", m)
+        case .broadcast(let m): writer.alternative(42, "broadcast", m)
         }
     }
 }
@@ -277,5 +279,16 @@ extension PersonRemoved: WireMessage {
     package static var blank: PersonRemoved { PersonRemoved(account: .blank) }
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
         try visitor.field(1, "account", &account)
+    }
+}
+
+extension BroadcastSent: WireMessage {
+    package static var blank: BroadcastSent {
+        BroadcastSent(channel: .blank, account: .blank, text: "")
+    }
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "channel", &channel)
+        try visitor.field(2, "account", &account)
+        try visitor.field(3, "text", &text)
     }
 }

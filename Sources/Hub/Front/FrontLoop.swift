@@ -15,6 +15,8 @@ final class FrontShared: Sendable {
     let site: StaticSite
     let metrics: FrontMetrics
     let isDraining = Lock(false)
+    /// Open streams of all loops. An entry goes with the connection's session.
+    let streams = Lock<[SessionID: StreamEntrance]>([:])
 
     init(configuration: FrontConfiguration, services: FrontServices, site: StaticSite) {
         self.configuration = configuration
@@ -45,6 +47,7 @@ final class FrontLoop: PollOwner {
     var listeners: [(descriptor: Int32, poll: PollHandle)] = []
     var isAcceptPaused = false
     private var buffer: UnsafeMutableRawBufferPointer
+    private var httpLimits = HTTPLimits()
     var drainDeadline: UInt64?
     var drained: (@Sendable () -> Void)?
 
@@ -62,6 +65,7 @@ final class FrontLoop: PollOwner {
         self.lane = lane
         self.shared = shared
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
+        httpLimits.bodyBytesMaxOf = { [shared] in shared.bodyBytesMax($0) }
         readClock()
         loop.onTick { [unowned self] in flush() }
     }
@@ -147,7 +151,7 @@ final class FrontLoop: PollOwner {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
         let poll = PollHandle(loop: loop, descriptor: descriptor, owner: self, tag: Int(number))
-        let connection = Connection(number: number, poll: poll, peer: peer, limits: HTTPLimits())
+        let connection = Connection(number: number, poll: poll, peer: peer, limits: httpLimits)
         connections[Int(number)] = connection
         table[number].descriptor = descriptor
         table[number].phase = .http
@@ -216,11 +220,12 @@ final class FrontLoop: PollOwner {
         let descriptor = table[number].descriptor
         precondition(table[number].phase != .free)
         leaveSession(connection)
-        if connection.isWebSocket { metrics.outboxBytes.add(Int64(-connection.outbox.bytes)) }
+        if connection.isClient { metrics.outboxBytes.add(Int64(-connection.outbox.bytes)) }
         connection.outbox.removeAll()
         connection.poll.close()
         Socket.close(descriptor)
         if connection.isWebSocket { metrics.webSockets.add(-1) }
+        if connection.stream != nil { metrics.eventStreams.add(-1) }
         metrics.connections.add(-1)
         connections[Int(number)] = nil
         table.release(number)
@@ -251,6 +256,7 @@ final class FrontLoop: PollOwner {
         guard let session = connection.session else { return }
         connection.session = nil
         sessions[session.id] = nil
+        forgetStream(connection)
         session.assumeIsolated { $0.connectionClosed() }
     }
 }

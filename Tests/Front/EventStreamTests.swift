@@ -11,11 +11,7 @@ private let frames = "Content-Type: application/x-ndjson"
 
 extension Peer {
     /// Up to the next empty line, without it: an event or a comment.
-    func streamBlock() async throws -> String {
-        var bytes: [UInt8] = []
-        while bytes.suffix(2) != [10, 10] { bytes += try await read(1) }
-        return String(decoding: bytes.dropLast(2), as: UTF8.self)
-    }
+    func streamBlock() async throws -> String { try await read(to: 10, 10) }
 
     /// The frame of the next event; comments are passed over.
     func streamFrame() async throws -> ServerFrame {

@@ -1,5 +1,5 @@
 // A Socket (environment.js) for networks that break WebSockets: one answer that does not end is read
-// as Server-Sent Events, commands go as requests of their own. docs/protocol.md, section 7, has the
+// as Server-Sent Events, commands go as requests of their own. docs/protocol.md, section 16, has the
 // bytes. EventSource is not used: it can neither send the token in a body nor read the key.
 
 /** @typedef {import('./environment.js').Socket} Socket */

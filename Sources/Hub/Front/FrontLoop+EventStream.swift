@@ -1,7 +1,7 @@
 // The way in for networks that break WebSockets. An answer that does not end carries what a WebSocket
 // carries to its client, as Server-Sent Events; the commands come in requests of their own, to whichever
 // loop. Behind that is the same session, with the same rules, budgets and close codes
-// (docs/protocol.md, "Without WebSockets"). One encoding only: hub.v1.json.
+// (docs/protocol.md, section 16). One encoding only: hub.v1.json.
 
 import Crypto
 import Live

@@ -25,4 +25,5 @@ class StreamSteps:
     def figures(self):
         with urllib.request.urlopen(f"{self.hub.direct}/metrics", timeout=5) as answer:
             lines = answer.read().decode()
-        return {name: int(value) for name, value in re.findall(r"^(hub_(?:event_streams|websockets)) (\d+)$", lines, re.M)}
+        found = re.findall(r"^(hub_(?:event_streams|websockets)) (\d+)$", lines, re.M)
+        return {name: int(value) for name, value in found}

@@ -45,7 +45,7 @@ final class FrontMetrics: Sendable {
         eventStreamsOpened = metrics.counter("hub_event_streams_opened_total", help: "Streams opened.")
         bytesIn = metrics.counter("hub_received_bytes_total", help: "Bytes read from clients.")
         bytesOut = metrics.counter("hub_sent_bytes_total", help: "Bytes written to clients.")
-        messagesIn = metrics.counter("hub_messages_received_total", help: "WebSocket messages read, and requests with commands.")
+        messagesIn = metrics.counter("hub_messages_received_total", help: "Messages read.")
         deliveries = metrics.counter("hub_deliveries_total",
                                      help: "Frames put into the outboxes of clients.")
         ephemeralDropped = metrics.counter("hub_ephemeral_dropped_total",

@@ -16,11 +16,11 @@ final class StreamEntrance: Sendable {
     let lane: FrontLane
     let loop: Loop
     /// 128 random bits as base64url: who has them may send commands as this session.
-    let secret: String
+    private let secret: Private<StreamEntrance>
     /// The session is open: larger messages are taken.
     let isWelcomed = Lock(false)
 
-    init(session: SessionID, lane: FrontLane, loop: Loop, secret: String) {
+    init(session: SessionID, lane: FrontLane, loop: Loop, secret: Private<StreamEntrance>) {
         self.session = session
         self.lane = lane
         self.loop = loop
@@ -28,16 +28,21 @@ final class StreamEntrance: Sendable {
     }
 
     /// The value of `Hub-Stream`: the session's id, which finds the stream, a dot, and the secret.
-    var key: String { "\(session).\(secret)" }
+    var key: String { "\(session).\(secret.reveal)" }
+
+    /// How long it takes says nothing of the secret.
+    func isOpened(by given: Substring) -> Bool {
+        constantTimeEqual(Array(given.utf8), Array(secret.reveal.utf8))
+    }
 }
 
 extension FrontShared {
-    /// The stream that this value of `Hub-Stream` opens. How long it takes says nothing of the secret.
+    /// The stream that this value of `Hub-Stream` belongs to.
     func entrance(_ key: String?) -> StreamEntrance? {
         guard let parts = key?.split(separator: ".", omittingEmptySubsequences: false), parts.count == 2,
               let session = SessionID(String(parts[0])),
               let entrance = streams.withLock({ $0[session] }),
-              constantTimeEqual(Array(parts[1].utf8), Array(entrance.secret.utf8)) else { return nil }
+              entrance.isOpened(by: parts[1]) else { return nil }
         return entrance
     }
 
@@ -99,8 +104,9 @@ extension FrontLoop {
         }
         connection.http = nil
         let session = openSession(.eventStream, connection)
+        let random = shared.services.entropy.bytes(16)
         let entrance = StreamEntrance(session: session, lane: lane, loop: loop,
-                                      secret: Base64.encode(shared.services.entropy.bytes(16), .url))
+                                      secret: Private(Base64.encode(random, .url)))
         connection.stream = entrance
         shared.streams.withLock { $0[session] = entrance }
         metrics.eventStreams.add(1)

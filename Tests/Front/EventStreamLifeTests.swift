@@ -97,7 +97,7 @@ struct EventStreamLifeTests {
     @Test func asksWhoIsSilentForASignOfLife() async throws {
         try await withWorld({
             $0.heartbeatMilliseconds = 50
-            $0.pongMilliseconds = 2_000
+            $0.pongMilliseconds = 60_000
         }) { world in
             let stream = try await world.stream()
             stream.session.welcome()

@@ -41,6 +41,7 @@ final class FrontLoop: PollOwner {
     /// Numbers of the slots to be written to at the end of the tick.
     var dirty: [Int32] = []
     var gather = Gather()
+    var batch: SendBatch
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
 
@@ -66,6 +67,7 @@ final class FrontLoop: PollOwner {
         self.shared = shared
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
         httpLimits.bodyBytesMaxOf = { [shared] in shared.bodyBytesMax($0) }
+        batch = SendBatch(usesRing: shared.configuration.usesRing)
         readClock()
         loop.onTick { [unowned self] in flush() }
     }

@@ -156,6 +156,21 @@ test('while nothing answers, both ways have their turns', async () => {
   assert.deepEqual(ways, ['stream', 'socket', 'stream', 'socket']);
 });
 
+test('a hub that is away for a while is no reason to doubt what is remembered; one for long is', async () => {
+  const { world, streams, client } = await overStream();
+  streams.controller.close();
+  await world.settle();
+  const ways = [];
+  for (let index = 0; index < 7; index += 1) {
+    await world.advance(client.state.retryAtMs - world.nowMs);
+    ways.push(client.route.way);
+    if (client.route.way === 'stream') streams.take('/stream').reject(new Error('refused'));
+    else await world.lose();
+    await world.settle();
+  }
+  assert.deepEqual(ways, [...Array(5).fill('stream'), 'socket', 'stream']);
+});
+
 test('commands go in requests, one at a time and in order', async () => {
   const { streams, client } = await overStream();
   const replies = ['a', 'b', 'c'].map((channel) => client.request('join', { channel }));
@@ -257,6 +272,18 @@ test('stopping breaks the stream', async () => {
   await client.stop();
   await world.settle();
   assert.ok(isBroken);
+});
+
+test('the same page tries a WebSocket again after half an hour', async () => {
+  const { world, streams, client } = await overStream();
+  for (const [laterMs, sockets] of [[29 * 60_000, 2], [60_000, 3]]) {
+    world.nowMs += laterMs;
+    streams.controller.close();
+    await world.settle();
+    await world.advance(client.state.retryAtMs - world.nowMs);
+    assert.equal(world.sockets.length, sockets);
+    if (sockets === 2) await streams.ready();
+  }
 });
 
 test('the next visit begins with a stream; after half an hour a WebSocket is tried again', async () => {

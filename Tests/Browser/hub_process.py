@@ -19,7 +19,9 @@ class HubProcess:
         self.binary = str(pathlib.Path(binary).resolve())
         self.folder = tempfile.mkdtemp(prefix="hub-test-data-")
         self.port = _free_port()
-        self.origin = f"http://127.0.0.1:{self.port}"
+        self.direct = f"http://127.0.0.1:{self.port}"
+        # Where browsers reach it; a test may put something in between.
+        self.origin = self.direct
         self._log_path = pathlib.Path(log_path)
         self._log = open(self._log_path, "wb")
         self._process = None
@@ -29,7 +31,7 @@ class HubProcess:
         # Cookies are bound to a host, so both people reach it by the address that it prints.
         self._process = subprocess.Popen(
             [self.binary, "--data-dir", self.folder, "--listen", f"127.0.0.1:{self.port}",
-             "--web-dir", str(ROOT / "web")],
+             "--public-url", self.origin, "--web-dir", str(ROOT / "web")],
             stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL, cwd=ROOT)
         await self._until("the hub to serve", self._serves)
 
@@ -51,7 +53,7 @@ class HubProcess:
 
     def _serves(self):
         try:
-            with urllib.request.urlopen(f"{self.origin}/", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.direct}/", timeout=5) as answer:
                 return answer.status == 200
         except urllib.error.HTTPError:
             raise

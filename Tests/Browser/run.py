@@ -2,6 +2,7 @@
 """Drives two people through the hub in real browsers, kill -9 included, and leaves screenshots to look at.
 
 Usage: Tests/Browser/run.py --hub PATH_TO_BINARY [--screenshots DIR] [--ada BROWSER] [--bea BROWSER]
+       [--only websockets|streams]
 """
 import argparse
 import asyncio
@@ -13,6 +14,7 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from bidi import Browser  # noqa: E402
 from hub_process import HubProcess  # noqa: E402
+from refusing_proxy import RefusingProxy  # noqa: E402
 from scenario import Scenario  # noqa: E402
 
 
@@ -21,14 +23,31 @@ async def run(options):
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
+    passed = failed = 0
+    for name, steps in (("websockets", Scenario.STEPS), ("streams", Scenario.STREAM_STEPS)):
+        if options.only in (None, name):
+            print(f"over {name}", flush=True)
+            counts = await play(options, folder, name, steps)
+            passed, failed = passed + counts[0], failed + counts[1]
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return failed == 0
+
+
+async def play(options, folder, kind, steps):
+    """Takes the steps with a hub and browsers of their own; how many passed, and failed."""
     taken = 0
 
     async def shoot(browser, name):
         nonlocal taken
         taken += 1
-        await browser.screenshot(folder / f"{taken:02} {name}.png")
+        await browser.screenshot(folder / f"{kind} {taken:02} {name}.png")
 
-    hub = HubProcess(options.hub, folder / "hub.log")
+    hub = HubProcess(options.hub, folder / f"hub {kind}.log")
+    proxy = None
+    if kind == "streams":
+        proxy = RefusingProxy()
+        await proxy.start(hub.port)
+        hub.origin = proxy.origin
     ada, bea, started = None, None, []
     passed = failed = 0
     try:
@@ -38,8 +57,8 @@ async def run(options):
             if isinstance(outcome, BaseException):
                 raise outcome
         _, ada, bea = started
-        scenario = Scenario(hub, ada, bea, shoot)
-        for step in Scenario.STEPS:
+        scenario = Scenario(hub, ada, bea, shoot, proxy)
+        for step in steps:
             name = step.__name__.replace("_", " ")
             begun = time.monotonic()
             try:
@@ -50,7 +69,7 @@ async def run(options):
                 # What follows builds on this step.
                 failed += 1
                 print(f"  FAILED  {name}\n{traceback.format_exc()}", flush=True)
-                await dump(folder, ada, bea)
+                await dump(folder, kind, ada, bea)
                 break
     except Exception:
         failed += 1
@@ -59,12 +78,13 @@ async def run(options):
         for outcome in started:
             if isinstance(outcome, Browser):
                 await outcome.close()
+        if proxy:
+            await proxy.close()
         hub.close()
-    print(f"{passed} passed, {failed} failed", flush=True)
-    return failed == 0
+    return passed, failed
 
 
-async def dump(folder, *browsers):
+async def dump(folder, kind, *browsers):
     """What one needs to understand a failure."""
     for browser in browsers:
         try:
@@ -74,7 +94,7 @@ async def dump(folder, *browsers):
             print(f"  no screenshot of {browser.name}: {error}")
         for level, text in browser.console[-20:]:
             print(f"  {browser.name} console {level}: {text}")
-    print(f"  the hub's log: {folder}/hub.log")
+    print(f"  the hub's log: {folder}/hub {kind}.log")
 
 
 def main():
@@ -83,6 +103,7 @@ def main():
     parser.add_argument("--screenshots", default="Tests/Browser/screenshots", help="where to put them")
     parser.add_argument("--ada", default="chromium", choices=("chromium", "firefox"))
     parser.add_argument("--bea", default="firefox", choices=("chromium", "firefox"))
+    parser.add_argument("--only", choices=("websockets", "streams"), help="one of the two ways to the hub")
     sys.exit(0 if asyncio.run(run(parser.parse_args())) else 1)
 
 

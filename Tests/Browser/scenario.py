@@ -5,15 +5,16 @@ import asyncio
 from bidi import BrowserError
 from member import Member
 from people_steps import ORGANISATION, PASSWORD, PeopleSteps, check
+from stream_steps import StreamSteps
 
 # What the message list shows, oldest first: sequence (null: on its way) and text.
 SHOWN = """() => [...document.querySelectorAll('.list > .message')].map((row) =>
   [row.dataset.sequence ? Number(row.dataset.sequence) : null, row.querySelector('.text').textContent])"""
 
 
-class Scenario(PeopleSteps):
-    def __init__(self, hub, ada, bea, shoot):
-        self.hub, self.ada, self.bea, self.shoot = hub, ada, bea, shoot
+class Scenario(PeopleSteps, StreamSteps):
+    def __init__(self, hub, ada, bea, shoot, proxy=None):
+        self.hub, self.ada, self.bea, self.shoot, self.proxy = hub, ada, bea, shoot, proxy
         self.cleo = None
         self.link = None
 
@@ -237,7 +238,7 @@ class Scenario(PeopleSteps):
     async def history_on_scroll(self):
         ada, bea = self.ada, self.bea
         await bea.see(".channel h1", "general")
-        self.cleo = await Member.accept(self.hub.origin, self.link.split("#invite=")[1], "Cleo", "Okafor",
+        self.cleo = await Member.accept(self.hub.direct, self.link.split("#invite=")[1], "Cleo", "Okafor",
                                         "cleo@example.org", PASSWORD)
         reply = await self.cleo.call("create_channel", name="archive", topic="Old talk", kind="OPEN")
         channel = reply["channel"]["id"]
@@ -357,7 +358,7 @@ class Scenario(PeopleSteps):
     async def compare_with_history(self, wanted):
         """Both pages show exactly the hub's log, each message once, in its order."""
         channel = await self.ada.evaluate("() => document.querySelector('.channel').dataset.channel")
-        reader = await Member.sign_in(self.hub.origin, "bea@example.org", PASSWORD)
+        reader = await Member.sign_in(self.hub.direct, "bea@example.org", PASSWORD)
         log = await reader.log(channel)
         await reader.leave()
         texts = [text for _, text in log]
@@ -476,7 +477,7 @@ class Scenario(PeopleSteps):
 
     async def sessions_can_be_ended(self):
         ada, bea = self.ada, self.bea
-        other = await Member.sign_in(self.hub.origin, "bea@example.org", PASSWORD)
+        other = await Member.sign_in(self.hub.direct, "bea@example.org", PASSWORD)
         await bea.click(".org")
         await bea.click(".menu-item", "Your sessions")
         await bea.see("dialog .badge", "This one")
@@ -550,6 +551,13 @@ class Scenario(PeopleSteps):
              PeopleSteps.a_member_is_removed_from_a_channel, PeopleSteps.a_role_changes_what_one_can_do,
              PeopleSteps.who_is_removed_is_told,
              nothing_was_refused_or_thrown]
+
+    # Where WebSockets are refused on the way.
+    STREAM_STEPS = [owner_sets_up, owner_creates_a_channel, owner_invites, second_person_accepts,
+                    second_person_joins, both_talk, StreamSteps.both_are_on_streams,
+                    StreamSteps.a_reload_begins_with_a_stream, hub_is_killed_in_mid_conversation,
+                    what_was_written_offline_survives_closing_the_page, StreamSteps.both_are_on_streams,
+                    nothing_was_refused_or_thrown]
 
 
 def _is_expected(text):

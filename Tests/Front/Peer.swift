@@ -145,11 +145,12 @@ final class Peer {
         return Array(buffer[start..<start + count])
     }
 
-    private func readLine() async throws -> String {
+    /// Up to these two bytes, without them.
+    func read(to first: UInt8, _ second: UInt8) async throws -> String {
         var end = start
         while true {
             while end + 1 < buffer.count {
-                if buffer[end] == 13, buffer[end + 1] == 10 {
+                if buffer[end] == first, buffer[end + 1] == second {
                     let line = String(decoding: buffer[start..<end], as: UTF8.self)
                     start = end + 2
                     return line
@@ -161,6 +162,8 @@ final class Peer {
             end = start + offset
         }
     }
+
+    private func readLine() async throws -> String { try await read(to: 13, 10) }
 
     /// Whether the hub has closed the connection; waits for that or for a byte.
     func isClosedByHub() async throws -> Bool {

@@ -131,8 +131,11 @@ final class World: Sendable {
         if let client { try await peer.shakeHands(client) }
         try await peer.write(Peer.upgrade(subprotocol: subprotocol))
         #expect(try await peer.answer().status == 101)
-        return (peer, sessions.withLock { $0.removeLast() })
+        return (peer, newestSession())
     }
+
+    /// The session that was made last.
+    func newestSession() -> Attached { sessions.withLock { $0.removeLast() } }
 
     // MARK: Figures
 

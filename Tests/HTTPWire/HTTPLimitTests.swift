@@ -90,6 +90,20 @@ import Wire
         expect("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length:\(bytes)\r\n\r\n\(body)", fault, HTTPLimits())
     }
 
+    @Test(arguments: [("/large", 12, nil), ("/large", 13, HTTPFault.bodyTooLarge),
+                      ("/other", 8, nil), ("/other", 9, HTTPFault.bodyTooLarge)])
+    func bodyOfOneRequest(_ path: String, _ bytes: Int, _ fault: HTTPFault?) {
+        var limits = small()
+        limits.bodyBytesMaxOf = { $0.path == "/large" ? 12 : nil }
+        limits.requestLineBytesMax = 40
+        limits.headerSectionBytesMax = 60
+        let head = "PUT \(path) HTTP/1.1\r\nHost: a\r\n"
+        let body = String(repeating: "b", count: bytes)
+        expect(head + "Content-Length:\(bytes)\r\n\r\n\(body)", fault, limits)
+        let chunks = "4\r\nbbbb\r\n\(String(bytes - 4, radix: 16))\r\n\(body.dropFirst(4))\r\n0\r\n\r\n"
+        expect(head + "Transfer-Encoding: chunked\r\n\r\n" + chunks, fault, limits)
+    }
+
     @Test(arguments: [(3, nil), (4, HTTPFault.bodyTooLarge)])
     func chunkedBody(_ last: Int, _ fault: HTTPFault?) {
         var limits = small()

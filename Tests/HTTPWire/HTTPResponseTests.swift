@@ -30,6 +30,13 @@ private func written(_ response: HTTPResponse, _ exchange: HTTPExchange = HTTPEx
         #expect(written(response, .faulty).contains("\r\nConnection: close\r\n"))
     }
 
+    @Test func whatEndsWithTheConnectionHasNoLength() {
+        let response = HTTPResponse(status: 200, body: Array("more follows".utf8), endsWithConnection: true)
+        #expect(written(response, .faulty) == """
+            <HTTP/1.1 200 OK\r\nDate: \(date)\r\nConnection: close\r\n\r\nmore follows
+            """)
+    }
+
     @Test func headHasTheLengthAndNoBody() {
         let head = HTTPExchange(isHead: true)
         let full = HTTPResponse(status: 200, body: Array("hello".utf8))

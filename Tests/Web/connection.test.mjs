@@ -111,9 +111,9 @@ test('waits longer each time, and starts anew after a good connection', async ()
     waits.push(client.state.retryAtMs - world.nowMs);
     await world.advance(waits.at(-1));
     assert.equal(client.state.name, 'connecting');
+    await world.welcome();
   }
   assert.deepEqual(waits, [250, 500, 1000, 2000]);
-  await world.welcome();
   await world.advance(5_000);
   await world.lose();
   assert.equal(client.state.retryAtMs - world.nowMs, 250);

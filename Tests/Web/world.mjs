@@ -10,6 +10,7 @@ export class World {
   tokens = 0;
   tokenLifeMs = 900_000;
   tokenErrors = [];
+  kept = new Map();
   randomValue = 0.5;
   #signal = () => {};
   #key = 0;
@@ -37,6 +38,8 @@ export class World {
       return () => void (this.#signal = () => {});
     },
     isOnline: () => true,
+    recall: (name) => this.kept.get(name) ?? null,
+    keep: (name, value) => void (value === null ? this.kept.delete(name) : this.kept.set(name, value)),
   };
 
   getToken = async () => {

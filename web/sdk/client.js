@@ -9,6 +9,7 @@ import { Emitter } from './emitter.js';
 import { browserEnvironment } from './environment.js';
 import { Outbox } from './outbox.js';
 import { memoryStore, openOutboxStore } from './outbox-store.js';
+import { Route } from './route.js';
 import { Subscription } from './subscription.js';
 import { Tokens } from './tokens.js';
 
@@ -60,7 +61,7 @@ export class HubClient extends Emitter {
    */
   constructor({ url, getToken, outbox, environment = browserEnvironment() }) {
     super();
-    this.url = url;
+    this.route = new Route(environment, url);
     this.environment = environment;
     this.tokens = new Tokens({
       environment, getToken,
@@ -211,7 +212,8 @@ export class HubClient extends Emitter {
     /** @type {Connection} */
     const connection = new Connection({
       environment: this.environment,
-      url: this.url,
+      open: () => this.route.open(),
+      onHeard: () => this.route.heard(),
       onOpen: () => this.#hello(connection, token),
       onPush: (name, body) => void (isCurrent() && this.#pushed(name, body)),
       onEnded: (ended) => void (isCurrent() && this.#ended(ended)),
@@ -245,7 +247,8 @@ export class HubClient extends Emitter {
   }
 
   /** @param {import('./connection.js').Ended} ended */
-  #ended({ code, retryAfterMs }) {
+  #ended({ code, retryAfterMs, heard }) {
+    if (!heard && code !== 1000) this.route.failed();
     const wasReady = this.state.name === 'ready';
     if (wasReady && this.environment.now() - this.#readyAtMs >= stableMs) this.#attempt = 0;
     this.#connection = null;

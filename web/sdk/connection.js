@@ -1,13 +1,13 @@
-// One WebSocket: commands with ids and timeouts, their replies, pushes, and the heartbeat that
+// One connection: commands with ids and timeouts, their replies, pushes, and the heartbeat that
 // notices a dead link. It connects once and ends once; coming back is the client's affair
 // (client.js).
 
 import { asHubError, HubError } from './codes.js';
-import { decodeFrames, encodeCommand, replyName, subprotocol } from './protocol.js';
+import { decodeFrames, encodeCommand, replyName } from './protocol.js';
 
 /** @typedef {import('./types.js').Commands} Commands */
 /** @typedef {import('./types.js').Replies} Replies */
-/** @typedef {{code: number, retryAfterMs: number}} Ended */
+/** @typedef {{code: number, retryAfterMs: number, heard: boolean}} Ended */
 
 /** A socket that is not open after this is given up. */
 const connectTimeoutMs = 10_000;
@@ -42,6 +42,7 @@ export class Connection {
   #inFlightMax = 16;
   #lastID = 0;
   #ended = false;
+  #heard = false;
   #retryAfterMs = 0;
   #closingCode = 0;
   #lastHeard = 0;
@@ -54,17 +55,19 @@ export class Connection {
   /**
    * @param {object} options
    * @param {import('./environment.js').Environment} options.environment
-   * @param {string} options.url
+   * @param {() => import('./environment.js').Socket} options.open
+   * @param {() => void} options.onHeard called once, with the first message of the hub
    * @param {() => void} options.onOpen
    * @param {(name: string, body: any) => void} options.onPush
    * @param {(ended: Ended) => void} options.onEnded called once, last
    */
-  constructor({ environment, url, onOpen, onPush, onEnded }) {
+  constructor({ environment, open, onOpen, onHeard, onPush, onEnded }) {
     this.environment = environment;
+    this.onHeard = onHeard;
     this.onPush = onPush;
     this.onEnded = onEnded;
     this.#timer = environment.after(() => this.end(1006), connectTimeoutMs);
-    this.socket = environment.openSocket(url, subprotocol);
+    this.socket = open();
     this.socket.onopen = () => {
       if (this.#ended) return;
       environment.cancel(this.#timer);
@@ -149,7 +152,7 @@ export class Connection {
     }
     this.#waiting.clear();
     for (const send of this.#held.splice(0)) send();
-    this.onEnded({ code, retryAfterMs: this.#retryAfterMs });
+    this.onEnded({ code, retryAfterMs: this.#retryAfterMs, heard: this.#heard });
   }
 
   /** @param {number} timeoutMs */
@@ -180,6 +183,8 @@ export class Connection {
   #received(data) {
     if (this.#ended) return;
     this.#lastHeard = this.environment.now();
+    if (!this.#heard) this.onHeard();
+    this.#heard = true;
     try {
       if (typeof data !== 'string') throw new Error('a binary message in hub.v1.json');
       for (const frame of decodeFrames(data)) {

@@ -1,4 +1,5 @@
-// What the SDK needs from the world: time, randomness, sockets, HTTP and the page's signals.
+// What the SDK needs from the world: time, randomness, sockets, HTTP, a few remembered words and
+// the page's signals.
 // Tests pass their own; browserEnvironment() makes the real one.
 
 /**
@@ -28,6 +29,8 @@
  * @property {(url: string, init: RequestInit) => Promise<Response>} fetch
  * @property {(listener: (signal: Signal) => void) => () => void} listen
  * @property {() => boolean} isOnline
+ * @property {(name: string) => string | null} recall what was kept under the name, if anything
+ * @property {(name: string, value: string | null) => void} keep null removes it
  */
 
 /** @returns {Environment} */
@@ -42,6 +45,8 @@ export function browserEnvironment() {
     fetch: (url, init) => fetch(url, init),
     listen,
     isOnline: () => typeof navigator === 'undefined' || navigator.onLine !== false,
+    recall,
+    keep,
   };
 }
 
@@ -52,6 +57,25 @@ export function browserEnvironment() {
 export function uniqueKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** @param {string} name @returns {string | null} */
+function recall(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null; // Denied, or not a browser.
+  }
+}
+
+/** @param {string} name @param {string | null} value */
+function keep(name, value) {
+  try {
+    if (value === null) localStorage.removeItem(name);
+    else localStorage.setItem(name, value);
+  } catch {
+    // It is for comfort only.
+  }
 }
 
 /** @param {(signal: Signal) => void} listener @returns {() => void} */

@@ -33,9 +33,12 @@ final class Connection {
     /// The connection ends when the outbox is empty.
     var endsAfterFlush = false
 
-    // WebSocket.
+    // WebSocket, or a stream of events.
     var isWebSocket = false
     var webSocket: WebSocketParser?
+    var stream: StreamEntrance?
+    /// Speaks the protocol by one of the two, or has done so.
+    var isClient: Bool { isWebSocket || stream != nil }
     var packaging = Packaging.json
     var session: Session?
     var topics: [Topic: Int] = [:]

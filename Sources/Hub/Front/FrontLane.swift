@@ -3,6 +3,7 @@
 
 import Live
 import Loop
+import Model
 package import Ports
 import Wire
 
@@ -39,6 +40,7 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
     func reload(_ configuration: FrontConfiguration) { target.reload(configuration) }
     func sweep() { target.sweep() }
     func drain(_ done: @escaping @Sendable () -> Void) { target.drain(done) }
+    func takeMessage(_ body: [UInt8], of session: SessionID) { target.takeMessage(body, of: session) }
     func goOn(_ number: Int32, _ generation: UInt32) { target.goOn(number, generation) }
     func answered(_ response: HTTPResponse, _ number: Int32, _ generation: UInt32) {
         target.answered(response, number, generation)

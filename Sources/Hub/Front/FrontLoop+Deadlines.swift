@@ -33,7 +33,7 @@ extension FrontLoop {
         case .free: break
         case .closing: if isDue { drop(connection) }
         case _ where hasStalled(connection):
-            if connection.isWebSocket { metrics.closed(.slow) }
+            if connection.isClient { metrics.closed(.slow) }
             drop(connection)
         case .http: if isDue, !slot.isBlocked { httpTimedOut(connection) }
         case .greeting: if isDue { close(connection, .helloTimeout, retryAfterMilliseconds: 0) }

@@ -109,7 +109,7 @@ extension FrontLoop {
             left = 0
         }
         guard !connection.outbox.isEmpty else { return }
-        if connection.isWebSocket {
+        if connection.isClient {
             metrics.outboxBytes.add(Int64(connection.outbox.bytes - waitedBefore))
         }
         table[number].isBlocked = true

@@ -66,6 +66,7 @@ extension FrontLoop {
     private func answer(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
         switch request.path {
         case "/ws": upgrade(request, exchange, connection)
+        case Self.streamPath, Self.commandsPath: answerStream(request, exchange, connection)
         case "/healthz": answerText(200, "ok\n", request, exchange, connection)
         case "/readyz":
             let isReady = shared.services.isReady() && !shared.isDraining.withLock { $0 }
@@ -158,19 +159,23 @@ extension FrontLoop {
     // MARK: Answers of the handler
 
     private func handle(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
+        let answerLater = suspend(exchange, connection)
+        let api = shared.services.api
+        Task(executorPreference: loop.tasks) { answerLater(await api(request)) }
+    }
+
+    /// Reads no more from the connection until what this returns is called with the answer, from any
+    /// thread.
+    func suspend(_ exchange: HTTPExchange, _ connection: Connection) -> @Sendable (HTTPResponse) -> Void {
         connection.exchange = exchange
         connection.isHolding = true
         let number = connection.number
         let generation = table[number].generation
         table[number].deadline = 0
         watch(connection)
-        let api = shared.services.api
         let lane = lane
         let loop = loop
-        Task(executorPreference: loop.tasks) {
-            let response = await api(request)
-            loop.submit { lane.answered(response, number, generation) }
-        }
+        return { response in loop.submit { lane.answered(response, number, generation) } }
     }
 
     /// The handler has an answer; the connection may be gone.
@@ -186,7 +191,7 @@ extension FrontLoop {
 
     // MARK: Writing
 
-    private var date: String { HTTPDate.text(UInt64(shared.services.clocks.now().value / 1_000)) }
+    var date: String { HTTPDate.text(UInt64(shared.services.clocks.now().value / 1_000)) }
 
     func answer(_ response: HTTPResponse, _ exchange: HTTPExchange, _ connection: Connection) {
         var response = response

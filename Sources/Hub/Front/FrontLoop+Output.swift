@@ -51,6 +51,7 @@ extension FrontLoop {
         table[number].phase = .open
         table[number].deadline = 0
         connection.webSocket?.limits.messageBytesMax = configuration.frameBytesMax
+        connection.stream?.isWelcomed.withLock { $0 = true }
     }
 
     // MARK: Topics
@@ -188,7 +189,11 @@ extension FrontLoop {
         connection.outbox.keepBegunFrame()
         let closing = Closing(code: .slow, retryAfterMilliseconds: 0)
         connection.outbox.append(connection.packaging.pack(ServerFrame(body: .closing(closing))))
-        connection.outbox.append(EncodedFrame(WebSocketFrame.close(.slow, reason: CloseCode.slow.slug)))
+        if connection.isWebSocket {
+            connection.outbox.append(EncodedFrame(WebSocketFrame.close(.slow, reason: CloseCode.slow.slug)))
+        } else {
+            connection.endsAfterFlush = true
+        }
         metrics.outboxBytes.add(Int64(connection.outbox.bytes - waitedBefore))
         metrics.closed(.slow)
         table[number].phase = .closing
@@ -210,7 +215,7 @@ extension FrontLoop {
                 return
             }
             connection.outbox.remove(sent)
-            if connection.isWebSocket { metrics.outboxBytes.add(Int64(-sent)) }
+            if connection.isClient { metrics.outboxBytes.add(Int64(-sent)) }
             metrics.bytesOut.add(UInt64(sent))
             if sent < wanted || !connection.ciphertext.isEmpty { return }
         }

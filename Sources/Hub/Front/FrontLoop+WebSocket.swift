@@ -41,26 +41,33 @@ extension FrontLoop {
         var bytes: [UInt8] = []
         metrics.answered(response.write(to: &bytes, exchange: HTTPExchange(), date: "").status)
         write(EncodedFrame(bytes), connection)
-        let number = connection.number
         var limits = WebSocketLimits()
         limits.messageBytesMax = configuration.helloFrameBytesMax
         connection.http = nil
         connection.isWebSocket = true
         connection.webSocket = WebSocketParser(limits: limits)
-        connection.packaging = Packaging(encoding)
-        table[number].packaging = connection.packaging
+        openSession(Packaging(encoding), connection)
+        metrics.webSockets.add(1)
+        metrics.handshakes.add()
+    }
+
+    /// The connection speaks the protocol from now on.
+    @discardableResult
+    func openSession(_ packaging: Packaging, _ connection: Connection) -> SessionID {
+        let number = connection.number
+        connection.packaging = packaging
+        table[number].packaging = packaging
         table[number].phase = .greeting
         table[number].deadline = now + configuration.helloMilliseconds
         let id: SessionID = shared.services.entropy.id(at: shared.services.clocks.now())
         connection.session = shared.services.session(id, loop, lane)
         sessions[id] = number
-        metrics.webSockets.add(1)
-        metrics.handshakes.add()
+        return id
     }
 
     /// Browsers always send an Origin with an upgrade; programs send none. An origin is compared whole:
     /// the hub's own, as the Host header has it, or one that is configured.
-    private func isAllowedOrigin(_ request: HTTPRequest) -> Bool {
+    func isAllowedOrigin(_ request: HTTPRequest) -> Bool {
         let origins = request.headers.filter { $0.name == "origin" }
         guard let origin = origins.first?.value else { return true }
         guard origins.count == 1 else { return false }
@@ -94,7 +101,7 @@ extension FrontLoop {
         }
     }
 
-    private func received(_ message: UnsafeRawBufferPointer, _ encoding: Encoding,
+    func received(_ message: UnsafeRawBufferPointer, _ encoding: Encoding,
                           _ connection: Connection) {
         guard table[connection.number].phase != .closing else { return }
         metrics.messagesIn.add()
@@ -126,7 +133,8 @@ extension FrontLoop {
     // MARK: Control frames
 
     func ping(_ connection: Connection) {
-        write(EncodedFrame(WebSocketFrame.ping(UnsafeRawBufferPointer(start: nil, count: 0))), connection)
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        write(EncodedFrame(connection.isWebSocket ? WebSocketFrame.ping(nothing) : Self.streamPing), connection)
     }
 
     private func peerCloses(_ code: UInt16?, _ connection: Connection) {
@@ -152,7 +160,7 @@ extension FrontLoop {
     func close(_ connection: Connection, _ code: CloseCode, retryAfterMilliseconds: UInt32) {
         let number = connection.number
         guard table[number].phase == .greeting || table[number].phase == .open else { return }
-        if code.rawValue >= 4_000 {
+        if code.rawValue >= 4_000 || !connection.isWebSocket {
             let closing = Closing(code: code, retryAfterMilliseconds: retryAfterMilliseconds)
             send(ServerFrame(body: .closing(closing)), connection)
         }
@@ -160,6 +168,10 @@ extension FrontLoop {
         table[number].deadline = now + configuration.closeMilliseconds
         metrics.closed(code)
         leaveSession(connection)
-        write(EncodedFrame(WebSocketFrame.close(code, reason: code.slug)), connection)
+        if connection.isWebSocket {
+            write(EncodedFrame(WebSocketFrame.close(code, reason: code.slug)), connection)
+        } else {
+            endAfterFlush(connection)
+        }
     }
 }

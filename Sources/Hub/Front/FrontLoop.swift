@@ -15,6 +15,8 @@ final class FrontShared: Sendable {
     let site: StaticSite
     let metrics: FrontMetrics
     let isDraining = Lock(false)
+    /// Open streams of all loops. An entry goes with the connection's session.
+    let streams = Lock<[SessionID: StreamEntrance]>([:])
 
     init(services: FrontServices, site: StaticSite) {
         self.services = services
@@ -51,6 +53,7 @@ final class FrontLoop: PollOwner {
     private var buffer: UnsafeMutableRawBufferPointer
     let tlsBuffers = TLSBuffers(ciphertextMax: bufferBytes)
     var handshakesLeft = handshakesMax
+    var httpLimits = HTTPLimits()
     var drainDeadline: UInt64?
     var drained: (@Sendable () -> Void)?
 
@@ -71,6 +74,7 @@ final class FrontLoop: PollOwner {
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
         batch = SendBatch(usesRing: configuration.usesRing)
         poller = SocketPoller(loop: loop, owner: self)
+        setHTTPLimits()
         readClock()
         loop.onTick { [unowned self] in
             handshakesLeft = Self.handshakesMax
@@ -80,7 +84,14 @@ final class FrontLoop: PollOwner {
 
     deinit { buffer.deallocate() }
 
-    func reload(_ configuration: FrontConfiguration) { self.configuration = configuration }
+    func reload(_ configuration: FrontConfiguration) {
+        self.configuration = configuration
+        setHTTPLimits()
+    }
+
+    private func setHTTPLimits() {
+        httpLimits.bodyBytesMaxOf = { [shared, configuration] in shared.bodyBytesMax($0, configuration) }
+    }
 
     var metrics: FrontMetrics { shared.metrics }
 
@@ -158,7 +169,7 @@ final class FrontLoop: PollOwner {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
         let poll = PolledSocket(poller, descriptor: descriptor, tag: Int(number))
-        let connection = Connection(number: number, poll: poll, peer: peer, limits: HTTPLimits())
+        let connection = Connection(number: number, poll: poll, peer: peer, limits: httpLimits)
         connections[Int(number)] = connection
         if isTLS, let context = configuration.tls {
             connection.tls = TLSConnection(context, tlsBuffers)
@@ -238,10 +249,11 @@ final class FrontLoop: PollOwner {
         let descriptor = table[number].descriptor
         precondition(table[number].phase != .free)
         leaveSession(connection)
-        if connection.isWebSocket { metrics.outboxBytes.add(Int64(-connection.outbox.bytes)) }
+        if connection.isClient { metrics.outboxBytes.add(Int64(-connection.outbox.bytes)) }
         connection.outbox.removeAll()
         Socket.close(descriptor)
         if connection.isWebSocket { metrics.webSockets.add(-1) }
+        if connection.stream != nil { metrics.eventStreams.add(-1) }
         metrics.connections.add(-1)
         connections[Int(number)] = nil
         table.release(number)
@@ -273,6 +285,7 @@ final class FrontLoop: PollOwner {
         guard let session = connection.session else { return }
         connection.session = nil
         sessions[session.id] = nil
+        forgetStream(connection)
         session.assumeIsolated { $0.connectionClosed() }
     }
 }

@@ -15,6 +15,8 @@ final class FrontMetrics: Sendable {
     let connections: Gauge
     let webSockets: Gauge
     let handshakes: Counter
+    let eventStreams: Gauge
+    let eventStreamsOpened: Counter
     let bytesIn: Counter
     let bytesOut: Counter
     let messagesIn: Counter
@@ -43,9 +45,11 @@ final class FrontMetrics: Sendable {
         webSockets = metrics.gauge("hub_websockets", help: "Open WebSocket connections.")
         handshakes = metrics.counter("hub_websocket_handshakes_total",
                                      help: "WebSocket connections accepted.")
+        eventStreams = metrics.gauge("hub_event_streams", help: "Open streams of clients without WebSocket.")
+        eventStreamsOpened = metrics.counter("hub_event_streams_opened_total", help: "Streams opened.")
         bytesIn = metrics.counter("hub_received_bytes_total", help: "Bytes read from clients.")
         bytesOut = metrics.counter("hub_sent_bytes_total", help: "Bytes written to clients, before encryption.")
-        messagesIn = metrics.counter("hub_messages_received_total", help: "WebSocket messages read.")
+        messagesIn = metrics.counter("hub_messages_received_total", help: "Messages read.")
         deliveries = metrics.counter("hub_deliveries_total",
                                      help: "Frames put into the outboxes of clients.")
         ephemeralDropped = metrics.counter("hub_ephemeral_dropped_total",
@@ -67,7 +71,7 @@ final class FrontMetrics: Sendable {
             })
         closes = Dictionary(uniqueKeysWithValues: CloseCode.allCases.map { code in
             (code, metrics.counter("hub_closes_total", labels: "code=\"\(code.slug)\"",
-                                   help: "WebSocket connections closed by the hub."))
+                                   help: "WebSocket connections and streams closed by the hub."))
         })
         requests = (1...5).map { status in
             metrics.counter("hub_http_requests_total", labels: "status=\"\(status)xx\"",

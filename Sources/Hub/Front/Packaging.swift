@@ -12,6 +12,8 @@ enum Packaging: UInt8, CaseIterable {
     case json
     /// A binary message of WebSocket, `hub.v1.proto`.
     case proto
+    /// An event of a stream, `hub.v1.json`.
+    case eventStream
 
     init(_ encoding: Encoding) {
         switch encoding {
@@ -22,7 +24,7 @@ enum Packaging: UInt8, CaseIterable {
 
     var encoding: Encoding {
         switch self {
-        case .json: .json
+        case .json, .eventStream: .json
         case .proto: .proto
         }
     }
@@ -34,6 +36,13 @@ enum Packaging: UInt8, CaseIterable {
         ProtocolCodec.append(frame, encoding, to: &payload)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(payload.count + 10)
+        if self == .eventStream {
+            // JSON has no line ends of its own.
+            bytes += "data: ".utf8
+            bytes += payload
+            bytes += "\n\n".utf8
+            return EncodedFrame(bytes)
+        }
         let opcode: WebSocketOpcode = encoding == .json ? .text : .binary
         payload.withUnsafeBytes { WebSocketFrame.append(opcode, $0, to: &bytes) }
         return EncodedFrame(bytes)

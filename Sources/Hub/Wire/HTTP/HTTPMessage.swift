@@ -49,14 +49,18 @@ package struct HTTPHeader: Sendable, Hashable {
     }
 }
 
-/// A whole answer; the front adds date, length and connection headers.
+/// A whole answer, or the beginning of one; the front adds date, length and connection headers.
 package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: [HTTPHeader]
     package var body: [UInt8]
-    package init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = []) {
+    /// More of the body follows until the connection is closed: there is no length (RFC 9112 §6.3).
+    package var endsWithConnection: Bool
+    package init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = [],
+                 endsWithConnection: Bool = false) {
         self.status = status
         self.headers = headers
         self.body = body
+        self.endsWithConnection = endsWithConnection
     }
 }

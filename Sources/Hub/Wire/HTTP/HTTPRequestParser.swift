@@ -16,6 +16,8 @@ package struct HTTPLimits: Sendable {
     package var headersMax = 100
     /// Bytes of the decoded body; over: 413.
     package var bodyBytesMax = 64 * 1024
+    /// The same for one request, of which the head is known; `nil`: as above.
+    package var bodyBytesMaxOf: (@Sendable (HTTPRequest) -> Int?)?
     /// Bytes of a chunk's size line with extensions, without its CRLF; over: 400.
     package var chunkLineBytesMax = 256
 
@@ -73,6 +75,8 @@ package struct HTTPRequestParser: Sendable {
     private var hasSkippedBlankLine = false
     var draft: HTTPRequest
     var head = HTTPHead()
+    /// Of the request that is being parsed.
+    private var bodyBytesMax = 0
 
     package init(limits: HTTPLimits = HTTPLimits(), peerAddress: String = "") {
         self.limits = limits
@@ -206,7 +210,7 @@ package struct HTTPRequestParser: Sendable {
         case .chunkLine:
             guard endsWell else { throw .malformedChunk }
             let size = try chunkSize(line)
-            if size > limits.bodyBytesMax - draft.body.count { throw .bodyTooLarge }
+            if size > bodyBytesMax - draft.body.count { throw .bodyTooLarge }
             phase = size == 0 ? .trailers : .chunk(size)
             return nil
         case .chunkEnd:
@@ -226,7 +230,8 @@ package struct HTTPRequestParser: Sendable {
     // MARK: Whole requests
 
     private mutating func headReceived() throws(HTTPFault) -> HTTPEvent? {
-        switch try head.framing(bodyBytesMax: limits.bodyBytesMax) {
+        bodyBytesMax = limits.bodyBytesMaxOf?(draft) ?? limits.bodyBytesMax
+        switch try head.framing(bodyBytesMax: bodyBytesMax) {
         case .fixed(let count):
             if count == 0 { return finish() }
             draft.body.reserveCapacity(min(count, Self.reservedBytesMax))

@@ -1,6 +1,6 @@
 // Responses as bytes (RFC 9112 §4). The length, date and connection headers are made here, and
-// dropped from what handlers give. No chunked responses: every body is whole when it is answered
-// with.
+// dropped from what handlers give. No chunked responses: a body is whole when it is answered with, or
+// ends with the connection.
 
 extension HTTPResponse {
     /// What a client that expects it waits for before it sends a body.
@@ -54,7 +54,7 @@ extension HTTPResponse {
             default: Self.writeHeader(header.name, header.value, to: &bytes)
             }
         }
-        if Self.hasBody(status) {
+        if Self.hasBody(status), !endsWithConnection {
             // A handler may answer HEAD with the length alone.
             let isLengthOnly = exchange.isHead && body.isEmpty
             let length = isLengthOnly ? declaredLength ?? "0" : String(body.count)

@@ -108,7 +108,6 @@ extension Channel {
         case .queued: break
         case .duplicate(let event): answer(reply, event, isDuplicate: true)
         case .overloaded:
-            surroundings.metrics.refusals.add()
             reply.origin.refuse(.overloaded, "The channel has too much waiting; try again shortly.",
                                 retryAfterMilliseconds: 500)
         }
@@ -164,7 +163,6 @@ extension Channel {
             if case StoreError.uncertain = error { isDoubtful = true }
             let reply = Self.reply(error)
             for waiting in facts!.log.batchFailed() {
-                surroundings.metrics.refusals.add()
                 waiting.origin.answer(.error(reply))
             }
         }

@@ -10,7 +10,20 @@ import Wire
 final class Connection {
     let number: Int32
     let poll: PollHandle
-    let peer: String
+    /// Whom it is made for: who connected, or whom a trusted proxy's PROXY header named.
+    var peer: NetworkAddress
+    /// Whose number of connections it counts for; `nil`: nobody's.
+    var chargedTo: NetworkAddress?
+    /// A trusted proxy says that its client speaks TLS.
+    var isSecure = false
+    var isWelcomed = false
+    /// Over some limit: it gets an answer and goes.
+    var isRefused = false
+    /// Of input that is not complete.
+    var heldBytes = 0
+
+    /// Until the header has come that a trusted proxy begins with.
+    var proxyHeader: ProxyHeaderParser?
 
     // HTTP.
     var http: HTTPRequestParser?
@@ -33,17 +46,22 @@ final class Connection {
     var session: Session?
     var topics: [Topic: Int] = [:]
     var faultyCommands = 0
+    /// When the message began of which a part has come, while `Slot.isReceiving`.
+    var messageBeganAt: UInt64 = 0
+    /// Pings and pongs in one second, and which second.
+    var pings: UInt32 = 0
+    var pingsSecond: UInt32 = 0
 
     /// What the socket has not taken yet.
     var outbox = Outbox()
     /// When the socket last took something, while it is blocked. Milliseconds of the loop's clock.
     var progressAt: UInt64 = 0
 
-    init(number: Int32, poll: PollHandle, peer: String, limits: HTTPLimits) {
+    init(number: Int32, poll: PollHandle, peer: NetworkAddress, limits: HTTPLimits) {
         self.number = number
         self.poll = poll
         self.peer = peer
-        http = HTTPRequestParser(limits: limits, peerAddress: peer)
+        http = HTTPRequestParser(limits: limits)
     }
 }
 

@@ -15,8 +15,10 @@ final class FrontShared: Sendable {
     let site: StaticSite
     let metrics: FrontMetrics
     let isDraining = Lock(false)
+    let gate: Lock<AcceptGate>
 
     init(configuration: FrontConfiguration, services: FrontServices, site: StaticSite) {
+        gate = Lock(AcceptGate(limits: configuration.accepts, now: services.clocks.monotonic()))
         self.configuration = configuration
         self.services = services
         self.site = site
@@ -41,6 +43,12 @@ final class FrontLoop: PollOwner {
     var gather = Gather()
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
+    var clock: MonotonicNanoseconds { MonotonicNanoseconds(now * 1_000_000) }
+    var load: LoadRule
+    /// When the next sweep should run; 0: none was planned.
+    var sweepDueAt: UInt64 = 0
+    /// Connections that are being refused.
+    var refusedCount = 0
 
     var listeners: [(descriptor: Int32, poll: PollHandle)] = []
     var isAcceptPaused = false
@@ -52,16 +60,14 @@ final class FrontLoop: PollOwner {
     private static let bufferBytes = 64 << 10
     /// Reads of one connection before the others get their turn.
     private static let readsMax = 4
-    /// Connections accepted before those that are there get their turn.
-    private static let acceptsMax = 64
-    /// Connections over the limit that get an answer before they are closed.
-    private static let refusalsMax: Int64 = 256
 
     init(loop: Loop, lane: FrontLane, shared: FrontShared) {
         self.loop = loop
         self.lane = lane
         self.shared = shared
+        load = LoadRule(lagMilliseconds: shared.configuration.overloadLagMilliseconds)
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
+        metrics.loadLevels[0].add(1)
         readClock()
         loop.onTick { [unowned self] in flush() }
     }
@@ -110,44 +116,11 @@ final class FrontLoop: PollOwner {
         if !events.isDisjoint(with: [.readable, .disconnect]) { read(connection) }
     }
 
-    private func accept(_ listener: Int32) {
-        for _ in 0..<Self.acceptsMax {
-            do {
-                guard let accepted = try Socket.accept(listener) else { return }
-                let over = metrics.connections.current - Int64(configuration.connectionsMax)
-                if over < 0 {
-                    open(accepted.descriptor, peer: accepted.peer)
-                    continue
-                }
-                metrics.refusedFull.add()
-                if over < Self.refusalsMax {
-                    refuse(open(accepted.descriptor, peer: accepted.peer))
-                } else {
-                    Socket.close(accepted.descriptor)
-                }
-            } catch {
-                // Out of descriptors or memory: the connection stays in the kernel's queue. Polling on
-                // would spin; the next sweep tries again.
-                metrics.acceptFailures.add()
-                isAcceptPaused = true
-                for listener in listeners { listener.poll.watch([]) }
-                return
-            }
-        }
-    }
-
-    /// Tells a program that can wait; the connection is gone a moment later.
-    private func refuse(_ connection: Connection) {
-        answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "5")]), .faulty,
-               connection)
-    }
-
-    @discardableResult
-    private func open(_ descriptor: Int32, peer: String) -> Connection {
+    func open(_ descriptor: Int32, peer: NetworkAddress) -> Connection {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
         let poll = PollHandle(loop: loop, descriptor: descriptor, owner: self, tag: Int(number))
-        let connection = Connection(number: number, poll: poll, peer: peer, limits: HTTPLimits())
+        let connection = Connection(number: number, poll: poll, peer: peer, limits: configuration.http)
         connections[Int(number)] = connection
         table[number].descriptor = descriptor
         table[number].phase = .http
@@ -155,6 +128,7 @@ final class FrontLoop: PollOwner {
         table[number].deadline = now + configuration.httpHeaderMilliseconds
         metrics.accepted.add()
         metrics.connections.add(1)
+        metrics.unwelcomed.add(1)
         poll.watch(.readable)
         return connection
     }
@@ -193,8 +167,9 @@ final class FrontLoop: PollOwner {
         markDirty(number)
     }
 
-    private func received(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
+    func received(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
         switch table[connection.number].phase {
+        case .proxied: receivedProxyHeader(bytes, connection)
         case .http: receivedHTTP(bytes, connection)
         case .greeting, .open, .closing: receivedWebSocket(bytes, connection)
         case .free: preconditionFailure("a free slot is not read")
@@ -216,6 +191,7 @@ final class FrontLoop: PollOwner {
         let descriptor = table[number].descriptor
         precondition(table[number].phase != .free)
         leaveSession(connection)
+        uncharge(connection)
         if connection.isWebSocket { metrics.outboxBytes.add(Int64(-connection.outbox.bytes)) }
         connection.outbox.removeAll()
         connection.poll.close()
@@ -236,6 +212,7 @@ final class FrontLoop: PollOwner {
         connection.exchange = nil
         connection.isHolding = false
         connection.heldInput = []
+        holds(0, connection)
         connection.endsAfterFlush = false
         table[number].phase = .closing
         table[number].isBlocked = false

@@ -68,6 +68,7 @@ extension Configuration {
         front.stallMilliseconds = UInt64(stallTimeoutMilliseconds)
         front.overloadLagMilliseconds = UInt64(overloadLagMilliseconds)
         front.connectionsMax = connections(descriptorsMax: descriptorsMax)
+        front.usesRing = ioUring == .auto
         front.helloFrameBytesMax = Int(helloFrameBytesMax)
         front.frameBytesMax = Int(limits.frameBytesMax)
         front.outboxBytesMax = outboxBytesMax

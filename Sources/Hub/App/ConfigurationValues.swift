@@ -193,6 +193,9 @@ extension LogLevel {
 }
 
 /// How log lines look; `auto` is text on a terminal and JSON elsewhere.
+/// How the sends of a tick reach the kernel.
+package enum SendBatching: String, Sendable, CaseIterable { case auto, off }
+
 package enum LogFormat: String, Sendable, CaseIterable { case auto, text, json }
 
 /// Whether it is an IPv4 or IPv6 address, without a zone.

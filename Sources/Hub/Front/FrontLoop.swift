@@ -41,6 +41,7 @@ final class FrontLoop: PollOwner {
     /// Numbers of the slots to be written to at the end of the tick.
     var dirty: [Int32] = []
     var gather = Gather()
+    var batch: SendBatch
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
     var clock: MonotonicNanoseconds { MonotonicNanoseconds(now * 1_000_000) }
@@ -67,6 +68,7 @@ final class FrontLoop: PollOwner {
         self.shared = shared
         load = LoadRule(lagMilliseconds: shared.configuration.overloadLagMilliseconds)
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
+        batch = SendBatch(usesRing: shared.configuration.usesRing)
         metrics.loadLevels[0].add(1)
         readClock()
         loop.onTick { [unowned self] in flush() }

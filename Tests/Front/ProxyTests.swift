@@ -146,10 +146,11 @@ struct ProxyTests {
         ("https://hub.test, https://evil.test", 403), ("https://evil.test, https://hub.test", 403),
         ("https://hub%2Etest", 403), ("https://hub.test%00", 403), ("https://127.0.0.1", 403), ("https://[::1]", 403),
         ("https://xn--hub-test", 403), ("*", 403), ("https://*", 403), ("undefined", 403),
+        ("https://\u{212A}iosk.test", 403),
     ])
     func comparesOriginsWhole(_ origin: String, _ status: Int) async throws {
         let change = trusting("127.0.0.1") {
-            $0.allowedOrigins = ["https://friend.test", "https://friend.test:8443"]
+            $0.allowedOrigins = ["https://friend.test", "https://friend.test:8443", "https://Kiosk.test"]
         }
         try await withWorld(change) { world in
             let peer = try world.peer()

@@ -72,9 +72,10 @@ extension FrontLoop {
         let origins = request.headers.filter { $0.name == "origin" }
         guard let origin = origins.first?.value else { return true }
         guard origins.count == 1 else { return false }
-        if configuration.allowedOrigins.contains(origin) { return true }
+        // Strings are equal by what they look like; bytes are not.
+        if configuration.allowedOrigins.contains(where: { $0.utf8.elementsEqual(origin.utf8) }) { return true }
         guard let host = request.header("host") else { return false }
-        return origin == (request.isSecure ? "https://" : "http://") + host
+        return origin.utf8.elementsEqual(((request.isSecure ? "https://" : "http://") + host).utf8)
     }
 
     // MARK: Messages in

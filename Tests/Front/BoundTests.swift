@@ -123,6 +123,18 @@ struct BoundTests {
         }
     }
 
+    /// A loop that is later than nothing is as full as can be.
+    @Test func aLoopThatIsTooLateTakesNobody() async throws {
+        try await withWorld({ $0.overloadLagMilliseconds = 0 }) { world in
+            let peer = try world.peer()
+            let answer = try await peer.answer()
+            #expect(answer.status == 503)
+            #expect(answer.headers["retry-after"] == "5")
+            #expect(try await peer.isClosedByHub())
+            #expect(world.refused("overloaded") == 1)
+        }
+    }
+
     // MARK: Requests
 
     @Test(arguments: [(20, 200), (21, 431)])

@@ -73,7 +73,7 @@ let package = Package(
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"], path: "Tests/Simulation/Suite",
                     swiftSettings: house),
         tests("Live", ["Live", "Ports", "Model"]),
-        tests("App", ["App", "Ports", "Model"]),
+        tests("App", ["App", "Wire", "Ports", "Model"]),
         tests("EndToEnd", ["App"]),
         tests("Protocol", ["Wire", "Model"], exclude: ["Golden"]),
         tests("Contract", ["Store", "Ports", "Model", "CSQLite", "CPQ"]),

@@ -5,6 +5,7 @@ import Testing
 @testable import App
 import Model
 import Ports
+import Wire
 
 @Suite struct ValueForms {
     @Test(arguments: [
@@ -33,14 +34,16 @@ import Ports
         ("0.0.0.0/0", "203.0.113.9", true), ("0.0.0.0/0", "::1", false),
         ("::1/128", "::1", true), ("fd00::/8", "fdff::1", true), ("fd00::/8", "fe00::1", false),
         ("127.0.0.0/8", "::ffff:127.0.0.1", true), ("127.0.0.0/9", "127.128.0.0", false),
-        ("127.0.0.0/8", "localhost", false),
+        ("::ffff:10.0.0.0/104", "10.1.2.3", true), ("::/0", "10.1.2.3", false), ("::/0", "fe80::1", true),
+        ("2001:db8::/65", "2001:db8::7fff:0:0:1", true), ("2001:db8::/65", "2001:db8::8000:0:0:1", false),
     ])
     func addressRange(range: String, address: String, isIn: Bool) throws {
         let range = try #require(AddressRange(range))
-        #expect(range.contains(address) == isIn)
+        #expect(range.contains(try #require(NetworkAddress(address))) == isIn)
     }
 
-    @Test(arguments: ["10.1.2.3/8", "10.0.0.0/33", "::/129", "10.0.0.0/", "x/8", "10.0.0/8", "10.0.0.0/-1"])
+    @Test(arguments: ["10.1.2.3/8", "10.0.0.0/33", "::/129", "10.0.0.0/", "x/8", "10.0.0/8", "10.0.0.0/-1",
+                      "fe80::%a/64", ""])
     func badAddressRange(text: String) {
         #expect(AddressRange(text) == nil)
     }

@@ -118,7 +118,7 @@ struct HTTPTests {
             #expect(answer.text.contains("# TYPE hub_connections gauge\nhub_connections 1\n"))
             #expect(answer.text.contains("hub_loop_tick_seconds_bucket{loop=\"front-0\",le=\"+Inf\"}"))
         }
-        try await withWorld({ $0.allowsMetrics = { _ in false } }) { world in
+        try await withWorld({ $0.metricsAllow = [] }) { world in
             let answer = try await world.peer().ask("GET", "/metrics")
             #expect(answer.status == 403)
         }

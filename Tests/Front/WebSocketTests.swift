@@ -38,7 +38,7 @@ struct WebSocketTests {
         (Peer.upgrade(subprotocol: "chat, hub.v1.json"), 101),
         (Peer.upgrade(subprotocol: nil), 400), (Peer.upgrade(subprotocol: "chat"), 400),
         (Peer.upgrade(["Origin: http://hub.test"]), 101),
-        (Peer.upgrade(["Origin: https://hub.test"]), 101),
+        (Peer.upgrade(["Origin: https://hub.test"]), 403),
         (Peer.upgrade(["Origin: https://friend.test"]), 101),
         (Peer.upgrade(["Origin: https://friend.test.evil.test"]), 403),
         (Peer.upgrade(["Origin: http://friend.test"]), 403), (Peer.upgrade(["Origin: null"]), 403),

@@ -125,22 +125,6 @@ private let samples: [Sample] = [
         ])
     }
 
-    @Test func peerAddressIsInEveryRequest() {
-        var parser = HTTPRequestParser(peerAddress: "192.0.2.7")
-        let bytes = Array("GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n".utf8)
-        bytes.withUnsafeBytes { bytes in
-            var input = bytes
-            for _ in 0..<2 {
-                guard case .request(let request, _) = parser.next(&input) else {
-                    Issue.record("no request")
-                    return
-                }
-                #expect(request.peerAddress == "192.0.2.7")
-            }
-            #expect(input.isEmpty)
-        }
-    }
-
     @Test func whatFollowsAnUpgradeStaysInTheInput() {
         var parser = HTTPRequestParser()
         let bytes = Array("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n\u{1}\u{2}\n".utf8)

@@ -109,7 +109,6 @@ extension Channel {
         case .queued: break
         case .duplicate(let event): answer(replies.take(number), event, isDuplicate: true)
         case .overloaded:
-            surroundings.metrics.refusals.add()
             replies.take(number).origin.refuse(
                 .overloaded, "The channel has too much waiting; try again shortly.", retryAfterMilliseconds: 500)
         }
@@ -165,7 +164,6 @@ extension Channel {
             if case StoreError.uncertain = error { isDoubtful = true }
             let reply = Self.reply(error)
             for number in facts!.log.batchFailed() {
-                surroundings.metrics.refusals.add()
                 replies.take(number).origin.answer(.error(reply))
             }
         }

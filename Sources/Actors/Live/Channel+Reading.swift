@@ -236,7 +236,6 @@ extension Channel {
         if reads.add(job) {
             startReads()
         } else {
-            surroundings.metrics.refusals.add()
             failed(job, ErrorReply(.overloaded, "Too many reads are waiting; try again shortly.",
                                    retryAfterMilliseconds: 500))
         }

@@ -244,6 +244,12 @@ package actor Organisation {
 
     private func welcome(_ origin: Origin, _ principal: Principal) {
         let address = origin.address
+        let limit = registry.configuration.accountSessionsMax
+        guard limit == 0 || byAccount[principal.account, default: []].count < limit else {
+            origin.refuse(.sessionLimit, "The account has too many open sessions.", retryAfterMilliseconds: 5_000)
+            close(address, .sessionLimit)
+            return
+        }
         sessions[address.session] = principal
         byAccount[principal.account, default: []].append(address)
         roster.add(address)
@@ -289,7 +295,15 @@ package actor Organisation {
 
     private func close(_ address: SessionAddress, _ code: CloseCode) {
         address.lane.hand(.close(address.session, code,
-                                 retryAfterMilliseconds: code == .overloaded ? 1_000 : 0))
+                                 retryAfterMilliseconds: Self.wait(before: code)))
+    }
+
+    private static func wait(before code: CloseCode) -> UInt32 {
+        switch code {
+        case .overloaded: 1_000
+        case .sessionLimit: 5_000
+        default: 0
+        }
     }
 
     func send(_ body: ServerBody, to account: AccountID, except: SessionID? = nil) {

@@ -48,6 +48,11 @@ package struct LiveConfiguration: Sendable {
     /// Commands per second and connection, and how many may come at once; 0: no limit.
     package var commandsPerSecond: UInt32 = 200
     package var commandsBurst: UInt32 = 400
+    /// The same for all connections of an account together.
+    package var accountCommandsPerSecond: UInt32 = 1_000
+    package var accountCommandsBurst: UInt32 = 2_000
+    /// Sessions one account has at a time in one organisation; 0: no limit.
+    package var accountSessionsMax = 100
     /// Presence changes are collected this long.
     package var presenceMilliseconds: UInt32 = 250
     /// Most channels of a channel list.
@@ -63,7 +68,7 @@ package struct LiveConfiguration: Sendable {
 package final class LiveMetrics: Sendable {
     package let posts: Counter
     package let duplicates: Counter
-    package let refusals: Counter
+    private let refusals: [ErrorCode: Counter]
     package let batches: Counter
     package let events: Counter
     package let foreignEvents: Counter
@@ -75,7 +80,10 @@ package final class LiveMetrics: Sendable {
     package init(_ metrics: Metrics) {
         posts = metrics.counter("hub_posts_total", help: "Messages and edits acknowledged.")
         duplicates = metrics.counter("hub_posts_duplicate_total", help: "Posts that were retries.")
-        refusals = metrics.counter("hub_commands_refused_total", help: "Commands answered by an error.")
+        refusals = Dictionary(uniqueKeysWithValues: ErrorCode.allCases.map { code in
+            (code, metrics.counter("hub_commands_refused_total", labels: "code=\"\(code.slug)\"",
+                                   help: "Commands answered by an error."))
+        })
         batches = metrics.counter("hub_log_writes_total", help: "Writes of channel logs.")
         events = metrics.counter("hub_log_events_total", help: "Events written to channel logs.")
         foreignEvents = metrics.counter(
@@ -87,6 +95,8 @@ package final class LiveMetrics: Sendable {
         organisations = metrics.gauge(
             "hub_organisations_live", help: "Organisation actors in memory.")
     }
+
+    func refused(_ code: ErrorCode) { refusals[code]?.add() }
 }
 
 package final class Registry: Sendable {
@@ -99,6 +109,7 @@ package final class Registry: Sendable {
     package let configuration: LiveConfiguration
     private let lane: @Sendable (UInt64) -> any Lane
     private let actors = Lock(Actors())
+    let accountRates: AccountRates
 
     /// - Parameter lane: where the channel or organisation lives whose id has this low word; the same
     ///   lane each time.
@@ -107,6 +118,8 @@ package final class Registry: Sendable {
         self.lane = lane
         self.surroundings = surroundings
         self.configuration = configuration
+        accountRates = AccountRates(perSecond: configuration.accountCommandsPerSecond,
+                                    burst: configuration.accountCommandsBurst)
     }
 
     /// - Parameter lanes: where channels and organisations live, pinned by id; at least one.

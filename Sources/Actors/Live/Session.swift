@@ -27,6 +27,10 @@ package actor Session {
     private let registry: Registry
     private var state = State.awaitingHello
     private var gate: CommandGate
+    /// Refusals for their rate that are answered; who goes on nevertheless is sent away.
+    private var patience: TokenBucket
+    /// Shared with the account's other sessions, while this one is open.
+    private var accountRate: AccountRate?
     /// Channels the client asked for, in that order; what has to be told when the connection goes.
     private var subscriptions: [ChannelID] = []
     /// Subscribe commands the channel has not answered yet.
@@ -40,36 +44,52 @@ package actor Session {
         self.delivery = delivery
         self.registry = registry
         let configuration = registry.configuration
-        gate = CommandGate(
-            inFlightMax: configuration.limits.commandsInFlightMax,
-            bucket: TokenBucket(rate: configuration.commandsPerSecond,
-                                burst: configuration.commandsBurst,
-                                now: registry.surroundings.clocks.monotonic()))
+        let bucket = TokenBucket(rate: configuration.commandsPerSecond, burst: configuration.commandsBurst,
+                                 now: registry.surroundings.clocks.monotonic())
+        gate = CommandGate(inFlightMax: configuration.limits.commandsInFlightMax, bucket: bucket)
+        patience = bucket
     }
 
     // MARK: From the connection
 
     /// A decoded command of the connection, in order of arrival.
-    package func receive(_ frame: ClientFrame) {
+    /// - Parameter isOverloaded: the connection's loop takes no new work.
+    package func receive(_ frame: ClientFrame, isOverloaded: Bool = false) {
         if case .closed = state { return }
+        let now = registry.surroundings.clocks.monotonic()
         guard frame.id > 0, frame.id <= UInt32(Int32.max) else {
             refuse(0, ErrorReply(.invalidArgument, "A command needs an id from 1 to 2147483647.",
                                  details: [Detail("field", "id")]))
             return
         }
-        switch gate.admit(frame.id, at: registry.surroundings.clocks.monotonic()) {
+        switch gate.admit(frame.id, at: now) {
         case .refuse(let code, let wait):
             refuse(code == .duplicateID ? 0 : frame.id,
                    ErrorReply(code, Self.refusal(code), retryAfterMilliseconds: wait,
                               details: [Detail("id", "\(frame.id)")]))
+            if code == .rateLimited || code == .tooManyInFlight { losePatience(at: now) }
             return
         case .pass: break
         }
-        route(frame)
+        if isOverloaded, frame.command.isNewWork {
+            refuse(frame.id, ErrorReply(.overloaded, "The hub has too much to do; try again shortly.",
+                                        retryAfterMilliseconds: 2_000))
+        } else if let wait = accountRate?.take(at: now) {
+            refuse(frame.id, ErrorReply(.rateLimited, "Too many commands per second of the account.",
+                                        retryAfterMilliseconds: wait))
+            losePatience(at: now)
+        } else {
+            route(frame)
+        }
+    }
+
+    private func losePatience(at now: MonotonicNanoseconds) {
+        if patience.take(at: now) != nil { close(.rateLimited) }
     }
 
     /// The lane is about to send this frame to the client.
     package func willSend(_ frame: ServerFrame) {
+        if case .error(let error) = frame.body { registry.surroundings.metrics.refused(error.code) }
         if frame.id != 0 {
             gate.answered(frame.id)
             if !subscribing.isEmpty, let channel = subscribing.removeValue(forKey: frame.id),
@@ -85,6 +105,7 @@ package actor Session {
         guard case .opening(let principal, frame.id, let held) = state else { return }
         if case .welcome = frame.body {
             state = .open(principal)
+            accountRate = registry.accountRates.enter(principal.account)
             scheduleExpiry(principal)
             for command in held { route(command) }
         } else {
@@ -101,6 +122,10 @@ package actor Session {
                 _ = registry.tell(principal.organisation, channel, .sessionClosed(id), isControl: true)
             }
             _ = registry.tell(principal.organisation, .closed(id), isControl: true)
+            if accountRate != nil {
+                registry.accountRates.leave(principal.account,
+                                            at: registry.surroundings.clocks.monotonic())
+            }
         case .awaitingHello, .closed: break
         }
         state = .closed
@@ -264,7 +289,6 @@ package actor Session {
     }
 
     private func refuse(_ command: UInt32, _ error: ErrorReply) {
-        registry.surroundings.metrics.refusals.add()
         answer(command, .error(error))
     }
 
@@ -275,7 +299,8 @@ package actor Session {
 
     /// Closes the connection behind everything answered so far.
     private func close(_ code: CloseCode) {
-        delivery.hand(.close(id, code, retryAfterMilliseconds: code == .overloaded ? 1_000 : 0))
+        delivery.hand(.close(id, code, retryAfterMilliseconds:
+            code == .overloaded || code == .rateLimited ? 1_000 : 0))
     }
 
     private static func refusal(_ code: ErrorCode) -> String {

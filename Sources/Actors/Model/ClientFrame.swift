@@ -37,6 +37,14 @@ package enum Command: Hashable, Sendable {
     case changeRole(ChangeRole)
     case removePerson(RemovePerson)
     case broadcast(SendBroadcast)
+
+    /// What a hub with too much to do refuses. The rest keeps a session alive or makes less of it.
+    package var isNewWork: Bool {
+        switch self {
+        case .hello, .refresh, .ping, .unsubscribe, .leave, .typing: false
+        default: true
+        }
+    }
 }
 
 /// The first command of a connection. Answered by `Welcome`.

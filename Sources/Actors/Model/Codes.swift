@@ -26,6 +26,7 @@ package enum ErrorCode: UInt32, Sendable, CaseIterable {
     case rateLimited = 401
     case overloaded = 402
     case subscriptionLimit = 403
+    case sessionLimit = 404
     // 500–599: the hub's side.
     case unavailable = 500
     case internalFault = 501
@@ -54,6 +55,7 @@ package enum ErrorCode: UInt32, Sendable, CaseIterable {
         case .rateLimited: "rate_limited"
         case .overloaded: "overloaded"
         case .subscriptionLimit: "subscription_limit"
+        case .sessionLimit: "session_limit"
         case .unavailable: "unavailable"
         case .internalFault: "internal_fault"
         case .keyUnavailable: "key_unavailable"
@@ -64,7 +66,7 @@ package enum ErrorCode: UInt32, Sendable, CaseIterable {
     /// The same command may succeed later without being changed.
     package var isRetryable: Bool {
         switch self {
-        case .tooManyInFlight, .rateLimited, .overloaded, .unavailable, .draining: true
+        case .tooManyInFlight, .rateLimited, .overloaded, .sessionLimit, .unavailable, .draining: true
         default: false
         }
     }
@@ -88,6 +90,8 @@ package enum CloseCode: UInt16, Sendable, CaseIterable {
     case rateLimited = 4102
     case helloTimeout = 4103
     case heartbeatTimeout = 4104
+    case messageTimeout = 4105
+    case sessionLimit = 4106
     // 4200–4299: refresh the token, then resume.
     case tokenExpired = 4200
     case roleChanged = 4201
@@ -113,6 +117,8 @@ package enum CloseCode: UInt16, Sendable, CaseIterable {
         case .rateLimited: "rate_limited"
         case .helloTimeout: "hello_timeout"
         case .heartbeatTimeout: "heartbeat_timeout"
+        case .messageTimeout: "message_timeout"
+        case .sessionLimit: "session_limit"
         case .tokenExpired: "token_expired"
         case .roleChanged: "role_changed"
         case .badAuthentication: "bad_authentication"

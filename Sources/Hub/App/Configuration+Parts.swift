@@ -6,6 +6,7 @@ import Identity
 import Live
 import Model
 import Ports
+import Wire
 
 extension Configuration {
     var live: LiveConfiguration {
@@ -21,6 +22,9 @@ extension Configuration {
         }
         live.commandsPerSecond = commandsPerSecond
         live.commandsBurst = commandsBurst
+        live.accountCommandsPerSecond = accountCommandsPerSecond
+        live.accountCommandsBurst = accountCommandsBurst
+        live.accountSessionsMax = accountSessionsMax
         live.heartbeatMilliseconds = heartbeatMilliseconds
         return live
     }
@@ -52,14 +56,29 @@ extension Configuration {
     ///   - descriptorsMax: what the system allows.
     ///   - tls: `Certificates` made it of this configuration.
     func front(descriptorsMax: Int, tls: TLSContext?) -> FrontConfiguration {
-        let allowed = metricsAllow
         var front = FrontConfiguration()
         front.addresses = listen.map { FrontAddress(host: $0.host, port: $0.port) }
             + listenTLS.map { FrontAddress(host: $0.host, port: $0.port, isTLS: true) }
         front.tls = tls
         front.strictTransport = strictTransport
         front.allowedOrigins = (allowedOrigins + [publicURL].compactMap { $0 }).map(\.description)
-        front.allowsMetrics = { peer in allowed.contains { $0.contains(peer) } }
+        front.metricsAllow = metricsAllow
+        front.forwarded = ForwardedRule(trustedProxies: trustedProxies, headers: forwardedHeaders)
+        front.proxyProtocol = proxyProtocol
+        front.unlimitedAddresses = unlimitedAddresses
+        front.unwelcomedMax = connectionsUnwelcomedMax
+        front.accepts.perSecond = connectionsPerSecond
+        front.accepts.burst = connectionsBurst
+        front.accepts.addressOpenMax = addressConnectionsMax
+        front.accepts.addressPerSecond = addressConnectionsPerSecond
+        front.accepts.addressBurst = addressConnectionsBurst
+        front.http.headerSectionBytesMax = httpHeadersBytesMax
+        front.http.headersMax = httpHeadersMax
+        front.inboundTotalBytesMax = inboundTotalBytesMax
+        front.pingsPerSecond = pingsPerSecond
+        front.messageMilliseconds = UInt64(messageTimeoutMilliseconds)
+        front.stallMilliseconds = UInt64(stallTimeoutMilliseconds)
+        front.overloadLagMilliseconds = UInt64(overloadLagMilliseconds)
         front.connectionsMax = connections(descriptorsMax: descriptorsMax)
         front.usesRing = ioUring == .auto
         front.helloFrameBytesMax = Int(helloFrameBytesMax)

@@ -5,6 +5,7 @@
 
 package import Model
 package import Ports
+package import Wire
 
 /// Everything that can be configured, in its final form: all values are within their ranges.
 package struct Configuration: Sendable {
@@ -20,10 +21,14 @@ package struct Configuration: Sendable {
     /// Origins, besides that of the public URL, whose pages may open a WebSocket.
     package var allowedOrigins: [PublicURL] = []
     /// Whose requests to `/metrics` are answered.
-    package var metricsAllow = [
-        AddressRange(bytes: [127, 0, 0, 0], prefixBits: 8),
-        AddressRange(bytes: [UInt8](repeating: 0, count: 15) + [1], prefixBits: 128),
-    ]
+    package var metricsAllow = Self.loopback
+    /// Proxies that say truly for whom they speak.
+    package var trustedProxies: [AddressRange] = []
+    /// Whether their connections begin with a PROXY header.
+    package var proxyProtocol = false
+    /// Which headers of theirs are believed.
+    package var forwardedHeaders = ForwardedHeaders.xForwarded
+    package static let loopback = ["127.0.0.0/8", "::1/128"].compactMap(AddressRange.init)
     /// `nil`: found by `webDirectory(beside:isDirectory:)`.
     package var webDirectory: String?
 
@@ -49,6 +54,28 @@ package struct Configuration: Sendable {
 
     // Limits.
     package var connectionsMax = 20_000
+    /// Those of them without a session.
+    package var connectionsUnwelcomedMax = 10_000
+    /// Accepted per second, and how many may come at once; 0: no limit.
+    package var connectionsPerSecond: UInt32 = 5_000
+    package var connectionsBurst: UInt32 = 10_000
+    /// Open connections of one address (IPv6: one /64), and new ones per second; 0: no limit.
+    package var addressConnectionsMax = 2_000
+    package var addressConnectionsPerSecond: UInt32 = 100
+    package var addressConnectionsBurst: UInt32 = 1_000
+    /// For whom the limits of one address do not hold.
+    package var unlimitedAddresses = Self.loopback
+    /// Sessions of one account; 0: no limit.
+    package var accountSessionsMax = 100
+    package var accountCommandsPerSecond: UInt32 = 1_000
+    package var accountCommandsBurst: UInt32 = 2_000
+    /// Pings and pongs of one connection per second; 0: no limit.
+    package var pingsPerSecond: UInt32 = 50
+    /// Headers of one request: bytes of all, and how many.
+    package var httpHeadersBytesMax = 16 << 10
+    package var httpHeadersMax = 100
+    /// Incomplete requests and messages of all connections together, bytes.
+    package var inboundTotalBytesMax = 256 << 20
     /// What clients are told in the welcome.
     package var limits = Limits()
     /// Largest inbound WebSocket message before authentication, bytes.
@@ -65,6 +92,9 @@ package struct Configuration: Sendable {
 
     // Times, in milliseconds.
     package var helloTimeoutMilliseconds: UInt32 = 10_000
+    package var messageTimeoutMilliseconds: UInt32 = 30_000
+    package var stallTimeoutMilliseconds: UInt32 = 30_000
+    package var overloadLagMilliseconds: UInt32 = 1_000
     package var heartbeatMilliseconds: UInt32 = 25_000
     package var pongTimeoutMilliseconds: UInt32 = 8_000
     package var httpHeaderTimeoutMilliseconds: UInt32 = 10_000

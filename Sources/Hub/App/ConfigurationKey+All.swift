@@ -2,6 +2,7 @@
 
 import Model
 import Ports
+import Wire
 
 extension ConfigurationKey {
     package static let all: [ConfigurationKey] = reach + storage + pools + limits + times + logs
@@ -38,6 +39,19 @@ extension ConfigurationKey {
               example: "10.0.0.0/8 or 192.0.2.7",
               "Who may read `/metrics`; others get 403.") {
             AddressRange($0)
+        },
+        .list("trusted_proxies", \.trustedProxies, form: "address range",
+              example: "127.0.0.1 or 10.0.0.0/8",
+              "Proxies that are believed when they say for whom they speak; nobody else is.") {
+            AddressRange($0)
+        },
+        .flag("proxy_protocol", \.proxyProtocol,
+              "Whether connections of `trusted_proxies` begin with a PROXY header (version 1 or 2). Then "
+                  + "they must; from others a header is refused in any case."),
+        .choice("forwarded_headers", \.forwardedHeaders,
+                "The headers that `trusted_proxies` set, all of the family: `X-Forwarded-For`, `-Proto` and "
+                    + "`-Host`; `X-Real-IP` with the latter two; `Forwarded`. Others are not looked at.") {
+            $0.rawValue
         },
         .value("web_dir", \.webDirectory, form: "path",
                default: "`web` beside the binary, else `./web`", example: "/usr/share/hub/web",
@@ -90,6 +104,27 @@ extension ConfigurationKey {
     private static let limits: [ConfigurationKey] = [
         .count("connections_max", \.connectionsMax, 1...1_000_000,
                "Connections at a time; more are refused with 503. Needs as many file descriptors."),
+        .count("connections_unwelcomed_max", \.connectionsUnwelcomedMax, 1...1_000_000,
+               "Those of them that have no session (yet); more are refused with 503. Lower: places are kept "
+                   + "for who is signed in, but pages load worse after a restart."),
+        .count("connections_per_second", \.connectionsPerSecond, 0...1_000_000,
+               "Connections accepted per second; more wait in the kernel. 0: no limit."),
+        .count("connections_burst", \.connectionsBurst, 1...1_000_000,
+               "Connections accepted at once before the rate counts."),
+        .count("address_connections_max", \.addressConnectionsMax, 0...1_000_000,
+               "Open connections of one address (IPv6: one /64); more are refused with 429. A whole office "
+                   + "may share an address. 0: no limit."),
+        .count("address_connections_per_second", \.addressConnectionsPerSecond, 0...1_000_000,
+               "New connections of one address; more are refused with 429. 0: no limit."),
+        .count("address_connections_burst", \.addressConnectionsBurst, 1...1_000_000,
+               "New connections of one address at once before the rate counts."),
+        .list("unlimited_addresses", \.unlimitedAddresses, form: "address range",
+              example: "127.0.0.0/8 or 192.0.2.7",
+              "Whom the three limits above leave alone, besides `trusted_proxies`.") {
+            AddressRange($0)
+        },
+        .count("account_sessions_max", \.accountSessionsMax, 0...1_000_000,
+               "Open sessions of one account; one more closes with 4106. 0: no limit."),
         .count("subscriptions_max", \.limits.subscriptionsMax, 1...65_536,
                "Subscriptions of one connection."),
         .count("commands_in_flight_max", \.limits.commandsInFlightMax, 1...65_536,
@@ -114,11 +149,31 @@ extension ConfigurationKey {
                "Commands of one connection; more get `rate_limited`. 0: no limit."),
         .count("commands_burst", \.commandsBurst, 1...1_000_000,
                "Commands of one connection that may come at once before the rate counts."),
+        .count("account_commands_per_second", \.accountCommandsPerSecond, 0...1_000_000,
+               "Commands of one account over all its connections; more get `rate_limited`. 0: no limit."),
+        .count("account_commands_burst", \.accountCommandsBurst, 1...1_000_000,
+               "Commands of one account that may come at once before the rate counts."),
+        .count("pings_per_second", \.pingsPerSecond, 0...1_000_000,
+               "Pings and pongs of one connection; more close it with 4102. 0: no limit."),
+        .size("http_headers_bytes_max", \.httpHeadersBytesMax, 1 << 10...1 << 20,
+              "All headers of a request; more get 431."),
+        .count("http_headers_max", \.httpHeadersMax, 10...10_000, "Headers of a request; more get 431."),
+        .size("inbound_total_bytes_max", \.inboundTotalBytesMax, 1 << 20...1 << 40,
+              "Requests and messages that have come in part, of all connections together; above it those "
+                  + "with more than 16 KiB are refused."),
     ]
 
     private static let times: [ConfigurationKey] = [
         .duration("hello_timeout", \.helloTimeoutMilliseconds, 100...300_000,
                   "For the first command of a connection; then it closes with 4103."),
+        .duration("message_timeout", \.messageTimeoutMilliseconds, 100...3_600_000,
+                  "From the first byte of a WebSocket message to its last; then the connection closes with "
+                      + "4105."),
+        .duration("stall_timeout", \.stallTimeoutMilliseconds, 100...3_600_000,
+                  "How long a peer may take nothing of what waits for it; then it is dropped."),
+        .duration("overload_lag", \.overloadLagMilliseconds, 10...60_000,
+                  "How late a loop is when it refuses commands as `overloaded`. At a quarter of it, typing "
+                      + "and presence are dropped; at four times it, connections get 503."),
         .duration("heartbeat", \.heartbeatMilliseconds, 100...600_000,
                   "Silence after which the hub sends a ping. Lower: dead peers are noticed sooner, "
                       + "at more wake-ups of idle connections."),

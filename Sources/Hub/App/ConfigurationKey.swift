@@ -114,6 +114,18 @@ extension ConfigurationKey {
             show: { $0[keyPath: path].map(\.description) })
     }
 
+    /// Yes or no.
+    static func flag(_ name: String, _ path: Path<Bool>, _ meaning: String) -> Self {
+        ConfigurationKey(
+            name: name, form: "`true` or `false`", range: "", meaning: meaning, isList: false,
+            defaultInWords: nil, mayHoldSecret: false,
+            read: { text, configuration throws(ValueProblem) in
+                guard let value = Bool(text) else { throw ValueProblem.not("`true` or `false`", example: "true") }
+                configuration[keyPath: path] = value
+            },
+            show: { "\($0[keyPath: path])" })
+    }
+
     /// Several values of one form, or `none`.
     static func list<Value: Sendable & CustomStringConvertible>(
         _ name: String, _ path: Path<[Value]>, form: String, example: String,

@@ -2,9 +2,9 @@
 // that operators write. Parsing returns `nil` for what is no such value; the reader words the
 // complaint.
 
-import Glibc
 package import Model
 package import Ports
+import Wire
 
 /// An address to listen on. The host is a numeric IPv4 or IPv6 address; port 0 means any free one.
 package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
@@ -24,9 +24,7 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         var host = text[..<colon]
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         if isBracketed { host = host.dropFirst().dropLast() }
-        guard let bytes = addressBytes(String(host)), (bytes.count == 16) == isBracketed else {
-            return nil
-        }
+        guard isNumeric(host), host.contains(":") == isBracketed else { return nil }
         self.init(host: String(host), port: port)
     }
 
@@ -86,7 +84,8 @@ package struct PublicURL: Hashable, Sendable, CustomStringConvertible {
             port = number == (isSecure ? 443 : 80) ? nil : number
         }
         if host.hasPrefix("["), host.hasSuffix("]") {
-            guard addressBytes(String(host.dropFirst().dropLast()))?.count == 16 else { return nil }
+            let inner = host.dropFirst().dropLast()
+            guard isNumeric(inner), inner.contains(":") else { return nil }
         } else {
             let isNamed = host.utf8.allSatisfy { byte in
                 (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
@@ -101,52 +100,6 @@ package struct PublicURL: Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         (isSecure ? "https://" : "http://") + host + (port.map { ":\($0)" } ?? "")
     }
-}
-
-/// A range of addresses in CIDR notation; a plain address is a range of one.
-package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
-    /// 4 or 16 bytes; those behind the prefix are zero.
-    package let bytes: [UInt8]
-    package let prefixBits: Int
-
-    package init(bytes: [UInt8], prefixBits: Int) {
-        precondition(bytes.count == 4 || bytes.count == 16)
-        precondition((0...bytes.count * 8).contains(prefixBits))
-        self.bytes = bytes
-        self.prefixBits = prefixBits
-    }
-
-    /// Takes `10.0.0.0/8`, `::1/128` and `192.0.2.7`. Bits behind the prefix must be zero: a range
-    /// written as `10.1.2.3/8` more likely has a wrong length than a superfluous address.
-    package init?(_ text: String) {
-        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let bytes = addressBytes(String(parts[0])) else { return nil }
-        var prefixBits = bytes.count * 8
-        if parts.count == 2 {
-            guard let bits = decimal(parts[1], as: Int.self), bits <= prefixBits else { return nil }
-            prefixBits = bits
-        }
-        self.init(bytes: bytes, prefixBits: prefixBits)
-        for bit in prefixBits..<bytes.count * 8 {
-            let mask: UInt8 = 0x80 >> UInt8(bit % 8)
-            if bytes[bit / 8] & mask != 0 { return nil }
-        }
-    }
-
-    /// Whether the numeric address is in the range. An IPv4 address mapped into IPv6
-    /// (`::ffff:10.0.0.1`, RFC 4291 §2.5.5.2) counts as the IPv4 address.
-    package func contains(_ address: String) -> Bool {
-        guard var other = addressBytes(address) else { return false }
-        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255]
-        if other.count == 16, other.starts(with: mapped) { other = Array(other[12...]) }
-        guard other.count == bytes.count else { return false }
-        return (0..<prefixBits).allSatisfy { bit in
-            let mask: UInt8 = 0x80 >> UInt8(bit % 8)
-            return (bytes[bit / 8] ^ other[bit / 8]) & mask == 0
-        }
-    }
-
-    package var description: String { "\(addressText(bytes))/\(prefixBits)" }
 }
 
 package enum DatabaseURLTag {}
@@ -260,20 +213,8 @@ package enum SendBatching: String, Sendable, CaseIterable { case auto, off }
 
 package enum LogFormat: String, Sendable, CaseIterable { case auto, text, json }
 
-/// The bytes of a numeric address, 4 or 16.
-private func addressBytes(_ text: String) -> [UInt8]? {
-    var bytes = [UInt8](repeating: 0, count: 16)
-    if inet_pton(AF_INET, text, &bytes) == 1 { return Array(bytes[..<4]) }
-    if inet_pton(AF_INET6, text, &bytes) == 1 { return bytes }
-    return nil
-}
-
-private func addressText(_ bytes: [UInt8]) -> String {
-    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-    let family = bytes.count == 4 ? AF_INET : AF_INET6
-    precondition(inet_ntop(family, bytes, &text, socklen_t(text.count)) != nil)
-    return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-}
+/// Whether it is an IPv4 or IPv6 address, without a zone.
+private func isNumeric(_ host: Substring) -> Bool { NetworkAddress(host) != nil && !host.contains("%") }
 
 /// Digits only: no sign, no space, at least one.
 func decimal<Number: FixedWidthInteger>(_ text: some StringProtocol, as: Number.Type) -> Number? {

@@ -11,7 +11,22 @@ import Wire
 final class Connection {
     let number: Int32
     var poll: PolledSocket
-    let peer: String
+    /// Whom it is made for: who connected, or whom a trusted proxy's PROXY header named.
+    var peer: NetworkAddress
+    /// Whose number of connections it counts for; `nil`: nobody's.
+    var chargedTo: NetworkAddress?
+    /// Its client speaks TLS, to us or to a trusted proxy that says so.
+    var isSecure = false
+    var isWelcomed = false
+    /// Over some limit: it gets an answer and goes.
+    var isRefused = false
+    /// Of input that is not complete.
+    var heldBytes = 0
+
+    /// Until the header has come that a trusted proxy begins with.
+    var proxyHeader: ProxyHeaderParser?
+    /// And begins TLS behind it.
+    var isTLSNext = false
 
     /// Until its end; see `Slot.isEncrypted`.
     var tls: TLSConnection?
@@ -43,6 +58,11 @@ final class Connection {
     var session: Session?
     var topics: [Topic: Int] = [:]
     var faultyCommands = 0
+    /// When the message began of which a part has come, while `Slot.isReceiving`.
+    var messageBeganAt: UInt64 = 0
+    /// Pings and pongs in one second, and which second.
+    var pings: UInt32 = 0
+    var pingsSecond: UInt32 = 0
 
     /// What the socket has not taken yet.
     var outbox = Outbox()
@@ -52,11 +72,11 @@ final class Connection {
     /// Something is on its way that the socket has not taken.
     var hasUnsent: Bool { !outbox.isEmpty || !ciphertext.isEmpty }
 
-    init(number: Int32, poll: PolledSocket, peer: String, limits: HTTPLimits) {
+    init(number: Int32, poll: PolledSocket, peer: NetworkAddress, limits: HTTPLimits) {
         self.number = number
         self.poll = poll
         self.peer = peer
-        http = HTTPRequestParser(limits: limits, peerAddress: peer)
+        http = HTTPRequestParser(limits: limits)
     }
 }
 

@@ -13,7 +13,7 @@ package final class Front: Sendable {
     package init(configuration: FrontConfiguration, services: FrontServices, site: StaticSite,
                  loops: [Loop]) {
         precondition(!loops.isEmpty)
-        let shared = FrontShared(services: services, site: site)
+        let shared = FrontShared(accepts: configuration.accepts, services: services, site: site)
         self.configuration = configuration
         self.shared = shared
         self.loops = loops

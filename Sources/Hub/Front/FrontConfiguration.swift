@@ -31,11 +31,21 @@ package struct FrontConfiguration: Sendable {
     /// Origins whose pages may open a WebSocket, exactly as browsers send them, besides the origin of
     /// the address that a request came to.
     package var allowedOrigins: [String] = []
-    /// Whether requests for `/metrics` of this peer address are answered.
-    package var allowsMetrics: @Sendable (String) -> Bool = { $0 == "127.0.0.1" || $0 == "::1" }
+    /// Whose requests for `/metrics` are answered.
+    package var metricsAllow = ["127.0.0.0/8", "::1/128"].compactMap(AddressRange.init)
+    /// Which proxies are believed, and which of their headers.
+    package var forwarded = ForwardedRule()
+    /// Connections of trusted proxies begin with a PROXY header.
+    package var proxyProtocol = false
+    /// For whom the limits of one address do not hold.
+    package var unlimitedAddresses = ["127.0.0.0/8", "::1/128"].compactMap(AddressRange.init)
 
     /// Connections of all loops together; more are answered with 503, and far more are not answered.
     package var connectionsMax = 20_000
+    /// Those of them that have no session.
+    package var unwelcomedMax = 20_000
+    package var accepts = AcceptLimits()
+    package var http = HTTPLimits()
     /// Largest inbound message before the welcome, and after it, in bytes.
     package var helloFrameBytesMax = 64 << 10
     package var frameBytesMax = 1 << 20
@@ -43,6 +53,11 @@ package struct FrontConfiguration: Sendable {
     package var outboxBytesMax = 1 << 20
     /// What may wait for all readers together; above, every outbox over 64 KiB closes as slow.
     package var outboxTotalBytesMax = 256 << 20
+    /// What may have come of messages and requests that are not complete, of all connections; above, those
+    /// over 16 KiB are refused. In bytes.
+    package var inboundTotalBytesMax = 256 << 20
+    /// Pings and pongs of one connection; 0: no limit.
+    package var pingsPerSecond: UInt32 = 50
     /// Commands that cannot be decoded, per connection; one more closes it.
     package var faultyCommandsMax = 20
 
@@ -52,6 +67,8 @@ package struct FrontConfiguration: Sendable {
     package var httpHeaderMilliseconds: UInt64 = 10_000
     package var httpIdleMilliseconds: UInt64 = 60_000
     package var helloMilliseconds: UInt64 = 10_000
+    /// From the first byte of a WebSocket message to its last.
+    package var messageMilliseconds: UInt64 = 30_000
     package var heartbeatMilliseconds: UInt64 = 25_000
     package var pongMilliseconds: UInt64 = 8_000
     /// A peer that takes nothing of what waits for it for so long is dropped.
@@ -60,6 +77,8 @@ package struct FrontConfiguration: Sendable {
     package var drainMilliseconds: UInt64 = 10_000
     /// How often times are checked; a deadline may be late by this much.
     package var sweepMilliseconds: UInt32 = 200
+    /// How late a loop may be before it refuses work, see `LoadRule`.
+    package var overloadLagMilliseconds: UInt64 = 1_000
     package init() {}
 }
 

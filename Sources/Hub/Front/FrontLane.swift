@@ -67,7 +67,14 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
             swap(&mailbox.waiting, &spare)
             mailbox.isScheduled = false
         }
-        for delivery in spare { target.carryOut(delivery) }
+        let isShedding = target.load.level >= .shedding
+        for delivery in spare {
+            if isShedding, case .broadcast(_, let broadcast, _) = delivery, broadcast.isEphemeral {
+                dropped.add()
+            } else {
+                target.carryOut(delivery)
+            }
+        }
         spare.removeAll(keepingCapacity: spare.count <= 4_096)
     }
 }

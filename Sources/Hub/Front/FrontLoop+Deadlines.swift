@@ -4,11 +4,13 @@
 import Crypto
 import Loop
 import Model
+import Ports
 import Wire
 
 extension FrontLoop {
     func sweep() {
         readClock()
+        observeLoad()
         if isAcceptPaused {
             isAcceptPaused = false
             for listener in listeners { listener.poll.watch(.readable) }
@@ -18,6 +20,7 @@ extension FrontLoop {
             sweep(number)
         }
         drainMore()
+        sweepDueAt = now + UInt64(configuration.sweepMilliseconds)
         loop.submit(afterMilliseconds: configuration.sweepMilliseconds) { [weak lane] in
             lane?.sweep()
         }
@@ -27,15 +30,19 @@ extension FrontLoop {
         let slot = table[number]
         let isDue = slot.deadline != 0 && now >= slot.deadline
         let isSilent = slot.phase == .open && now >= slot.heardAt + configuration.heartbeatMilliseconds
-        guard isDue || isSilent || slot.isBlocked, let connection = connections[Int(number)]
+        guard isDue || isSilent || slot.isBlocked || slot.isReceiving, let connection = connections[Int(number)]
         else { return }
         switch slot.phase {
         case .free: break
+        case .proxied: if isDue { drop(connection) }
         case .closing: if isDue { drop(connection) }
         case _ where hasStalled(connection):
             if connection.isClient { metrics.closed(.slow) }
             drop(connection)
         case .http: if isDue, !slot.isBlocked { httpTimedOut(connection) }
+        case _ where slot.isReceiving
+            && now >= connection.messageBeganAt + configuration.messageMilliseconds:
+            close(connection, .messageTimeout, retryAfterMilliseconds: 0)
         case .greeting: if isDue { close(connection, .helloTimeout, retryAfterMilliseconds: 0) }
         case .open where slot.isPinged:
             if isDue { close(connection, .heartbeatTimeout, retryAfterMilliseconds: 0) }
@@ -50,6 +57,18 @@ extension FrontLoop {
     private func hasStalled(_ connection: Connection) -> Bool {
         table[connection.number].isBlocked
             && now >= connection.progressAt + configuration.stallMilliseconds
+    }
+
+    /// The sweep itself is the measure: when it is late, all that waits for this loop is.
+    private func observeLoad() {
+        let before = load.level
+        let outboxes = Double(metrics.outboxBytes.current) / Double(configuration.outboxTotalBytesMax)
+        load.observe(late: sweepDueAt == 0 ? 0 : now - min(now, sweepDueAt), memory: outboxes)
+        guard load.level != before else { return }
+        metrics.loadLevels[Int(before.rawValue)].add(-1)
+        metrics.loadLevels[Int(load.level.rawValue)].add(1)
+        shared.services.log.warning(
+            "load has changed", .word("level", load.level.name), .number("lag_ms", Int(load.lag)))
     }
 
     // MARK: Draining
@@ -82,6 +101,7 @@ extension FrontLoop {
             case .http:
                 if connection.exchange == nil, !connection.hasUnsent,
                    connection.answersNoted == 0 { drop(connection) }
+            case .proxied: drop(connection)
             case .free, .closing: break
             }
         }

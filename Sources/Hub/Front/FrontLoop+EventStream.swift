@@ -71,7 +71,7 @@ extension FrontLoop {
     /// cannot send unasked, so that even a browser that sends no Origin is no way around the rule.
     func answerStream(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
         guard isAllowedOrigin(request) else {
-            metrics.refusedOrigin.add()
+            metrics.refused(.origin)
             refuse(403, .forbidden, "Pages of this origin may not use the hub.", request, exchange,
                    connection)
             return
@@ -143,6 +143,7 @@ extension FrontLoop {
             refuse(404, .notFound, "This hub has no such stream: open another.", request, exchange, connection)
             return
         }
+        countWelcome(connection)
         let taken = HTTPResponse(status: 204, headers: Self.sharing(request))
         if entrance.lane === lane {
             takeMessage(request.body, of: entrance.session)

@@ -26,6 +26,12 @@ extension FrontLoop {
             guard let event = connection.http?.next(&input) else { return }
             switch event {
             case .needMore:
+                guard holds(connection.http?.heldBytes ?? 0, connection) else {
+                    metrics.refused(.overloaded)
+                    answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "5")]), .faulty,
+                           connection)
+                    return
+                }
                 if connection.http?.isIdle == false, wasIdle {
                     table[number].deadline = now + configuration.httpHeaderMilliseconds
                 }
@@ -34,7 +40,9 @@ extension FrontLoop {
             case .request(let request, let exchange):
                 wasIdle = true
                 answer(request, exchange, connection)
-            case .failed(let fault): answer(HTTPResponse(status: fault.status), .faulty, connection)
+            case .failed(let fault):
+                if ProxyHeaderParser.isBegun(by: UnsafeRawBufferPointer(bytes)) { metrics.refused(.proxyHeader) }
+                answer(HTTPResponse(status: fault.status), .faulty, connection)
             }
         }
         guard connections[Int(number)] === connection, !input.isEmpty else { return }
@@ -64,15 +72,28 @@ extension FrontLoop {
     }
 
     private func answer(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
+        guard let requester = configuration.forwarded.requester(
+            of: request, from: connection.peer, isSecure: connection.isSecure)
+        else {
+            metrics.refused(.forwarded)
+            answer(HTTPResponse(status: 400), .faulty, connection)
+            return
+        }
+        holds(0, connection)
+        route(request.sent(by: requester), requester, exchange, connection)
+    }
+
+    private func route(_ request: HTTPRequest, _ requester: Requester, _ exchange: HTTPExchange,
+                       _ connection: Connection) {
         switch request.path {
-        case "/ws": upgrade(request, exchange, connection)
+        case "/ws": upgrade(request, by: requester, exchange, connection)
         case Self.streamPath, Self.commandsPath: answerStream(request, exchange, connection)
         case "/healthz": answerText(200, "ok\n", request, exchange, connection)
         case "/readyz":
-            let isReady = shared.services.isReady() && !shared.isDraining.withLock { $0 }
+            let isReady = shared.services.isReady() && !shared.isDraining.withLock { $0 } && load.level < .full
             answerText(isReady ? 200 : 503, isReady ? "ready\n" : "not ready\n", request, exchange,
                        connection)
-        case "/metrics": answerMetrics(request, exchange, connection)
+        case "/metrics": answerMetrics(request, by: requester, exchange, connection)
         default:
             if request.path.hasPrefix("/api/") {
                 handle(request, exchange, connection)
@@ -104,13 +125,14 @@ extension FrontLoop {
         ], body: Array(text.utf8)), exchange, connection)
     }
 
-    private func answerMetrics(_ request: HTTPRequest, _ exchange: HTTPExchange,
+    private func answerMetrics(_ request: HTTPRequest, by requester: Requester, _ exchange: HTTPExchange,
                                _ connection: Connection) {
         guard isRead(request) else {
             refuseMethod(exchange, connection)
             return
         }
-        guard configuration.allowsMetrics(connection.peer) else {
+        // What came through a proxy that is not known comes from that proxy's address.
+        guard configuration.metricsAllow.contains(requester.address), !requester.isDoubtful else {
             answer(HTTPResponse(status: 403), exchange, connection)
             return
         }
@@ -159,6 +181,11 @@ extension FrontLoop {
     // MARK: Answers of the handler
 
     private func handle(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
+        guard load.level < .refusing else {
+            metrics.refused(.overloaded)
+            answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "2")]), exchange, connection)
+            return
+        }
         let answerLater = suspend(exchange, connection)
         let api = shared.services.api
         Task(executorPreference: loop.tasks) { answerLater(await api(request)) }
@@ -231,5 +258,19 @@ extension FrontLoop {
             return
         }
         answer(HTTPResponse(status: 408), .faulty, connection)
+    }
+}
+
+extension HTTPRequest {
+    /// The same request with what its proxies say of it.
+    fileprivate func sent(by requester: Requester) -> HTTPRequest {
+        var request = self
+        request.peerAddress = requester.address.description
+        request.isSecure = requester.isSecure
+        if let host = requester.host, host != header("host") {
+            request.headers.removeAll { $0.name == "host" }
+            request.headers.append(HTTPHeader("host", host))
+        }
+        return request
     }
 }

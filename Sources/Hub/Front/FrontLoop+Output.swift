@@ -48,6 +48,7 @@ extension FrontLoop {
 
     private func welcomed(_ connection: Connection) {
         let number = connection.number
+        countWelcome(connection)
         table[number].phase = .open
         table[number].deadline = 0
         connection.webSocket?.limits.messageBytesMax = configuration.frameBytesMax
@@ -154,7 +155,7 @@ extension FrontLoop {
         guard let connection = connections[Int(number)] else { return }
         connection.answersNoted = 0
         switch table[number].phase {
-        case .free: break
+        case .free, .proxied: break
         case .greeting, .open: if isOverBudget(connection) { tooSlow(connection) }
         case .closing: if !connection.hasUnsent, connection.endsAfterFlush { linger(connection) }
         case .http: flushedHTTP(connection)

@@ -9,24 +9,32 @@ import Wire
 extension FrontLoop {
     // MARK: Upgrade
 
-    func upgrade(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
+    func upgrade(_ request: HTTPRequest, by requester: Requester, _ exchange: HTTPExchange,
+                 _ connection: Connection) {
         guard !shared.isDraining.withLock({ $0 }) else {
             answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "1")]), .faulty,
                    connection)
             return
         }
+        guard load.level < .full else {
+            metrics.refused(.overloaded)
+            answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "5")]), .faulty, connection)
+            return
+        }
+        // Of a proxy's connection only now is known whose it is.
+        guard connection.chargedTo != nil || charge(requester.address, connection) else { return }
         guard isAllowedOrigin(request) else {
-            metrics.refusedOrigin.add()
+            metrics.refused(.origin)
             answer(HTTPResponse(status: 403), .faulty, connection)
             return
         }
         let offered = Encoding.allCases.map(\.subprotocol)
         switch WebSocketHandshake.answer(request, exchange, subprotocols: offered) {
         case .refused(let response):
-            metrics.refusedHandshake.add()
+            metrics.refused(.handshake)
             answer(response, exchange, connection)
         case .accepted(_, subprotocol: nil):
-            metrics.refusedHandshake.add()
+            metrics.refused(.handshake)
             answer(HTTPResponse(status: 400, headers: [
                 HTTPHeader("Content-Type", "text/plain; charset=utf-8"),
             ], body: Array("Offer the subprotocol hub.v1.json or hub.v1.proto.\n".utf8)), exchange,
@@ -65,15 +73,16 @@ extension FrontLoop {
         return id
     }
 
-    /// Browsers always send an Origin with an upgrade; programs send none. An origin is compared whole:
-    /// the hub's own, as the Host header has it, or one that is configured.
+    /// Browsers always send an Origin with an upgrade; programs send none. An origin is compared whole, byte
+    /// by byte: the hub's own, made of the scheme and authority of the request, or one that is configured.
     func isAllowedOrigin(_ request: HTTPRequest) -> Bool {
         let origins = request.headers.filter { $0.name == "origin" }
         guard let origin = origins.first?.value else { return true }
         guard origins.count == 1 else { return false }
-        if configuration.allowedOrigins.contains(origin) { return true }
+        // Strings are equal by what they look like; bytes are not.
+        if configuration.allowedOrigins.contains(where: { $0.utf8.elementsEqual(origin.utf8) }) { return true }
         guard let host = request.header("host") else { return false }
-        return origin == "http://\(host)" || origin == "https://\(host)"
+        return origin.utf8.elementsEqual(((request.isSecure ? "https://" : "http://") + host).utf8)
     }
 
     // MARK: Messages in
@@ -84,20 +93,51 @@ extension FrontLoop {
         while connections[Int(number)] === connection {
             guard let event = connection.webSocket?.next(&input) else { return }
             switch event {
-            case .needMore: return
+            case .needMore:
+                waitsForMore(connection)
+                return
             case .text(let message): received(message, .json, connection)
             case .binary(let message): received(message, .proto, connection)
             case .ping(let payload):
                 if table[number].phase != .closing {
                     write(EncodedFrame(WebSocketFrame.pong(payload)), connection)
                 }
-            case .pong: break
+                countPing(connection)
+            case .pong: countPing(connection)
             case .close(let code, _): peerCloses(code, connection)
             case .failed(let fault):
                 if table[number].phase != .closing {
                     close(connection, fault.closeCode, retryAfterMilliseconds: 0)
                 }
             }
+        }
+    }
+
+    /// A message that has begun has a time to end, and its memory counts.
+    private func waitsForMore(_ connection: Connection) {
+        let number = connection.number
+        guard table[number].phase != .closing else { return }
+        if connection.webSocket?.isIdle ?? true {
+            table[number].isReceiving = false
+        } else if !table[number].isReceiving {
+            table[number].isReceiving = true
+            connection.messageBeganAt = now
+        }
+        if !holds(connection.webSocket?.heldBytes ?? 0, connection) {
+            close(connection, .overloaded, retryAfterMilliseconds: 5_000)
+        }
+    }
+
+    /// Pings and pongs are cheap, but not free.
+    private func countPing(_ connection: Connection) {
+        let second = UInt32(truncatingIfNeeded: now / 1_000)
+        if connection.pingsSecond != second {
+            connection.pingsSecond = second
+            connection.pings = 0
+        }
+        connection.pings += 1
+        if configuration.pingsPerSecond > 0, connection.pings > configuration.pingsPerSecond {
+            close(connection, .rateLimited, retryAfterMilliseconds: 1_000)
         }
     }
 
@@ -109,10 +149,12 @@ extension FrontLoop {
             close(connection, .unsupportedData, retryAfterMilliseconds: 0)
             return
         }
+        table[connection.number].isReceiving = false
+        let isOverloaded = load.level >= .refusing
         ProtocolCodec.decodeClientFrames(from: message, encoding) { result in
             switch result {
             case .success(let frame):
-                connection.session?.assumeIsolated { $0.receive(frame) }
+                connection.session?.assumeIsolated { $0.receive(frame, isOverloaded: isOverloaded) }
             case .failure(let error): faulty(error, connection)
             }
         }

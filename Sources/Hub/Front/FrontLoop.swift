@@ -17,8 +17,10 @@ final class FrontShared: Sendable {
     let isDraining = Lock(false)
     /// Open streams of all loops. An entry goes with the connection's session.
     let streams = Lock<[SessionID: StreamEntrance]>([:])
+    let gate: Lock<AcceptGate>
 
-    init(services: FrontServices, site: StaticSite) {
+    init(accepts: AcceptLimits, services: FrontServices, site: StaticSite) {
+        gate = Lock(AcceptGate(limits: accepts, now: services.clocks.monotonic()))
         self.services = services
         self.site = site
         metrics = FrontMetrics(services.metrics)
@@ -47,6 +49,12 @@ final class FrontLoop: PollOwner {
     private(set) var poller: SocketPoller!
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
+    var clock: MonotonicNanoseconds { MonotonicNanoseconds(now * 1_000_000) }
+    var load: LoadRule
+    /// When the next sweep should run; 0: none was planned.
+    var sweepDueAt: UInt64 = 0
+    /// Connections that are being refused.
+    var refusedCount = 0
 
     var listeners: [(listener: Listener, poll: PollHandle)] = []
     var isAcceptPaused = false
@@ -61,19 +69,17 @@ final class FrontLoop: PollOwner {
     private static let bufferBytes = 64 << 10
     /// Reads of one connection before the others get their turn.
     private static let readsMax = 4
-    /// Connections accepted before those that are there get their turn.
-    private static let acceptsMax = 64
-    /// Connections over the limit that get an answer before they are closed.
-    private static let refusalsMax: Int64 = 256
 
     init(loop: Loop, lane: FrontLane, shared: FrontShared, configuration: FrontConfiguration) {
         self.loop = loop
         self.lane = lane
         self.shared = shared
         self.configuration = configuration
+        load = LoadRule(lagMilliseconds: configuration.overloadLagMilliseconds)
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
         batch = SendBatch(usesRing: configuration.usesRing)
         poller = SocketPoller(loop: loop, owner: self)
+        metrics.loadLevels[0].add(1)
         setHTTPLimits()
         readClock()
         loop.onTick { [unowned self] in
@@ -90,6 +96,7 @@ final class FrontLoop: PollOwner {
     }
 
     private func setHTTPLimits() {
+        httpLimits = configuration.http
         httpLimits.bodyBytesMaxOf = { [shared, configuration] in shared.bodyBytesMax($0, configuration) }
     }
 
@@ -131,56 +138,19 @@ final class FrontLoop: PollOwner {
         if events.contains(.readable) { read(connection) }
     }
 
-    private func accept(_ listener: Listener) {
-        for _ in 0..<Self.acceptsMax {
-            do {
-                guard let accepted = try Socket.accept(listener.descriptor) else { return }
-                let over = metrics.connections.current - Int64(configuration.connectionsMax)
-                if over < 0 {
-                    open(accepted.descriptor, peer: accepted.peer, isTLS: listener.isTLS)
-                    continue
-                }
-                metrics.refusedFull.add()
-                // An answer over TLS would cost more than the connection.
-                if over < Self.refusalsMax, !listener.isTLS {
-                    refuse(open(accepted.descriptor, peer: accepted.peer, isTLS: false))
-                } else {
-                    Socket.close(accepted.descriptor)
-                }
-            } catch {
-                // Out of descriptors or memory: the connection stays in the kernel's queue. Polling on
-                // would spin; the next sweep tries again.
-                metrics.acceptFailures.add()
-                isAcceptPaused = true
-                for listener in listeners { listener.poll.watch([]) }
-                return
-            }
-        }
-    }
-
-    /// Tells a program that can wait; the connection is gone a moment later.
-    private func refuse(_ connection: Connection) {
-        answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "5")]), .faulty,
-               connection)
-    }
-
-    @discardableResult
-    private func open(_ descriptor: Int32, peer: String, isTLS: Bool) -> Connection {
+    func open(_ descriptor: Int32, peer: NetworkAddress) -> Connection {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
         let poll = PolledSocket(poller, descriptor: descriptor, tag: Int(number))
         let connection = Connection(number: number, poll: poll, peer: peer, limits: httpLimits)
         connections[Int(number)] = connection
-        if isTLS, let context = configuration.tls {
-            connection.tls = TLSConnection(context, tlsBuffers)
-            table[number].isEncrypted = true
-        }
         table[number].descriptor = descriptor
         table[number].phase = .http
         table[number].heardAt = now
         table[number].deadline = now + configuration.httpHeaderMilliseconds
         metrics.accepted.add()
         metrics.connections.add(1)
+        metrics.unwelcomed.add(1)
         connection.poll.watch(.readable)
         return connection
     }
@@ -200,15 +170,19 @@ final class FrontLoop: PollOwner {
                 metrics.bytesIn.add(UInt64(count))
                 table[number].heardAt = now
                 table[number].isPinged = false
-                let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
-                if let tls = connection.tls {
-                    receivedCiphertext(UnsafeRawBufferPointer(bytes), tls, connection)
-                } else {
-                    received(bytes, connection)
-                }
+                arrived(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), connection)
                 guard connections[Int(number)] === connection, count == buffer.count,
                       !connection.isHolding else { return }
             }
+        }
+    }
+
+    /// As it came from the socket.
+    func arrived(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
+        if let tls = connection.tls {
+            receivedCiphertext(UnsafeRawBufferPointer(bytes), tls, connection)
+        } else {
+            received(bytes, connection)
         }
     }
 
@@ -228,6 +202,7 @@ final class FrontLoop: PollOwner {
 
     func received(_ bytes: UnsafeMutableRawBufferPointer, _ connection: Connection) {
         switch table[connection.number].phase {
+        case .proxied: receivedProxyHeader(bytes, connection)
         case .http: receivedHTTP(bytes, connection)
         case .greeting, .open, .closing: receivedWebSocket(bytes, connection)
         case .free: preconditionFailure("a free slot is not read")
@@ -249,6 +224,7 @@ final class FrontLoop: PollOwner {
         let descriptor = table[number].descriptor
         precondition(table[number].phase != .free)
         leaveSession(connection)
+        uncharge(connection)
         if connection.isClient { metrics.outboxBytes.add(Int64(-connection.outbox.bytes)) }
         connection.outbox.removeAll()
         Socket.close(descriptor)
@@ -270,6 +246,7 @@ final class FrontLoop: PollOwner {
         connection.exchange = nil
         connection.isHolding = false
         connection.heldInput = []
+        holds(0, connection)
         connection.endsAfterFlush = false
         table[number].phase = .closing
         table[number].isBlocked = false

@@ -8,10 +8,21 @@ import Synchronization
 /// Shared by all loops of a front.
 final class FrontMetrics: Sendable {
     let accepted: Counter
-    let refusedFull: Counter
-    let refusedOrigin: Counter
-    let refusedHandshake: Counter
+    /// Why a connection, an upgrade or a request was refused before anybody looked at what it wants.
+    enum Refusal: String, CaseIterable, Sendable {
+        case full, unwelcomed, overloaded
+        case addressOpen = "address_open"
+        case addressRate = "address_rate"
+        case proxyHeader = "proxy_header"
+        case forwarded, origin, handshake
+    }
+    private let refusals: [Refusal: Counter]
     let acceptFailures: Counter
+    let acceptsDelayed: Counter
+    let unwelcomed: Gauge
+    let inboundBytes: Gauge
+    /// Loops at each `LoadLevel`.
+    let loadLevels: [Gauge]
     let connections: Gauge
     let webSockets: Gauge
     let handshakes: Counter
@@ -32,13 +43,17 @@ final class FrontMetrics: Sendable {
 
     init(_ metrics: Metrics) {
         accepted = metrics.counter("hub_connections_accepted_total", help: "Connections accepted.")
-        func refused(_ reason: String) -> Counter {
-            metrics.counter("hub_connections_refused_total", labels: "reason=\"\(reason)\"",
-                            help: "Connections and upgrades refused.")
+        refusals = Dictionary(uniqueKeysWithValues: Refusal.allCases.map { reason in
+            (reason, metrics.counter("hub_connections_refused_total", labels: "reason=\"\(reason.rawValue)\"",
+                                     help: "Connections, upgrades and requests refused."))
+        })
+        acceptsDelayed = metrics.counter("hub_accepts_delayed_total",
+                                         help: "Times that accepting paused at its rate.")
+        unwelcomed = metrics.gauge("hub_connections_unwelcomed", help: "Connections without a session.")
+        inboundBytes = metrics.gauge("hub_inbound_bytes", help: "Bytes of messages that have come in part.")
+        loadLevels = ["normal", "shedding", "refusing", "full"].map { level in
+            metrics.gauge("hub_load_loops", labels: "level=\"\(level)\"", help: "Loops by level of load.")
         }
-        refusedFull = refused("full")
-        refusedOrigin = refused("origin")
-        refusedHandshake = refused("handshake")
         acceptFailures = metrics.counter("hub_accept_failures_total",
                                          help: "Connections the system could not hand over.")
         connections = metrics.gauge("hub_connections", help: "Open connections.")
@@ -81,6 +96,7 @@ final class FrontMetrics: Sendable {
 
     func shookHands(_ handshake: TLSConnection.Handshake) { tlsHandshakes[handshake]?.add() }
     func tlsFailed(_ reason: String) { tlsFailures[reason]?.add() }
+    func refused(_ reason: Refusal) { refusals[reason]?.add() }
     func closed(_ code: CloseCode) { closes[code]?.add() }
     func answered(_ status: Int) { requests[min(max(status / 100, 1), 5) - 1].add() }
 }

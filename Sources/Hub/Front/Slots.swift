@@ -7,6 +7,8 @@ import Ports
 /// Where a connection is in its life.
 enum Phase: UInt8 {
     case free
+    /// Comes from a trusted proxy, whose header has not come yet.
+    case proxied
     /// Speaks HTTP.
     case http
     /// Speaks WebSocket and has not been welcomed yet.
@@ -32,6 +34,8 @@ struct Slot {
     var isBlocked = false
     /// A ping is unanswered.
     var isPinged = false
+    /// A part of a WebSocket message has come.
+    var isReceiving = false
     /// What was put in during this tick: first and last node of a list in `PendingFrames`; -1: nothing.
     var firstPending: Int32 = -1
     var lastPending: Int32 = -1

@@ -1,9 +1,9 @@
 // Slows guessing down. Every try of a password takes a token from the account's bucket and from the
 // address's; a right password gives both back. Kept in memory, in bounded tables.
 
-import Glibc
 import Model
 import Ports
+import Wire
 
 struct AttemptLimits: Sendable {
     /// Wrong tries an account or an address may make at once.
@@ -118,17 +118,8 @@ final class AttemptLimiter: Sendable {
         }
     }
 
-    /// An IPv6 customer has a whole /64, so it counts as one; other addresses as they are.
+    /// Who counts as one; what is no address counts as it is.
     static func network(_ address: String) -> String {
-        var bytes = [UInt8](repeating: 0, count: 16)
-        guard inet_pton(AF_INET6, String(address.prefix { $0 != "%" }), &bytes) == 1 else {
-            return address
-        }
-        let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
-        return isMapped
-            ? bytes[12...].map(String.init).joined(separator: ".")
-            : stride(from: 0, to: 8, by: 2).map { at in
-                String(UInt16(bytes[at]) << 8 | UInt16(bytes[at + 1]), radix: 16)
-            }.joined(separator: ":") + "/64"
+        NetworkAddress(address).map { "\($0.network)" } ?? address
     }
 }

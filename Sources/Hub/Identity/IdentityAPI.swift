@@ -326,7 +326,7 @@ package struct IdentityAPI: Sendable {
         case .alreadyExists, .conflict: 409
         case .linkInvalid: 410
         case .tooLarge: 413
-        case .rateLimited, .tooManyInFlight, .subscriptionLimit: 429
+        case .rateLimited, .tooManyInFlight, .subscriptionLimit, .sessionLimit: 429
         case .internalFault: 500
         case .overloaded, .unavailable, .keyUnavailable, .draining: 503
         }

@@ -21,8 +21,10 @@ package struct HTTPRequest: Sendable {
     /// In order of arrival, names in lower case, values without surrounding white space.
     package var headers: [HTTPHeader]
     package var body: [UInt8]
-    /// Where the connection comes from, as text, without the port.
+    /// Where it comes from, as text, without the port; behind trusted proxies as they say.
     package var peerAddress: String
+    /// The client used TLS.
+    package var isSecure = false
 
     package init(method: HTTPMethod, path: String, query: String = "", headers: [HTTPHeader] = [],
                  body: [UInt8] = [], peerAddress: String = "") {

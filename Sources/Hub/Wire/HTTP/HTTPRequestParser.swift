@@ -68,7 +68,6 @@ package struct HTTPRequestParser: Sendable {
     /// May be changed between requests; while one is being parsed the change holds from the next
     /// line on.
     package var limits: HTTPLimits
-    let peerAddress: String
     var phase = Phase.requestLine
     /// A line of which only the beginning has come.
     private var pending: [UInt8] = []
@@ -78,14 +77,16 @@ package struct HTTPRequestParser: Sendable {
     /// Of the request that is being parsed.
     private var bodyBytesMax = 0
 
-    package init(limits: HTTPLimits = HTTPLimits(), peerAddress: String = "") {
+    package init(limits: HTTPLimits = HTTPLimits()) {
         self.limits = limits
-        self.peerAddress = peerAddress
-        draft = HTTPRequest(method: .get, path: "/", peerAddress: peerAddress)
+        draft = HTTPRequest(method: .get, path: "/")
     }
 
     /// Nothing of a next request has come yet: an idle connection, not a slow client.
     package var isIdle: Bool { phase == .requestLine && pending.isEmpty && !hasSkippedBlankLine }
+
+    /// Bytes of a request that has come in part.
+    package var heldBytes: Int { isIdle ? 0 : head.sectionBytes + pending.count + draft.body.count }
 
     /// Takes bytes from the front of `input` up to the end of a request; what it took is gone from
     /// `input`. Call until it says `needMore`. Nothing refers to the memory of `input` afterwards.
@@ -96,7 +97,7 @@ package struct HTTPRequestParser: Sendable {
             } catch {
                 phase = .failed
                 pending = []
-                draft = HTTPRequest(method: .get, path: "/", peerAddress: peerAddress)
+                draft = HTTPRequest(method: .get, path: "/")
                 return .failed(error)
             }
         }
@@ -247,7 +248,7 @@ package struct HTTPRequestParser: Sendable {
         let exchange = HTTPExchange(
             isVersion10: head.isVersion10, isHead: draft.method == .head,
             keepsAlive: head.keepsAlive)
-        var request = HTTPRequest(method: .get, path: "/", peerAddress: peerAddress)
+        var request = HTTPRequest(method: .get, path: "/")
         swap(&request, &draft)
         head = HTTPHead()
         phase = .requestLine

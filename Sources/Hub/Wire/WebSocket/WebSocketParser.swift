@@ -95,6 +95,9 @@ package struct WebSocketParser: ~Copyable {
     /// Nothing of a next frame or message has come yet.
     package var isIdle: Bool { !isInFrame && header.count == 0 && message == .continuation }
 
+    /// Bytes of a message that has come in part.
+    package var heldBytes: Int { assembled.count }
+
     /// Takes bytes from the front of `input` up to the end of the next event; what it took is gone
     /// from `input`. The bytes are changed in place. Call until it says `needMore`.
     package mutating func next(_ input: inout UnsafeMutableRawBufferPointer) -> WebSocketEvent {

@@ -18,14 +18,23 @@ final class Hub: Sendable {
     /// Lines for the person who started it, secrets such as the set-up link included: for stdout only.
     let announcement: [String]
     private let front: Front
+    private let registry: Registry
+    private let api: Lock<IdentityAPI?>
+    private let publicURL: PublicURL
+    private let descriptorsMax: Int
     private let loops: [Loop]
     private let store: Store
     /// To other hubs over the same PostgreSQL database.
     private let bus: PostgresBus?
 
-    private init(announcement: [String], front: Front, loops: [Loop], store: Store, bus: PostgresBus?) {
+    private init(announcement: [String], front: Front, registry: Registry, api: Lock<IdentityAPI?>,
+                 publicURL: PublicURL, descriptorsMax: Int, loops: [Loop], store: Store, bus: PostgresBus?) {
         self.announcement = announcement
         self.front = front
+        self.registry = registry
+        self.api = api
+        self.publicURL = publicURL
+        self.descriptorsMax = descriptorsMax
         self.loops = loops
         self.store = store
         self.bus = bus
@@ -87,7 +96,8 @@ final class Hub: Sendable {
             switch error {
             case .cannotListen(let address, let reason):
                 throw Refusal(.system, "cannot listen on \(address.text): \(reason)",
-                              remedy: "stop what uses the address, or give another with --listen")
+                              remedy: "stop what uses the address, or give another with --listen"
+                                  + " (a hub that is to be replaced: --hand-over)")
             }
         }
         let url = configuration.publicURL(
@@ -106,8 +116,21 @@ final class Hub: Sendable {
             lines.append("set up the first organisation, once and within 24 hours: \(link)")
         }
         lines += bound.map { "listening on http://\($0.text)" }
-        return Hub(announcement: lines, front: front, loops: fronts + lanes, store: store, bus: bus)
+        return Hub(announcement: lines, front: front, registry: registry, api: api, publicURL: url,
+                   descriptorsMax: descriptorsMax, loops: fronts + lanes, store: store, bus: bus)
     }
+
+    /// Goes by another configuration from now on. Of it, only what `ConfigurationKey.reloadable` names may
+    /// differ from the one of the start.
+    func reload(_ configuration: Configuration) {
+        front.reload(configuration.front(descriptorsMax: descriptorsMax))
+        registry.reload(configuration.live)
+        let origins = configuration.moreOrigins(publicURL: publicURL)
+        api.withLock { $0 = $0?.allowing(origins) }
+    }
+
+    /// Makes a stop that is under way a quick one.
+    func hurry() { front.hurryDrain() }
 
     /// Sends everybody away, finishes what was accepted, and lets go of everything.
     func stop() async {

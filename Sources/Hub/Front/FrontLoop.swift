@@ -46,8 +46,7 @@ final class FrontLoop: PollOwner {
     var listeners: [(descriptor: Int32, poll: PollHandle)] = []
     var isAcceptPaused = false
     private var buffer: UnsafeMutableRawBufferPointer
-    var drainDeadline: UInt64?
-    var drained: (@Sendable () -> Void)?
+    var draining: Drain?
 
     /// Bytes read at once. Larger: fewer calls for large messages; every loop has one.
     private static let bufferBytes = 64 << 10
@@ -99,7 +98,7 @@ final class FrontLoop: PollOwner {
     func pollReady(_ events: PollEvents, tag: Int, error: Int32?) {
         readClock()
         if tag < 0 {
-            accept(listeners[-1 - tag].descriptor)
+            _ = accept(listeners[-1 - tag].descriptor)
             return
         }
         let number = Int32(truncatingIfNeeded: tag)
@@ -113,10 +112,11 @@ final class FrontLoop: PollOwner {
         if !events.isDisjoint(with: [.readable, .disconnect]) { read(connection) }
     }
 
-    private func accept(_ listener: Int32) {
+    /// Some of those that wait; whether there may be more.
+    func accept(_ listener: Int32) -> Bool {
         for _ in 0..<Self.acceptsMax {
             do {
-                guard let accepted = try Socket.accept(listener) else { return }
+                guard let accepted = try Socket.accept(listener) else { return false }
                 let over = metrics.connections.current - Int64(configuration.connectionsMax)
                 if over < 0 {
                     open(accepted.descriptor, peer: accepted.peer)
@@ -134,9 +134,10 @@ final class FrontLoop: PollOwner {
                 metrics.acceptFailures.add()
                 isAcceptPaused = true
                 for listener in listeners { listener.poll.watch([]) }
-                return
+                return false
             }
         }
+        return true
     }
 
     /// Tells a program that can wait; the connection is gone a moment later.

@@ -64,7 +64,7 @@ final class FrontLoop: PollOwner {
         self.shared = shared
         self.configuration = configuration
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
-        batch = SendBatch(usesRing: shared.configuration.usesRing)
+        batch = SendBatch(usesRing: configuration.usesRing)
         readClock()
         loop.onTick { [unowned self] in flush() }
     }

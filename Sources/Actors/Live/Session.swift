@@ -25,6 +25,8 @@ package actor Session {
     private nonisolated let lane: any Lane
     private nonisolated let delivery: any DeliveryLane
     private let registry: Registry
+    /// As it was when the connection came: what the client was told stays true.
+    private let limits: Limits
     private var state = State.awaitingHello
     private var gate: CommandGate
     /// Refusals for their rate that are answered; who goes on nevertheless is sent away.
@@ -44,9 +46,10 @@ package actor Session {
         self.delivery = delivery
         self.registry = registry
         let configuration = registry.configuration
+        limits = configuration.limits
         let bucket = TokenBucket(rate: configuration.commandsPerSecond, burst: configuration.commandsBurst,
                                  now: registry.surroundings.clocks.monotonic())
-        gate = CommandGate(inFlightMax: configuration.limits.commandsInFlightMax, bucket: bucket)
+        gate = CommandGate(inFlightMax: limits.commandsInFlightMax, bucket: bucket)
         patience = bucket
     }
 
@@ -86,6 +89,8 @@ package actor Session {
     private func losePatience(at now: MonotonicNanoseconds) {
         if patience.take(at: now) != nil { close(.rateLimited) }
     }
+
+    package var unansweredCommands: Int { gate.inFlightCount }
 
     /// The lane is about to send this frame to the client.
     package func willSend(_ frame: ServerFrame) {
@@ -135,7 +140,7 @@ package actor Session {
     // MARK: Commands
 
     private func route(_ frame: ClientFrame) {
-        if let error = ArgumentRule.check(frame.command, registry.configuration.limits) {
+        if let error = ArgumentRule.check(frame.command, limits) {
             refuse(frame.id, error)
             return
         }
@@ -214,7 +219,7 @@ package actor Session {
 
     private func subscribe(_ origin: Origin, _ subscribe: Subscribe, _ principal: Principal) {
         let isNew = !subscriptions.contains(subscribe.channel)
-        let limit = registry.configuration.limits.subscriptionsMax
+        let limit = limits.subscriptionsMax
         guard !isNew || subscriptions.count < Int(limit) else {
             refuse(origin.command, ErrorReply(
                 .subscriptionLimit, "Too many subscriptions on this connection.",

@@ -1,4 +1,4 @@
-// What an operator can set: one struct, filled once at start and handed on by init. Each property's
+// What an operator can set: one struct, filled at start and at each reload, and handed on by init. Each property's
 // initial value is its default; ConfigurationKey+All.swift has the table with name, range and
 // meaning of each, ConfigurationReader.swift fills it. Nothing here touches disk, sockets or the
 // environment.
@@ -11,6 +11,8 @@ package import Wire
 package struct Configuration: Sendable {
     // Where it listens and how it is reached.
     package var listen = [ListenAddress(host: "127.0.0.1", port: 8080)]
+    /// `nil`: no. Listen although another hub of the same user listens there.
+    package var handsOver: Bool?
     /// The same with TLS, for which there are `tlsCertificates` then.
     package var listenTLS: [ListenAddress] = []
     package var tlsCertificates: [CertificatePair] = []
@@ -102,6 +104,7 @@ package struct Configuration: Sendable {
     package var passivationIdleMilliseconds: UInt32 = 300_000
     /// 0: never; see `LiveConfiguration`.
     package var resyncMilliseconds: UInt32 = 10_000
+    package var drainDelayMilliseconds: UInt32 = 0
     package var drainTimeoutMilliseconds: UInt32 = 10_000
     package var accessTokenLifetimeMilliseconds: Int64 = 15 * 60_000
     package var refreshLifetimeMilliseconds: Int64 = 7 * 86_400_000

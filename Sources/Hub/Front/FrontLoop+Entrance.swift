@@ -12,30 +12,32 @@ extension FrontLoop {
     /// Refused connections of a loop that get an answer before they are closed.
     private static let refusalsMax = 128
 
-    func accept(_ listener: Listener) {
+    /// Some of those that wait; whether there may be more.
+    func accept(_ listener: Listener) -> Bool {
         for _ in 0..<Self.acceptsMax {
             guard shared.gate.withLock({ $0.accepts(at: clock) }) else {
                 metrics.acceptsDelayed.add()
                 pauseAccepting()
-                return
+                return false
             }
             do {
-                guard let accepted = try Socket.accept(listener.descriptor) else { return }
+                guard let accepted = try Socket.accept(listener.descriptor) else { return false }
                 shared.gate.withLock { $0.accepted(at: clock) }
                 admit(accepted.descriptor, NetworkAddress(accepted.peer) ?? .unknown, isTLS: listener.isTLS)
             } catch {
                 // Out of descriptors or memory: the connection stays in the kernel's queue.
                 metrics.acceptFailures.add()
                 pauseAccepting()
-                return
+                return false
             }
         }
+        return true
     }
 
     /// Until the next sweep; to poll on would spin.
     private func pauseAccepting() {
         isAcceptPaused = true
-        for listener in listeners { listener.poll.watch([]) }
+        for (_, poll) in listeners { poll.watch([]) }
     }
 
     private func admit(_ descriptor: Int32, _ peer: NetworkAddress, isTLS: Bool) {

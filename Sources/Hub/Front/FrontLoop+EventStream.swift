@@ -98,7 +98,7 @@ extension FrontLoop {
     // MARK: The stream
 
     private func openStream(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
-        guard !shared.isDraining.withLock({ $0 }) else {
+        guard !isSendingAway else {
             refuse(503, .draining, "The hub is stopping.", request, exchange, connection)
             return
         }

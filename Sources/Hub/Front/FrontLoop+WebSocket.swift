@@ -11,7 +11,7 @@ extension FrontLoop {
 
     func upgrade(_ request: HTTPRequest, by requester: Requester, _ exchange: HTTPExchange,
                  _ connection: Connection) {
-        guard !shared.isDraining.withLock({ $0 }) else {
+        guard !isSendingAway else {
             answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "1")]), .faulty,
                    connection)
             return

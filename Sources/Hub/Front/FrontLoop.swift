@@ -62,8 +62,7 @@ final class FrontLoop: PollOwner {
     let tlsBuffers = TLSBuffers(ciphertextMax: bufferBytes)
     var handshakesLeft = handshakesMax
     var httpLimits = HTTPLimits()
-    var drainDeadline: UInt64?
-    var drained: (@Sendable () -> Void)?
+    var draining: Drain?
 
     /// Bytes read at once. Larger: fewer calls for large messages; every loop has one.
     private static let bufferBytes = 64 << 10
@@ -127,7 +126,7 @@ final class FrontLoop: PollOwner {
     func pollReady(_ events: PollEvents, tag: Int, error: Int32?) {
         readClock()
         if tag < 0 {
-            accept(listeners[-1 - tag].listener)
+            _ = accept(listeners[-1 - tag].listener)
             return
         }
         let number = Int32(truncatingIfNeeded: tag)

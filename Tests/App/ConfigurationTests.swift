@@ -46,6 +46,7 @@ private let samples: [String: String] = [
     "create_master_key": "false", "front_loops": "3", "actor_lanes": "2", "connections_max": "77",
     "subscriptions_max": "5", "commands_in_flight_max": "6", "text_bytes_max": "1KiB",
     "frame_bytes_max": "2MiB", "hello_frame_bytes_max": "2KiB", "replay_events_max": "7",
+    "compression": "off", "compression_bytes_min": "1KiB",
     "history_events_max": "8", "outbox_bytes_max": "2MiB", "outbox_total_bytes_max": "64MiB",
     "channel_inbox_max": "99", "commands_per_second": "11", "commands_burst": "12",
     "hello_timeout": "1500ms", "heartbeat": "20s", "pong_timeout": "4s",

@@ -122,8 +122,10 @@ final class World: Sendable {
         let peer = try peer(receiveBytes: receiveBytes)
         try await peer.write(Peer.upgrade(subprotocol: subprotocol))
         #expect(try await peer.answer().status == 101)
-        return (peer, sessions.withLock { $0.removeLast() })
+        return (peer, newestSession())
     }
+
+    func newestSession() -> Attached { sessions.withLock { $0.removeLast() } }
 
     // MARK: Figures
 

@@ -20,7 +20,7 @@ func fuzzWebSocket(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         limits.fragmentsMax = 4
     }
     if choice & 2 == 0 {
-        let whole = eventsAtEveryCut(rest, limits, &random)
+        let whole = eventsAtEveryCut(rest, limits, &random, allowsDeflated: choice & 4 != 0)
         check(whole, limits)
     } else {
         let (bytes, expected) = byTheBook(rest, limits, &random)
@@ -40,6 +40,7 @@ private struct Random {
 private enum Seen: Equatable {
     case text([UInt8])
     case binary([UInt8])
+    case deflated([UInt8])
     case ping([UInt8])
     case pong([UInt8])
     case close(UInt16?, [UInt8])
@@ -47,19 +48,22 @@ private enum Seen: Equatable {
 }
 
 private func eventsAtEveryCut(
-    _ bytes: [UInt8], _ limits: WebSocketLimits, _ random: inout Random
+    _ bytes: [UInt8], _ limits: WebSocketLimits, _ random: inout Random, allowsDeflated: Bool = false
 ) -> [Seen] {
-    let whole = events(bytes, limits) { max(1, bytes.count) }
+    func events(chunkBytes: () -> Int) -> [Seen] {
+        seen(bytes, WebSocketParser(limits: limits, allowsDeflated: allowsDeflated), chunkBytes)
+    }
+    let whole = events { max(1, bytes.count) }
     // Long inputs in sevens: a block for every byte would leave no time for other inputs.
-    precondition(events(bytes, limits) { bytes.count <= 512 ? 1 : 7 } == whole, "byte by byte")
-    precondition(events(bytes, limits) { random.next(1 << random.next(8)) + 1 } == whole, "at random")
+    precondition(events { bytes.count <= 512 ? 1 : 7 } == whole, "byte by byte")
+    precondition(events { random.next(1 << random.next(8)) + 1 } == whole, "at random")
     return whole
 }
 
-private func events(
-    _ bytes: [UInt8], _ limits: WebSocketLimits, chunkBytes: () -> Int
+private func seen(
+    _ bytes: [UInt8], _ parser: consuming WebSocketParser, _ chunkBytes: () -> Int
 ) -> [Seen] {
-    var parser = WebSocketParser(limits: limits)
+    var parser = parser
     var seen: [Seen] = []
     var offset = 0
     while offset < bytes.count {
@@ -79,6 +83,7 @@ private func events(
                 continue
             case .text(let bytes): seen.append(.text(Array(bytes)))
             case .binary(let bytes): seen.append(.binary(Array(bytes)))
+            case .deflated(let bytes, isText: _): seen.append(.deflated(Array(bytes)))
             case .ping(let bytes): seen.append(.ping(Array(bytes)))
             case .pong(let bytes): seen.append(.pong(Array(bytes)))
             case .close(let code, let reason): seen.append(.close(code, Array(reason)))
@@ -95,7 +100,7 @@ private func check(_ seen: [Seen], _ limits: WebSocketLimits) {
         switch event {
         case .text(let bytes):
             precondition(bytes.count <= limits.messageBytesMax && isText(bytes))
-        case .binary(let bytes):
+        case .binary(let bytes), .deflated(let bytes):
             precondition(bytes.count <= limits.messageBytesMax)
         case .ping(let bytes), .pong(let bytes):
             precondition(bytes.count <= 125)

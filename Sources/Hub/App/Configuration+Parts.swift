@@ -51,6 +51,8 @@ extension Configuration {
         front.connectionsMax = connections(descriptorsMax: descriptorsMax)
         front.helloFrameBytesMax = Int(helloFrameBytesMax)
         front.frameBytesMax = Int(limits.frameBytesMax)
+        front.isDeflating = compression == .on
+        front.deflateBytesMin = compressionBytesMin
         front.outboxBytesMax = outboxBytesMax
         front.outboxTotalBytesMax = outboxTotalBytesMax
         front.httpHeaderMilliseconds = UInt64(httpHeaderTimeoutMilliseconds)

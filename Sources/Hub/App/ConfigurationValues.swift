@@ -239,6 +239,9 @@ extension LogLevel {
     }
 }
 
+/// Whether messages may go compressed.
+package enum Compression: String, Sendable, CaseIterable { case on, off }
+
 /// How log lines look; `auto` is text on a terminal and JSON elsewhere.
 package enum LogFormat: String, Sendable, CaseIterable { case auto, text, json }
 

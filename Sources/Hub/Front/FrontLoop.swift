@@ -2,6 +2,7 @@
 // the loop's thread, synchronously, out of a poll callback, a job or the tick hook. What is read goes to
 // FrontLoop+HTTP or +WebSocket; what is to be written comes through FrontLoop+Output.
 
+import Deflate
 import Live
 import Loop
 import Model
@@ -39,6 +40,9 @@ final class FrontLoop: PollOwner {
     /// Numbers of the slots to be written to at the end of the tick.
     var dirty: [Int32] = []
     var gather = Gather()
+    /// For all connections of this loop: none needs to remember a message.
+    var deflater = Deflater()
+    var inflater = Inflater()
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
 

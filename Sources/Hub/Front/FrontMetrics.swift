@@ -20,6 +20,9 @@ final class FrontMetrics: Sendable {
     let deliveries: Counter
     let ephemeralDropped: Counter
     let faultyCommands: Counter
+    let deflated: Counter
+    let deflateSavedBytes: Counter
+    let inflated: Counter
     let outboxBytes: Gauge
     private let closes: [CloseCode: Counter]
     private let requests: [Counter]
@@ -48,6 +51,11 @@ final class FrontMetrics: Sendable {
                                            help: "Ephemeral pushes not sent to slow readers.")
         faultyCommands = metrics.counter("hub_commands_faulty_total",
                                          help: "Commands that could not be decoded.")
+        deflated = metrics.counter("hub_deflated_messages_total",
+                                   help: "Messages compressed, a broadcast once for all who get it.")
+        deflateSavedBytes = metrics.counter("hub_deflate_saved_bytes_total",
+                                            help: "Bytes that compressed messages are smaller by, each counted once.")
+        inflated = metrics.counter("hub_inflated_messages_total", help: "Compressed messages read.")
         outboxBytes = metrics.gauge("hub_outbox_bytes", help: "Bytes waiting for slow readers.")
         closes = Dictionary(uniqueKeysWithValues: CloseCode.allCases.map { code in
             (code, metrics.counter("hub_closes_total", labels: "code=\"\(code.slug)\"",

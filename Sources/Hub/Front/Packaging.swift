@@ -12,22 +12,30 @@ enum Packaging: UInt8, CaseIterable {
     case json
     /// A binary message of WebSocket, `hub.v1.proto`.
     case proto
+    /// The same, compressed where it is worth it (FrontLoop+Deflate.swift).
+    case jsonDeflated
+    case protoDeflated
 
-    init(_ encoding: Encoding) {
+    init(_ encoding: Encoding, isDeflated: Bool) {
         switch encoding {
-        case .json: self = .json
-        case .proto: self = .proto
+        case .json: self = isDeflated ? .jsonDeflated : .json
+        case .proto: self = isDeflated ? .protoDeflated : .proto
         }
     }
 
     var encoding: Encoding {
         switch self {
-        case .json: .json
-        case .proto: .proto
+        case .json, .jsonDeflated: .json
+        case .proto, .protoDeflated: .proto
         }
     }
 
-    /// One frame of the protocol, ready for the socket.
+    var isDeflated: Bool { self == .jsonDeflated || self == .protoDeflated }
+
+    /// The kind of connection that gets the same, never compressed.
+    var plain: Packaging { Packaging(encoding, isDeflated: false) }
+
+    /// One frame of the protocol, ready for the socket, not compressed.
     func pack(_ frame: ServerFrame) -> EncodedFrame {
         var payload: [UInt8] = []
         payload.reserveCapacity(512)

@@ -43,6 +43,7 @@ final class FrontLoop: PollOwner {
     /// For all connections of this loop: none needs to remember a message.
     var deflater = Deflater()
     var inflater = Inflater()
+    var batch: SendBatch
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
 
@@ -66,6 +67,7 @@ final class FrontLoop: PollOwner {
         self.lane = lane
         self.shared = shared
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
+        batch = SendBatch(usesRing: shared.configuration.usesRing)
         readClock()
         loop.onTick { [unowned self] in flush() }
     }

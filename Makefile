@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test tidy sim mutants fuzz bench crash golden docs clean
+.PHONY: help run build test tidy sim mutants fuzz bench crash autobahn golden docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
@@ -37,6 +37,10 @@ bench: ## a small load test with a report (ARGS: options of hub-bench)
 crash: ## kill -9, full disks and power cuts under load (ROUNDS=10 of each; ONLY="power-sqlite …")
 	@scripts/install-packages crash
 	@ROUNDS=$(or $(ROUNDS),10) scripts/crash $(ONLY)
+
+autobahn: ## all cases of Autobahn's fuzzing client against the front (CASES="core", or some)
+	@scripts/install-packages run
+	@scripts/autobahn $(CASES)
 
 golden: ## write the golden samples of the protocol anew
 	@scripts/golden

@@ -49,14 +49,16 @@ let package = Package(
         library("CPQ", pkgConfig: "libpq", apt: "libpq-dev"),
         library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
         library("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
+        library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
 
         hub("Loop", ["CUV", "CURing", "Ports"]),
         hub("Crypto", ["COpenSSL", "CArgon2", "Ports"]),
+        hub("Deflate", ["CZlib"]),
         hub("Wire", ["Model"]),
         hub("Store", ["CPQ", "CSQLite", "Loop", "Ports", "Model"]),
         hub("Vault", ["Crypto", "Ports", "Model"]),
         hub("Identity", ["Crypto", "Wire", "Ports", "Model"]),
-        hub("Front", ["Wire", "Loop", "Crypto", "Live", "Ports", "Model"]),
+        hub("Front", ["Wire", "Deflate", "Loop", "Crypto", "Live", "Ports", "Model"]),
         .executableTarget(
             name: "App",
             dependencies: ["Front", "Identity", "Vault", "Store", "Wire", "Loop", "Crypto", "Live",
@@ -68,6 +70,10 @@ let package = Package(
                 path: "Tests/Simulation", exclude: ["Command", "Mutants", "Suite"], swiftSettings: house),
         .executableTarget(name: "hub-sim", dependencies: ["Simulation"], path: "Tests/Simulation/Command",
                           swiftSettings: house),
+
+        // The front as an echo server, for Autobahn (scripts/autobahn).
+        .executableTarget(name: "hub-echo", dependencies: ["Front", "Wire", "Loop", "Crypto", "Ports", "Model"],
+                          path: "Tests/Autobahn", swiftSettings: house),
 
         tests("Rules", ["Rules", "Model"]),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"], path: "Tests/Simulation/Suite",
@@ -84,7 +90,8 @@ let package = Package(
         tests("Identity", ["Identity", "Store", "Crypto", "Wire", "Ports", "Model"]),
         tests("Tidy", []),
         tests("Loop", ["Loop", "Ports"]),
-        tests("Front", ["Front", "Crypto", "TLSPeer", "Wire", "Loop", "Live", "Ports", "Model"]),
+        tests("Front", ["Front", "Crypto", "TLSPeer", "Wire", "Deflate", "Loop", "Live", "Ports", "Model"]),
+        tests("Deflate", ["Deflate"]),
         tests("HTTPWire", ["Wire"]),
         tests("WebSocketWire", ["Wire", "Model"]),
     ]

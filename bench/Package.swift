@@ -23,11 +23,13 @@ let package = Package(
     targets: [
         .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "openssl",
                        providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib",
+                       providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CBench", path: "Sources/CBench"),
         .target(
             name: "Harness",
             dependencies: [
-                "CBench", "COpenSSL",
+                "CBench", "COpenSSL", "CZlib",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             path: "Sources/Harness", swiftSettings: house),

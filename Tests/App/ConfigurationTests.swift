@@ -48,6 +48,7 @@ private let samples: [String: String] = [
     "connections_max": "77",
     "subscriptions_max": "5", "commands_in_flight_max": "6", "text_bytes_max": "1KiB",
     "frame_bytes_max": "2MiB", "hello_frame_bytes_max": "2KiB", "replay_events_max": "7",
+    "compression": "off", "compression_bytes_min": "1KiB",
     "history_events_max": "8", "outbox_bytes_max": "2MiB", "outbox_total_bytes_max": "64MiB",
     "channel_inbox_max": "99", "commands_per_second": "11", "commands_burst": "12",
     "trusted_proxies": "10.0.0.1/32, fd00::/8", "proxy_protocol": "true", "forwarded_headers": "forwarded",

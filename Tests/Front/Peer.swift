@@ -239,10 +239,16 @@ final class Peer {
 
     /// The next frame, which is never fragmented: opcode and payload.
     func frame() async throws -> (opcode: UInt8, payload: [UInt8]) {
+        let (first, payload) = try await markedFrame()
+        return (first & 15, payload)
+    }
+
+    /// The same with all of its first byte.
+    func markedFrame() async throws -> (first: UInt8, payload: [UInt8]) {
         let head = try await read(2)
         var length = Int(head[1])
         if length >= 126 { length = try await read(length == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) } }
-        return (head[0] & 15, try await read(length))
+        return (head[0], try await read(length))
     }
 
     /// Reads on until a close frame; its code.

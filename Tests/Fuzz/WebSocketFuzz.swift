@@ -21,9 +21,10 @@ func fuzzWebSocket(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     }
     let cut = Cut(choice >> 2 & 7, seed: choice >> 5 | choice << 3)
     if choice & 2 == 0 {
-        let whole = digest(rest, limits, .nowhere)
+        let allows = choice & 0x80 != 0
+        let whole = digest(rest, limits, .nowhere, allowsDeflated: allows)
         if case .nowhere = cut { return 0 }
-        precondition(digest(rest, limits, cut) == whole, "\(cut)")
+        precondition(digest(rest, limits, cut, allowsDeflated: allows) == whole, "\(cut)")
     } else {
         var random = Random(state: UInt32(choice) &* 2_654_435_761 | 1)
         let (bytes, expected) = byTheBook(rest, limits, &random)
@@ -41,7 +42,7 @@ private struct Random {
     }
 }
 
-private enum Kind: Int { case text, binary, ping, pong, close, failed }
+private enum Kind: Int { case text, binary, ping, pong, close, failed, deflated }
 
 extension Digest {
     fileprivate mutating func add(_ kind: Kind, _ bytes: UnsafeRawBufferPointer, code: UInt16? = nil) {
@@ -53,8 +54,9 @@ extension Digest {
     }
 }
 
-private func digest(_ bytes: UnsafeRawBufferPointer, _ limits: WebSocketLimits, _ cut: Cut) -> Int {
-    var parser = WebSocketParser(limits: limits)
+private func digest(_ bytes: UnsafeRawBufferPointer, _ limits: WebSocketLimits, _ cut: Cut,
+                    allowsDeflated: Bool = false) -> Int {
+    var parser = WebSocketParser(limits: limits, allowsDeflated: allowsDeflated)
     var seen = Digest()
     var isOver = false
     var pieces = Pieces(bytes, cut)
@@ -85,6 +87,9 @@ private func add(_ event: WebSocketEvent, _ limits: WebSocketLimits, to seen: in
     case .binary(let bytes):
         precondition(bytes.count <= limits.messageBytesMax)
         seen.add(.binary, bytes)
+    case .deflated(let bytes, isText: _):
+        precondition(bytes.count <= limits.messageBytesMax)
+        seen.add(.deflated, bytes)
     case .ping(let bytes):
         precondition(bytes.count <= 125)
         seen.add(.ping, bytes)

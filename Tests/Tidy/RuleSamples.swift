@@ -136,7 +136,7 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
         let app = "name: \"App\",\n            dependencies: [\"Front\"]"
         let good = rows.dropFirst().joined() + "hub(\"Model\", [])," + app
         let found = Layers.packageRule(TextFile("Package.swift", good)).map(\.what)
-        #expect(found == ["Loop depends on Model", "Crypto depends on Model"])
+        #expect(found == ["Loop depends on Model", "Crypto depends on Model", "Deflate depends on Model"])
         #expect(Layers.packageRule(TextFile("Package.swift", app)).count == Layers.allowed.count - 1)
     }
 

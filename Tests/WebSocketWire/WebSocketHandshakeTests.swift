@@ -26,7 +26,7 @@ private func answer(
 
 private func status(_ handshake: WebSocketHandshake) -> Int {
     switch handshake {
-    case .accepted(let response, _), .refused(let response): response.status
+    case .accepted(let response, _, _), .refused(let response): response.status
     }
 }
 
@@ -42,7 +42,7 @@ private func status(_ handshake: WebSocketHandshake) -> Int {
     }
 
     @Test func accepts() {
-        guard case .accepted(let response, let subprotocol) = answer(good) else {
+        guard case .accepted(let response, let subprotocol, _) = answer(good) else {
             Issue.record("refused")
             return
         }
@@ -65,7 +65,7 @@ private func status(_ handshake: WebSocketHandshake) -> Int {
     }
 
     @Test func extensionsGoUnanswered() {
-        guard case .accepted(let response, _) =
+        guard case .accepted(let response, _, _) =
             answer(changed("sec-websocket-extensions", ["permessage-deflate"])) else {
             Issue.record("refused")
             return
@@ -110,7 +110,7 @@ private func status(_ handshake: WebSocketHandshake) -> Int {
         (["HUB.v1.json"], nil), (["other,\thub.v1.json"], "hub.v1.json"),
     ] as [([String], String?)])
     func subprotocol(_ offered: [String], _ chosen: String?) {
-        guard case .accepted(let response, let subprotocol) =
+        guard case .accepted(let response, let subprotocol, _) =
             answer(changed("sec-websocket-protocol", offered)) else {
             Issue.record("refused")
             return

@@ -9,6 +9,7 @@ package import Wire
 package enum Seen: Equatable, CustomStringConvertible {
     case text(String)
     case binary([UInt8])
+    case deflated([UInt8], isText: Bool)
     case ping([UInt8])
     case pong([UInt8])
     case close(UInt16?, String)
@@ -19,6 +20,7 @@ package enum Seen: Equatable, CustomStringConvertible {
         case .needMore: return nil
         case .text(let bytes): self = .text(String(decoding: bytes, as: UTF8.self))
         case .binary(let bytes): self = .binary(Array(bytes))
+        case .deflated(let bytes, let isText): self = .deflated(Array(bytes), isText: isText)
         case .ping(let bytes): self = .ping(Array(bytes))
         case .pong(let bytes): self = .pong(Array(bytes))
         case .close(let code, let reason):
@@ -31,6 +33,7 @@ package enum Seen: Equatable, CustomStringConvertible {
         switch self {
         case .text(let text): "text of \(text.utf8.count): \(text.prefix(40))"
         case .binary(let bytes): "binary of \(bytes.count): \(bytes.prefix(40))"
+        case .deflated(let bytes, let isText): "deflated \(isText ? "text" : "binary") \(bytes)"
         case .ping(let bytes): "ping \(bytes)"
         case .pong(let bytes): "pong \(bytes)"
         case .close(let code, let reason): "close \(code.map(String.init) ?? "-") \(reason)"
@@ -55,20 +58,25 @@ extension WebSocketParser {
 }
 
 func events(
-    _ chunks: [some Collection<UInt8>], limits: WebSocketLimits = WebSocketLimits()
+    _ chunks: [some Collection<UInt8>], limits: WebSocketLimits = WebSocketLimits(),
+    allowsDeflated: Bool = false
 ) -> [Seen] {
-    var parser = WebSocketParser(limits: limits)
+    var parser = WebSocketParser(limits: limits, allowsDeflated: allowsDeflated)
     var seen: [Seen] = []
     for chunk in chunks { seen += parser.feed(chunk) }
     return seen
 }
 
 /// The same bytes whole, byte by byte, and cut in two at every place.
-func expectSameAtEverySplit(_ bytes: [UInt8], limits: WebSocketLimits = WebSocketLimits()) {
-    let whole = events([bytes], limits: limits)
-    #expect(events(bytes.map { [$0] }, limits: limits) == whole, "byte by byte")
+func expectSameAtEverySplit(
+    _ bytes: [UInt8], limits: WebSocketLimits = WebSocketLimits(), allowsDeflated: Bool = false
+) {
+    let whole = events([bytes], limits: limits, allowsDeflated: allowsDeflated)
+    let single = events(bytes.map { [$0] }, limits: limits, allowsDeflated: allowsDeflated)
+    #expect(single == whole, "byte by byte")
     for cut in bytes.indices {
-        #expect(events([bytes[..<cut], bytes[cut...]], limits: limits) == whole, "cut at \(cut)")
+        let parts = [bytes[..<cut], bytes[cut...]]
+        #expect(events(parts, limits: limits, allowsDeflated: allowsDeflated) == whole, "cut at \(cut)")
     }
 }
 

@@ -89,6 +89,8 @@ extension Configuration {
         front.usesRing = ioUring == .auto
         front.helloFrameBytesMax = Int(helloFrameBytesMax)
         front.frameBytesMax = Int(limits.frameBytesMax)
+        front.isDeflating = compression == .on
+        front.deflateBytesMin = compressionBytesMin
         front.outboxBytesMax = outboxBytesMax
         front.outboxTotalBytesMax = outboxTotalBytesMax
         front.httpHeaderMilliseconds = UInt64(httpHeaderTimeoutMilliseconds)

@@ -82,6 +82,9 @@ package struct Configuration: Sendable {
     package var limits = Limits()
     /// Largest inbound WebSocket message before authentication, bytes.
     package var helloFrameBytesMax: UInt32 = 65_536
+    package var compression = Compression.on
+    /// Smallest broadcast that is compressed, bytes.
+    package var compressionBytesMin = 512
     /// Largest outbound backlog of one connection, bytes.
     package var outboxBytesMax = 1 << 20
     /// Largest outbound backlog of all connections together, bytes.

@@ -152,6 +152,11 @@ extension ConfigurationKey {
               "One inbound WebSocket message; larger ones close the connection with 1009."),
         .size("hello_frame_bytes_max", \.helloFrameBytesMax, 1 << 10...1 << 20,
               "The same before the connection has signed in."),
+        .choice("compression", \.compression,
+                "Whether broadcasts go compressed (permessage-deflate) to clients that offer it, each "
+                    + "compressed once for all of them.") { $0.rawValue },
+        .size("compression_bytes_min", \.compressionBytesMin, 0...1 << 20,
+              "Smaller broadcasts are not compressed. Lower: fewer bytes, at about 12 µs per broadcast."),
         .count("replay_events_max", \.limits.replayEventsMax, 1...100_000,
                "Events a subscription replays; older ones are read as history."),
         .count("history_events_max", \.limits.historyEventsMax, 1...10_000,

@@ -207,6 +207,9 @@ extension LogLevel {
     }
 }
 
+/// Whether messages may go compressed.
+package enum Compression: String, Sendable, CaseIterable { case on, off }
+
 /// How log lines look; `auto` is text on a terminal and JSON elsewhere.
 /// How the sends of a tick reach the kernel.
 package enum SendBatching: String, Sendable, CaseIterable { case auto, off }

@@ -51,6 +51,11 @@ package struct FrontConfiguration: Sendable {
     /// Largest inbound message before the welcome, and after it, in bytes.
     package var helloFrameBytesMax = 64 << 10
     package var frameBytesMax = 1 << 20
+    /// Frames of one inbound message.
+    package var fragmentsMax = 1024
+    /// Whether permessage-deflate is agreed to, and from how many bytes a message is worth compressing.
+    package var isDeflating = true
+    package var deflateBytesMin = 512
     /// What may wait for one reader; above, the connection closes as slow. In bytes.
     package var outboxBytesMax = 1 << 20
     /// What may wait for all readers together; above, every outbox over 64 KiB closes as slow.
@@ -90,8 +95,9 @@ package struct FrontConfiguration: Sendable {
 
 /// What the front asks of the others.
 package struct FrontServices: Sendable {
-    /// A new session for an accepted WebSocket.
-    package var session: @Sendable (SessionID, any Lane, any DeliveryLane) -> Session
+    /// A new session for an accepted WebSocket. Without (conformance tests only), there is no protocol:
+    /// each message goes back to its sender.
+    package var session: (@Sendable (SessionID, any Lane, any DeliveryLane) -> Session)?
     /// Answers requests under `/api/`.
     package var api: @Sendable (HTTPRequest) async -> HTTPResponse
     /// Whether `/readyz` says yes.
@@ -100,7 +106,7 @@ package struct FrontServices: Sendable {
     package var entropy: any Entropy
     package var metrics: Metrics
     package var log: Log
-    package init(session: @escaping @Sendable (SessionID, any Lane, any DeliveryLane) -> Session,
+    package init(session: (@Sendable (SessionID, any Lane, any DeliveryLane) -> Session)?,
                  api: @escaping @Sendable (HTTPRequest) async -> HTTPResponse,
                  isReady: @escaping @Sendable () -> Bool, clocks: any Clocks, entropy: any Entropy,
                  metrics: Metrics, log: Log) {

@@ -103,7 +103,7 @@ extension FrontLoop {
             return
         }
         connection.http = nil
-        let session = openSession(.eventStream, connection)
+        guard let session = openSession(.eventStream, connection) else { return }
         let random = shared.services.entropy.bytes(16)
         let entrance = StreamEntrance(session: session, lane: lane, loop: loop,
                                       secret: Private(Base64.encode(random, .url)))

@@ -46,7 +46,7 @@ extension FrontLoop {
         sessions[session].flatMap { connections[Int($0)] }
     }
 
-    private func welcomed(_ connection: Connection) {
+    func welcomed(_ connection: Connection) {
         let number = connection.number
         countWelcome(connection)
         table[number].phase = .open
@@ -92,7 +92,7 @@ extension FrontLoop {
                 let packaging = slot.pointee.packaging
                 var frame = frames[packaging]
                 if frame < 0 {
-                    frame = pending.add(broadcast.encoded(Int(packaging.rawValue)) { packaging.pack($0) })
+                    frame = pending.add(packed(broadcast, packaging))
                     frames[packaging] = frame
                 }
                 if slot.pointee.isBlocked {

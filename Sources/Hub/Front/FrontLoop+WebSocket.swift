@@ -29,46 +29,56 @@ extension FrontLoop {
             return
         }
         let offered = Encoding.allCases.map(\.subprotocol)
-        switch WebSocketHandshake.answer(request, exchange, subprotocols: offered) {
+        switch WebSocketHandshake.answer(request, exchange, subprotocols: offered,
+                                         deflates: configuration.isDeflating) {
         case .refused(let response):
             metrics.refused(.handshake)
             answer(response, exchange, connection)
-        case .accepted(_, subprotocol: nil):
+        case .accepted(let response, subprotocol: nil, let deflate) where shared.services.session == nil:
+            begin(response, .json, deflate, connection)
+        case .accepted(_, subprotocol: nil, _):
             metrics.refused(.handshake)
             answer(HTTPResponse(status: 400, headers: [
                 HTTPHeader("Content-Type", "text/plain; charset=utf-8"),
             ], body: Array("Offer the subprotocol hub.v1.json or hub.v1.proto.\n".utf8)), exchange,
                    connection)
-        case .accepted(let response, let subprotocol?):
+        case .accepted(let response, let subprotocol?, let deflate):
             guard let encoding = Encoding(subprotocol: subprotocol) else { return }
-            begin(response, encoding, connection)
+            begin(response, encoding, deflate, connection)
         }
     }
 
-    private func begin(_ response: HTTPResponse, _ encoding: Encoding, _ connection: Connection) {
+    private func begin(_ response: HTTPResponse, _ encoding: Encoding, _ deflate: DeflateAgreement?,
+                       _ connection: Connection) {
         var bytes: [UInt8] = []
         metrics.answered(response.write(to: &bytes, exchange: HTTPExchange(), date: "").status)
         write(EncodedFrame(bytes), connection)
         var limits = WebSocketLimits()
         limits.messageBytesMax = configuration.helloFrameBytesMax
+        limits.fragmentsMax = configuration.fragmentsMax
         connection.http = nil
         connection.isWebSocket = true
-        connection.webSocket = WebSocketParser(limits: limits)
-        openSession(Packaging(encoding), connection)
+        connection.webSocket = WebSocketParser(limits: limits, allowsDeflated: deflate != nil)
         metrics.webSockets.add(1)
         metrics.handshakes.add()
+        openSession(Packaging(encoding, isDeflated: takesDeflated(deflate)), connection)
     }
 
-    /// The connection speaks the protocol from now on.
+    /// The connection speaks the protocol from now on; without sessions, which only tests of the front are,
+    /// its messages are echoed.
     @discardableResult
-    func openSession(_ packaging: Packaging, _ connection: Connection) -> SessionID {
+    func openSession(_ packaging: Packaging, _ connection: Connection) -> SessionID? {
         let number = connection.number
         connection.packaging = packaging
         table[number].packaging = packaging
         table[number].phase = .greeting
         table[number].deadline = now + configuration.helloMilliseconds
+        guard let session = shared.services.session else {
+            welcomed(connection)
+            return nil
+        }
         let id: SessionID = shared.services.entropy.id(at: shared.services.clocks.now())
-        connection.session = shared.services.session(id, loop, lane)
+        connection.session = session(id, loop, lane)
         sessions[id] = number
         return id
     }
@@ -98,6 +108,7 @@ extension FrontLoop {
                 return
             case .text(let message): received(message, .json, connection)
             case .binary(let message): received(message, .proto, connection)
+            case .deflated(let message, let isText): receivedDeflated(message, isText: isText, connection)
             case .ping(let payload):
                 if table[number].phase != .closing {
                     write(EncodedFrame(WebSocketFrame.pong(payload)), connection)
@@ -109,6 +120,8 @@ extension FrontLoop {
                 if table[number].phase != .closing {
                     close(connection, fault.closeCode, retryAfterMilliseconds: 0)
                 }
+                // Nothing behind a fault is read, the answer to the close frame neither.
+                endAfterFlush(connection)
             }
         }
     }
@@ -141,10 +154,14 @@ extension FrontLoop {
         }
     }
 
-    func received(_ message: UnsafeRawBufferPointer, _ encoding: Encoding,
-                          _ connection: Connection) {
+    /// `encoding` is that of the message's kind: text or binary.
+    func received(_ message: UnsafeRawBufferPointer, _ encoding: Encoding, _ connection: Connection) {
         guard table[connection.number].phase != .closing else { return }
         metrics.messagesIn.add()
+        guard shared.services.session != nil else {
+            echo(message, encoding == .json ? .text : .binary, connection)
+            return
+        }
         guard encoding == connection.packaging.encoding else {
             close(connection, .unsupportedData, retryAfterMilliseconds: 0)
             return

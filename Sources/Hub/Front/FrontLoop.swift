@@ -3,6 +3,7 @@
 // FrontLoop+HTTP or +WebSocket; what is to be written comes through FrontLoop+Output.
 
 import Crypto
+import Deflate
 import Live
 import Loop
 import Model
@@ -45,6 +46,9 @@ final class FrontLoop: PollOwner {
     /// Numbers of the slots to be written to at the end of the tick.
     var dirty: [Int32] = []
     var gather = Gather()
+    /// For all connections of this loop: none needs to remember a message.
+    var deflater = Deflater()
+    var inflater = Inflater()
     var batch: SendBatch
     private(set) var poller: SocketPoller!
     /// Milliseconds, as of the last event.

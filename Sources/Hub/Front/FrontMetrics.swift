@@ -35,6 +35,9 @@ final class FrontMetrics: Sendable {
     let ephemeralDropped: Counter
     let batches: Counter
     let faultyCommands: Counter
+    let deflated: Counter
+    let deflateSavedBytes: Counter
+    let inflated: Counter
     let outboxBytes: Gauge
     private let tlsHandshakes: [TLSConnection.Handshake: Counter]
     private let tlsFailures: [String: Counter]
@@ -73,6 +76,11 @@ final class FrontMetrics: Sendable {
                                   help: "Sends to many connections with one system call.")
         faultyCommands = metrics.counter("hub_commands_faulty_total",
                                          help: "Commands that could not be decoded.")
+        deflated = metrics.counter("hub_deflated_messages_total",
+                                   help: "Messages compressed, a broadcast once for all who get it.")
+        deflateSavedBytes = metrics.counter("hub_deflate_saved_bytes_total",
+                                            help: "Bytes that compressed messages are smaller by, each counted once.")
+        inflated = metrics.counter("hub_inflated_messages_total", help: "Compressed messages read.")
         outboxBytes = metrics.gauge("hub_outbox_bytes", help: "Bytes waiting for slow readers.")
         tlsHandshakes = Dictionary(uniqueKeysWithValues: TLSConnection.Handshake.all.map { kind in
             let labels = "version=\"\(kind.isVersion13 ? "1.3" : "1.2")\",resumed=\"\(kind.isResumed ? "yes" : "no")\""

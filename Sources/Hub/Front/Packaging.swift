@@ -12,24 +12,32 @@ enum Packaging: UInt8, CaseIterable {
     case json
     /// A binary message of WebSocket, `hub.v1.proto`.
     case proto
+    /// The same, compressed where it is worth it (FrontLoop+Deflate.swift).
+    case jsonDeflated
+    case protoDeflated
     /// An event of a stream, `hub.v1.json`.
     case eventStream
 
-    init(_ encoding: Encoding) {
+    init(_ encoding: Encoding, isDeflated: Bool) {
         switch encoding {
-        case .json: self = .json
-        case .proto: self = .proto
+        case .json: self = isDeflated ? .jsonDeflated : .json
+        case .proto: self = isDeflated ? .protoDeflated : .proto
         }
     }
 
     var encoding: Encoding {
         switch self {
-        case .json, .eventStream: .json
-        case .proto: .proto
+        case .json, .jsonDeflated, .eventStream: .json
+        case .proto, .protoDeflated: .proto
         }
     }
 
-    /// One frame of the protocol, ready for the socket.
+    var isDeflated: Bool { self == .jsonDeflated || self == .protoDeflated }
+
+    /// The kind of connection that gets the same, never compressed.
+    var plain: Packaging { isDeflated ? Packaging(encoding, isDeflated: false) : self }
+
+    /// One frame of the protocol, ready for the socket, not compressed.
     func pack(_ frame: ServerFrame) -> EncodedFrame {
         var payload: [UInt8] = []
         payload.reserveCapacity(512)

@@ -51,6 +51,9 @@ struct Fanout: ParsableCommand {
     @Option(help: ArgumentHelp("json or proto; raw peers get text or binary messages."))
     var encoding = Encoding.json
 
+    @Flag(help: "Offer permessage-deflate; what the server compresses is opened and checked.")
+    var deflate = false
+
     @Option(name: [.short, .long], help: "Connections that receive, 1 to 60000.")
     var subscribers = 200
 
@@ -146,6 +149,7 @@ struct Fanout: ParsableCommand {
         configuration.target = target
         configuration.publishURL = publishUrl
         configuration.encoding = encoding
+        configuration.deflates = deflate
         configuration.subscribers = subscribers
         configuration.publishers = publishers
         configuration.load = inFlight.map { .inFlight($0) } ?? .rate(rate ?? 20)

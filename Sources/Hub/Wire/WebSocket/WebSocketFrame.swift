@@ -31,13 +31,25 @@ package enum WebSocketFrame {
         appendHeader(opcode.rawValue | (isFinal ? 0x80 : 0), 0, payloadBytes, to: &bytes)
     }
 
-    /// Appends a whole unmasked frame.
+    /// Appends a whole unmasked frame. With `isDeflated`, the payload is a message compressed by the rules of
+    /// RFC 7692 §7.2.1.
     package static func append(
-        _ opcode: WebSocketOpcode, _ payload: UnsafeRawBufferPointer, to bytes: inout [UInt8]
+        _ opcode: WebSocketOpcode, _ payload: UnsafeRawBufferPointer, isDeflated: Bool = false,
+        to bytes: inout [UInt8]
     ) {
         bytes.reserveCapacity(bytes.count + 10 + payload.count)
-        appendHeader(opcode, payloadBytes: payload.count, to: &bytes)
+        appendHeader(opcode.rawValue | (isDeflated ? 0xC0 : 0x80), 0, payload.count, to: &bytes)
         bytes.append(contentsOf: payload)
+    }
+
+    /// The payload of one whole unmasked frame of ours.
+    package static func payload(of frame: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let header = switch frame[1] {
+        case 126: 4
+        case 127: 10
+        default: 2
+        }
+        return UnsafeRawBufferPointer(rebasing: frame[header...])
     }
 
     /// At most 125 bytes.

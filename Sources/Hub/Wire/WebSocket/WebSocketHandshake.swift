@@ -6,8 +6,8 @@
 package enum WebSocketHandshake: Sendable {
     /// Send the response (status 101); every byte after the request is frames. `subprotocol` is nil
     /// when the client offered none, or none that we speak: a caller that needs one answers 400
-    /// itself.
-    case accepted(HTTPResponse, subprotocol: String?)
+    /// itself. `deflate` is nil when messages are never compressed.
+    case accepted(HTTPResponse, subprotocol: String?, deflate: DeflateAgreement?)
     /// Send the response (400, 405 or 426) and keep to HTTP.
     case refused(HTTPResponse)
 
@@ -16,11 +16,10 @@ package enum WebSocketHandshake: Sendable {
         elements("upgrade", of: request).contains("websocket")
     }
 
-    /// `subprotocols` is what we speak, the best first. No extension is ever accepted: an offer in
-    /// `Sec-WebSocket-Extensions` goes unanswered, which declines it (RFC 6455 §9.1). Negotiation
-    /// would stand here, and tell `WebSocketParser` which reserved bits may be set.
+    /// `subprotocols` is what we speak, the best first. With `deflates`, the first good offer of
+    /// permessage-deflate is agreed to; any other extension goes unanswered, which declines it (RFC 6455 §9.1).
     package static func answer(
-        _ request: HTTPRequest, _ exchange: HTTPExchange, subprotocols: [String]
+        _ request: HTTPRequest, _ exchange: HTTPExchange, subprotocols: [String], deflates: Bool = false
     ) -> WebSocketHandshake {
         guard request.method == .get else {
             return .refused(HTTPResponse(status: 405, headers: [HTTPHeader("Allow", "GET")]))
@@ -39,7 +38,8 @@ package enum WebSocketHandshake: Sendable {
             return .refused(upgradeRequired)
         }
         let keys = values("sec-websocket-key", of: request)
-        guard keys.count == 1, isKey(keys[0]), let offered = offers(in: request) else {
+        guard keys.count == 1, isKey(keys[0]), let offered = offers(in: request),
+              let extensions = extensions(in: request) else {
             return .refused(HTTPResponse(status: 400))
         }
         let subprotocol = subprotocols.first(where: offered.contains)
@@ -48,7 +48,10 @@ package enum WebSocketHandshake: Sendable {
             HTTPHeader("Sec-WebSocket-Accept", acceptKey(keys[0])),
         ]
         if let subprotocol { headers.append(HTTPHeader("Sec-WebSocket-Protocol", subprotocol)) }
-        return .accepted(HTTPResponse(status: 101, headers: headers), subprotocol: subprotocol)
+        let deflate = deflates ? extensions.lazy.compactMap(\.agreement).first : nil
+        if let deflate { headers.append(HTTPHeader("Sec-WebSocket-Extensions", deflate.response)) }
+        return .accepted(HTTPResponse(status: 101, headers: headers), subprotocol: subprotocol,
+                         deflate: deflate)
     }
 
     /// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2 (5.4)).
@@ -70,6 +73,16 @@ package enum WebSocketHandshake: Sendable {
         for name in values("sec-websocket-protocol", of: request).flatMap(\.listElements) {
             guard name.utf8.allSatisfy(\.isTokenByte), !offered.contains(name) else { return nil }
             offered.append(name)
+        }
+        return offered
+    }
+
+    /// The extensions offered, those of the first line first; nil when a line breaks the grammar.
+    private static func extensions(in request: HTTPRequest) -> [ExtensionOffer]? {
+        var offered: [ExtensionOffer] = []
+        for value in values("sec-websocket-extensions", of: request) {
+            guard let offers = ExtensionOffer.parse(value) else { return nil }
+            offered += offers
         }
         return offered
     }

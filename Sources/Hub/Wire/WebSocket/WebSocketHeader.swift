@@ -6,14 +6,20 @@ struct WebSocketHeader {
     struct Frame {
         var opcode: WebSocketOpcode
         var isFinal: Bool
+        /// The message that begins here is compressed (RFC 7692 §6).
+        var isDeflated: Bool
         var payloadBytes: UInt64
         /// The four bytes of the masking key as they lie in memory.
         var key: UInt32
     }
 
+    /// RSV1 may mark the first frame of a message as compressed.
+    let allowsDeflated: Bool
     /// Bytes that have come of a header that is not whole, and of a whole one until it is used.
     var count = 0
     private var bytes: (UInt64, UInt64) = (0, 0)
+
+    init(allowsDeflated: Bool) { self.allowsDeflated = allowsDeflated }
 
     /// Takes header bytes from the front of `input`; true when the header is whole.
     mutating func take(
@@ -37,7 +43,7 @@ struct WebSocketHeader {
         let at = needed - 4
         return Frame(
             opcode: WebSocketOpcode(rawValue: self[0] & 0x0F)!, isFinal: self[0] & 0x80 != 0,
-            payloadBytes: payloadBytes,
+            isDeflated: self[0] & 0x40 != 0, payloadBytes: payloadBytes,
             key: withUnsafeBytes(of: bytes) {
                 $0.loadUnaligned(fromByteOffset: at, as: UInt32.self)
             })
@@ -63,10 +69,12 @@ struct WebSocketHeader {
     private func check() throws(WebSocketFault) {
         switch count {
         case 1:
-            // Extensions would be asked here which of the three bits they use.
-            if self[0] & 0x70 != 0 { throw .reservedBits }
+            if self[0] & 0x30 != 0 { throw .reservedBits }
             guard let opcode = WebSocketOpcode(rawValue: self[0] & 0x0F) else {
-                throw .reservedOpcode
+                throw self[0] & 0x40 != 0 ? .reservedBits : .reservedOpcode
+            }
+            if self[0] & 0x40 != 0, !allowsDeflated || opcode.isControl || opcode == .continuation {
+                throw .reservedBits
             }
             if opcode.isControl, self[0] & 0x80 == 0 { throw .controlFragmented }
         case 2:

@@ -1,13 +1,14 @@
 // Frames to messages, server side (RFC 6455 §5): what a client sent, without a socket or a clock. A
 // message that lies whole in what was read is unmasked there and lent out without a copy; only what
-// is split is put together in memory of the parser. Answering pings and closes, time limits and
-// what the messages mean are the connection's business.
+// is split is put together in memory of the parser. Compressed messages come out compressed, as wholes:
+// inflating them, answering pings and closes, time limits and what the messages mean are the connection's
+// business.
 
 package import Model
 
 /// What a connection may receive.
 package struct WebSocketLimits: Sendable {
-    /// Bytes of one message, all fragments together; over: 1009. Memory held for a split message is
+    /// Bytes of one message as it is sent, all fragments together; over: 1009. Memory held for a split message is
     /// at most twice that. 64 KiB before authentication; the connection raises it to 1 MiB after.
     package var messageBytesMax = 64 * 1024
     /// Frames of one message; over: 1009. Keeps a client from spending our time on empty fragments.
@@ -25,6 +26,9 @@ package enum WebSocketEvent {
     case text(UnsafeRawBufferPointer)
     /// A whole message.
     case binary(UnsafeRawBufferPointer)
+    /// A whole message, text or binary, to be inflated by the rules of RFC 7692 §7.2.2. Whether a text is
+    /// UTF-8 shows only then.
+    case deflated(UnsafeRawBufferPointer, isText: Bool)
     /// To be answered with `WebSocketFrame.pong` of the same payload.
     case ping(UnsafeRawBufferPointer)
     case pong(UnsafeRawBufferPointer)
@@ -69,7 +73,7 @@ package struct WebSocketParser: ~Copyable {
     package var limits: WebSocketLimits
 
     /// The header of a frame that has come only in part: at most 14 bytes.
-    private var header = WebSocketHeader()
+    private var header: WebSocketHeader
     private var isInFrame = false
     private var opcode = WebSocketOpcode.continuation
     private var isFinal = false
@@ -78,6 +82,7 @@ package struct WebSocketParser: ~Copyable {
 
     /// The kind of the message of which fragments have come; `continuation` when there is none.
     private var message = WebSocketOpcode.continuation
+    private var isDeflated = false
     private var fragments = 0
     private var utf8 = UTF8Validator()
     private var assembled = LentBuffer()
@@ -88,8 +93,10 @@ package struct WebSocketParser: ~Copyable {
 
     private enum Lent { case nothing, assembled, control }
 
-    package init(limits: WebSocketLimits = WebSocketLimits()) {
+    /// `allowsDeflated`: permessage-deflate was agreed on.
+    package init(limits: WebSocketLimits = WebSocketLimits(), allowsDeflated: Bool = false) {
         self.limits = limits
+        header = WebSocketHeader(allowsDeflated: allowsDeflated)
     }
 
     /// Nothing of a next frame or message has come yet.
@@ -150,6 +157,7 @@ package struct WebSocketParser: ~Copyable {
             case (.continuation, _): break
             case (_, .continuation):
                 message = frame.opcode
+                isDeflated = frame.isDeflated
                 fragments = 0
                 utf8 = UTF8Validator()
             default: throw .messageInsideMessage
@@ -191,7 +199,7 @@ package struct WebSocketParser: ~Copyable {
         }
         let added = assembled.append(part, &mask)
         if payloadLeft > 0 || !isFinal {
-            if message == .text, !utf8.feed(added) { throw .invalidUTF8 }
+            if message == .text, !isDeflated, !utf8.feed(added) { throw .invalidUTF8 }
             if payloadLeft == 0 { isInFrame = false }
             return nil
         }
@@ -206,6 +214,7 @@ package struct WebSocketParser: ~Copyable {
     ) throws(WebSocketFault) -> WebSocketEvent {
         let kind = message
         message = .continuation
+        if isDeflated { return .deflated(whole, isText: kind == .text) }
         guard kind == .text else { return .binary(whole) }
         guard utf8.feed(unchecked), utf8.isComplete else { throw .invalidUTF8 }
         return .text(whole)

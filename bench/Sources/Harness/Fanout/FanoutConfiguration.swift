@@ -22,6 +22,8 @@ package struct FanoutConfiguration: Codable, Sendable {
     /// Raw peers: where publishers connect; `nil`: where subscribers do.
     package var publishURL: String?
     package var encoding = Encoding.json
+    /// Whether connections offer permessage-deflate.
+    package var deflates = false
     package var subscribers = 200
     package var publishers = 1
     package var load = Load.rate(20)
@@ -41,7 +43,7 @@ package struct FanoutConfiguration: Codable, Sendable {
     package init(url: String) { self.url = url }
 
     enum CodingKeys: String, CodingKey {
-        case target, url, encoding, subscribers, publishers, load, channel, connecting, thresholds
+        case target, url, encoding, deflates, subscribers, publishers, load, channel, connecting, thresholds
         case publishURL = "publish_url"
         case payloadBytes = "payload_bytes"
         case warmupSeconds = "warmup_s"

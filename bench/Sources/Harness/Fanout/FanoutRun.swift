@@ -148,8 +148,9 @@ package final class FanoutRun: WebSocketDelegate {
     private var total: Int { configuration.subscribers + configuration.publishers }
 
     private func connectAll() throws {
+        let inflater = configuration.deflates ? MessageInflater() : nil
         for _ in 0..<total {
-            connections.append(WebSocketConnection(on: loop, delegate: self))
+            connections.append(WebSocketConnection(on: loop, delegate: self, inflater: inflater))
         }
         isReady = Array(repeating: false, count: total)
         var lastReady = 0

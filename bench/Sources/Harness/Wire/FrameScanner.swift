@@ -1,11 +1,11 @@
 // Finds WebSocket messages in bytes as they arrive (RFC 6455 §5), from the client's side. Without
 // I/O. A message that lies whole in the bytes given is handed out in place; only what is cut by the
-// end of a read is copied. Leaves out extensions (none is offered) and UTF-8 checks, which the
-// payload's checksum makes needless.
+// end of a read is copied. Leaves out UTF-8 checks, which the payload's checksum makes needless.
 
 package enum FrameError: Error, Equatable {
     case maskedByServer
     case reservedBits
+    case notDeflated
     case unknownOpcode(UInt8)
     case badControlFrame
     case unexpectedContinuation
@@ -28,8 +28,10 @@ package struct FrameScanner {
     private var carried: [UInt8] = []
     private var fragments: [UInt8] = []
     private var fragmentKind: MessageKind?
+    /// For compressed messages; nil when they were not agreed on. Only whole ones are understood.
+    private let inflater: MessageInflater?
 
-    package init() {}
+    package init(inflater: MessageInflater? = nil) { self.inflater = inflater }
 
     /// Bytes of incomplete messages that are held.
     package var bytesHeld: Int { carried.count + fragments.count }
@@ -77,6 +79,10 @@ package struct FrameScanner {
         if let kind = header.kind {
             if kind.rawValue >= 8 { return try each(kind, payload) }
             guard fragmentKind == nil else { throw FrameError.interruptedMessage }
+            if header.isDeflated {
+                guard let inflater, header.isFinal else { throw FrameError.reservedBits }
+                return try inflater.inflate(payload) { try each(kind, $0) }
+            }
             if header.isFinal { return try each(kind, payload) }
             fragmentKind = kind
             fragments.append(contentsOf: payload)
@@ -96,6 +102,8 @@ package struct FrameScanner {
     /// The first 2, 4 or 10 bytes of a frame; `nil` when not all are there.
     private struct Header {
         var isFinal: Bool
+        /// RSV1 (RFC 7692 §6).
+        var isDeflated: Bool
         /// `nil` for a continuation.
         var kind: MessageKind?
         var size: Int
@@ -104,7 +112,9 @@ package struct FrameScanner {
         init?(_ bytes: UnsafeRawBufferPointer, at start: Int) throws {
             guard bytes.count - start >= 2 else { return nil }
             let first = bytes[start], second = bytes[start + 1]
-            guard first & 0x70 == 0 else { throw FrameError.reservedBits }
+            isDeflated = first & 0x40 != 0
+            guard first & 0x30 == 0, !isDeflated || first & 0x0F == 1 || first & 0x0F == 2
+            else { throw FrameError.reservedBits }
             guard second & 0x80 == 0 else { throw FrameError.maskedByServer }
             isFinal = first & 0x80 != 0
             let opcode = first & 0x0F

@@ -33,6 +33,8 @@ package final class WebSocketConnection {
     }
 
     package private(set) var slot = 0
+    /// Offered to the server when there is one; it may decline.
+    private let inflater: MessageInflater?
     private let loop: EventLoop
     private unowned let delegate: any WebSocketDelegate
     private var state = State.closed
@@ -45,7 +47,8 @@ package final class WebSocketConnection {
     private var scanner = FrameScanner()
     private var watchesWritable = false
 
-    package init(on loop: EventLoop, delegate: any WebSocketDelegate) {
+    package init(on loop: EventLoop, delegate: any WebSocketDelegate, inflater: MessageInflater? = nil) {
+        self.inflater = inflater
         self.loop = loop
         self.delegate = delegate
         slot = loop.adopt(self)
@@ -68,7 +71,7 @@ package final class WebSocketConnection {
         self.subprotocol = subprotocol
         watchesWritable = true
         head = []
-        scanner = FrameScanner()
+        scanner = FrameScanner(inflater: inflater)
         state = .connecting
     }
 
@@ -197,6 +200,7 @@ package final class WebSocketConnection {
             + "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             + "Sec-WebSocket-Key: \(key)\r\n"
         if let subprotocol { request += "Sec-WebSocket-Protocol: \(subprotocol)\r\n" }
+        if inflater != nil { request += "Sec-WebSocket-Extensions: \(MessageInflater.offer)\r\n" }
         request += "\r\n"
         var bytes = request
         if let failure = bytes.withUTF8({ transport.write(UnsafeRawBufferPointer($0)) }) {
@@ -228,6 +232,10 @@ package final class WebSocketConnection {
             let value = line[line.index(after: colon)...].drop { $0 == " " }
             switch line[..<colon].lowercased() {
             case "sec-websocket-accept": accepted = value == proof
+            case "sec-websocket-extensions":
+                guard inflater != nil, value.hasPrefix(MessageInflater.offer) else {
+                    return "the server chose extensions that were not offered: \(value)"
+                }
             case "sec-websocket-protocol": chosen = String(value)
             default: break
             }

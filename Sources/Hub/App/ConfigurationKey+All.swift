@@ -22,7 +22,8 @@ extension ConfigurationKey {
             CertificatePair($0)
         },
         .value("public_url", \.publicURL, form: "origin",
-               default: "the first address with TLS, else `http://` and the first of all", example: "https://hub.example.org",
+               default: "the first address with TLS, else `http://` and the first of all",
+               example: "https://hub.example.org",
                "Where people reach the hub. Links begin with it; with https, cookies are Secure.") {
             PublicURL($0)
         },

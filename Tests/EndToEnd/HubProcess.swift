@@ -27,15 +27,18 @@ final class HubProcess {
         return url
     }
 
-    init(options: [String] = []) throws {
+    /// - Parameter port: 0: any free one.
+    init(options: [String] = [], port: Int = 0) throws {
         folder = Self.temporaryFolder()
         self.options = options
+        self.port = port
         try start()
     }
 
     deinit {
         kill()
         try? FileManager.default.removeItem(at: folder)
+        try? FileManager.default.removeItem(at: logFile)
     }
 
     /// Starts it and waits until it says that it listens; the same port again after a kill.
@@ -46,7 +49,7 @@ final class HubProcess {
                            "--web-dir", Self.webFolder.path] + options
         let pipe = Pipe()
         child.standardOutput = pipe
-        child.standardError = FileHandle(forWritingAtPath: "/dev/null")
+        child.standardError = try errors()
         try child.run()
         process = child
         lines = []
@@ -59,6 +62,32 @@ final class HubProcess {
         }
         let address = lines.first { $0.hasPrefix("listening on ") }!
         port = Int(address.split(separator: ":").last!)!
+    }
+
+    private var logFile: URL { folder.appendingPathExtension("log") }
+
+    /// Behind what the starts before have written.
+    private func errors() throws -> FileHandle {
+        if !FileManager.default.fileExists(atPath: logFile.path) {
+            FileManager.default.createFile(atPath: logFile.path, contents: nil)
+        }
+        let handle = try FileHandle(forWritingTo: logFile)
+        try handle.seekToEnd()
+        return handle
+    }
+
+    /// What it has written to stderr, over all starts.
+    var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
+
+    /// Waits until the log behind its first `count` characters is as wanted.
+    func waitForLog(after count: Int, _ isDone: (String) -> Bool) throws -> String {
+        let end = Date(timeIntervalSinceNow: 20)
+        while true {
+            let text = String(log.dropFirst(count))
+            if isDone(text) { return text }
+            guard Date() < end else { throw DeadlinePassed() }
+            poll(nil, 0, 5)
+        }
     }
 
     struct StartFailure: Error { var lines: [String] }
@@ -74,12 +103,21 @@ final class HubProcess {
         process.waitUntilExit()
     }
 
-    /// SIGTERM, and the exit code.
-    func stop() -> Int32 {
+    func signal(_ number: Int32) {
+        if let process, process.isRunning { Foundation.kill(process.processIdentifier, number) }
+    }
+
+    /// The exit code, when it has ended.
+    func waitForExit() -> Int32 {
         guard let process else { return -1 }
-        Foundation.kill(process.processIdentifier, SIGTERM)
         process.waitUntilExit()
         return process.terminationStatus
+    }
+
+    /// SIGTERM, and the exit code.
+    func stop() -> Int32 {
+        signal(SIGTERM)
+        return waitForExit()
     }
 
     static let webFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -184,6 +184,13 @@ final class ProtocolClient {
         }
     }
 
+    /// As `next`, and keeps what the hub says about the end of the connection.
+    func follow() throws -> [String: Any] {
+        let frame = try next()
+        if frame["closing"] != nil { pushes.append(frame) }
+        return frame
+    }
+
     /// Pushes that came while a reply was awaited.
     private(set) var pushes: [[String: Any]] = []
 

@@ -21,6 +21,8 @@ final class World: Sendable {
     private let folder: String
     private let sessions: Lock<[Attached]>
     let isReady = Lock(true)
+    /// Where sessions that say hello with the token `waiting` wait.
+    let gate = Gate()
 
     /// A session as an actor would know it.
     struct Attached: Sendable {
@@ -45,7 +47,7 @@ final class World: Sendable {
 
     init(loops count: Int = 1, _ configuration: FrontConfiguration = FrontConfiguration(),
          api: @escaping @Sendable (HTTPRequest) async -> HTTPResponse = { _ in HTTPResponse(status: 204) },
-         isV6: Bool = false) throws {
+         isV6: Bool = false, drainsWithin drainMax: UInt64 = 500) throws {
         var configuration = configuration
         if configuration.addresses == FrontConfiguration().addresses {
             configuration.addresses = [FrontAddress(host: isV6 ? "::1" : "127.0.0.1", port: 0)]
@@ -55,7 +57,7 @@ final class World: Sendable {
             configuration.heartbeatMilliseconds = 600_000
         }
         configuration.sweepMilliseconds = 10
-        configuration.drainMilliseconds = min(configuration.drainMilliseconds, 500)
+        configuration.drainMilliseconds = min(configuration.drainMilliseconds, drainMax)
         self.configuration = configuration
         folder = try Self.makeFolder()
         let metrics = Metrics()
@@ -63,7 +65,7 @@ final class World: Sendable {
         let loops = (0..<count).map { Loop(name: "front-\($0)", metrics: metrics) }
         self.loops = loops
         let registry = Registry(lanes: loops, surroundings: Surroundings(
-            channels: NoStore(), people: NoStore(), vault: NoStore(), verifier: NoStore(),
+            channels: NoStore(), people: NoStore(gate: gate), vault: NoStore(), verifier: NoStore(),
             clocks: TestClocks(), entropy: TestEntropy(), log: .silent, metrics: LiveMetrics(metrics)),
             configuration: LiveConfiguration())
         let sessions = Lock<[Attached]>([])
@@ -106,7 +108,13 @@ final class World: Sendable {
 
     /// Drains, and stops the loops. Handles left open would end the process here.
     func end() async {
+        gate.open()
         await front.drain()
+        endLoops()
+    }
+
+    /// When the front has drained.
+    func endLoops() {
         for loop in loops { loop.stop() }
         Self.remove(folder)
     }
@@ -197,10 +205,38 @@ struct TestEntropy: Entropy {
     func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in .random(in: 0...255) } }
 }
 
-/// Sessions of these tests never have an identity, so nothing of this is called.
+/// Holds up those who come until it is opened.
+final class Gate: Sendable {
+    private let state = Lock<(isOpen: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+    func pass() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let waiting = state.withLock { state in
+            defer { state = (true, []) }
+            return state.waiting
+        }
+        for one in waiting { one.resume() }
+    }
+}
+
+/// Sessions of these tests get no further than to ask for their people, and that fails.
 private struct NoStore: ChannelStore, MemberStore, BodyVault, TokenVerifier {
+    var gate: Gate?
     func verify(_ token: AccessToken, at now: UnixMilliseconds) throws(TokenError) -> Principal {
-        throw .invalid
+        guard token.reveal == "waiting" else { throw .invalid }
+        return Principal(account: AccountID(high: 1, low: 1), organisation: OrganisationID(high: 1, low: 1),
+                         role: .member, login: LoginID(high: 1, low: 1),
+                         expiresAt: UnixMilliseconds(now.value + 900_000))
     }
     func seal(_ plaintext: [(RecordName, String)]) async throws(VaultError) -> [SealedBody] {
         throw .keyGone
@@ -208,7 +244,10 @@ private struct NoStore: ChannelStore, MemberStore, BodyVault, TokenVerifier {
     func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String] {
         throw .keyGone
     }
-    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Member] { [] }
+    func people(_ organisation: OrganisationID) async throws(StoreError) -> [Member] {
+        await gate?.pass()
+        throw .overloaded
+    }
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError)
         -> LoginRecord? { nil }
     func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 { 0 }

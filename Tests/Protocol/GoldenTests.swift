@@ -4,7 +4,7 @@
 //     {"name":"ping","proto":"0408032200","json":{"id":3,"ping":{}}}
 //
 // `proto` is in hexadecimal, with the length in front, as a binary WebSocket message has it. The same
-// frames, many in one message, are what fuzzing begins with.
+// frames, one and many in a message, are what fuzzing begins with.
 
 import Glibc
 import Model
@@ -18,33 +18,31 @@ import Wire
         try check("client.ndjson", Samples.client.map { sample in
             line(sample.name) { ProtocolCodec.append(sample.frame, $0, to: &$1) }
         })
-        try writeSeeds("client", selector: "0") { encoding, bytes in
-            for sample in Samples.client {
-                ProtocolCodec.append(sample.frame, encoding, to: &bytes, isFirst: bytes.count == 1)
-            }
-        }
+        try writeSeeds("client", selector: "0", Samples.client) { ProtocolCodec.append($0, $1, to: &$2, isFirst: $3) }
     }
 
     @Test func server() throws {
         try check("server.ndjson", Samples.server.map { sample in
             line(sample.name) { ProtocolCodec.append(sample.frame, $0, to: &$1) }
         })
-        try writeSeeds("server", selector: "2") { encoding, bytes in
-            for sample in Samples.server {
-                ProtocolCodec.append(sample.frame, encoding, to: &bytes, isFirst: bytes.count == 1)
-            }
-        }
+        try writeSeeds("server", selector: "1", Samples.server) { ProtocolCodec.append($0, $1, to: &$2, isFirst: $3) }
     }
 
-    /// The first byte tells the fuzz target the side and the encoding.
-    private func writeSeeds(
-        _ name: String, selector: Unicode.Scalar, _ append: (Encoding, inout [UInt8]) -> Void
+    /// The first byte tells the fuzz targets which side reads. Each frame alone, and all in one message.
+    private func writeSeeds<Frame>(
+        _ side: String, selector: Unicode.Scalar, _ samples: [Sample<Frame>],
+        _ append: (Frame, Encoding, inout [UInt8], Bool) -> Void
     ) throws {
         guard Self.isWriting else { return }
-        for encoding in Encoding.allCases {
-            var bytes = [UInt8(ascii: selector) + UInt8(encoding.index)]
-            append(encoding, &bytes)
-            try Files.write(bytes, to: "../Fuzz/Corpus/ProtocolFuzz/\(name)-\(encoding)")
+        for (encoding, target) in [(Encoding.json, "JSONCommandsFuzz"), (.proto, "ProtoCommandsFuzz")] {
+            var all = [UInt8(ascii: selector)]
+            for (number, sample) in samples.enumerated() {
+                var one = [UInt8(ascii: selector)]
+                append(sample.frame, encoding, &one, true)
+                append(sample.frame, encoding, &all, number == 0)
+                try Files.write(one, to: "../Fuzz/Corpus/\(target)/\(side)-\(number)")
+            }
+            try Files.write(all, to: "../Fuzz/Corpus/\(target)/\(side)")
         }
     }
 

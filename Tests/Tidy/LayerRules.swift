@@ -112,11 +112,19 @@ enum Layers {
             switch parts.first {
             case "Sources": return module(of: file.path).map { !declared.contains($0) } ?? true
             case "Tests" where parts.count == 3 && parts[1] == "Fuzz":
-                return !(file.name.hasSuffix("Fuzz.swift") && file.text.hasPrefix("// sources: "))
+                return !isFuzzTarget(file)
+            case "Tests" where parts.count == 4 && parts[1] == "Fuzz":
+                return !files.contains {
+                    isFuzzTarget($0) && $0.text.prefix { $0 != "\n" }.contains(file.path)
+                }
             case "Tests": return parts.count < 3 || !declared.contains(String(parts[1]))
             default: return false
             }
         }.map { Violation(path: $0.path, line: 0, what: "in no target of Package.swift") }
+    }
+
+    private static func isFuzzTarget(_ file: TextFile) -> Bool {
+        file.name.hasSuffix("Fuzz.swift") && file.text.hasPrefix("// sources: ")
     }
 
     static func skeletonRule(_ file: TextFile) -> [Violation] {

@@ -145,12 +145,14 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
         let files = [
             TextFile("Sources/Actors/Live/A.swift", ""), TextFile("Sources/Hub/Gone/A.swift", ""),
             TextFile("Sources/Hub/A.swift", ""), TextFile("Tests/Live/A.swift", ""), TextFile("Tests/A.swift", ""),
-            TextFile("Tests/Gone/A.swift", ""), TextFile("Tests/Fuzz/AFuzz.swift", "// sources: a\n"),
+            TextFile("Tests/Gone/A.swift", ""), 
+            TextFile("Tests/Fuzz/AFuzz.swift", "// sources: a Tests/Fuzz/Harness/D.swift\n"),
+            TextFile("Tests/Fuzz/Harness/D.swift", ""), TextFile("Tests/Fuzz/Harness/E.swift", ""),
             TextFile("Tests/Fuzz/BFuzz.swift", ""), TextFile("Tests/Fuzz/C.swift", "// sources: a\n"),
         ]
         #expect(Layers.deadFileRule(files, package: package).map(\.path)
             == ["Sources/Hub/Gone/A.swift", "Sources/Hub/A.swift", "Tests/A.swift", "Tests/Gone/A.swift",
-                "Tests/Fuzz/BFuzz.swift", "Tests/Fuzz/C.swift"])
+                "Tests/Fuzz/Harness/E.swift", "Tests/Fuzz/BFuzz.swift", "Tests/Fuzz/C.swift"])
         #expect(Layers.skeletonRule(TextFile("Sources/Hub/A/_Skeleton.swift", "")).count == 1)
         #expect(Layers.skeletonRule(files[0]).isEmpty)
     }

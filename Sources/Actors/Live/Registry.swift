@@ -96,7 +96,7 @@ package final class Registry: Sendable {
     }
 
     package let surroundings: Surroundings
-    package let configuration: LiveConfiguration
+    private let current: Lock<LiveConfiguration>
     private let lane: @Sendable (UInt64) -> any Lane
     private let actors = Lock(Actors())
 
@@ -106,8 +106,14 @@ package final class Registry: Sendable {
                  configuration: LiveConfiguration) {
         self.lane = lane
         self.surroundings = surroundings
-        self.configuration = configuration
+        current = Lock(configuration)
     }
+
+    package var configuration: LiveConfiguration { current.withLock { $0 } }
+
+    /// For sessions, channels and organisations that are made from now on; times and limits of reading hold
+    /// for all at once.
+    package func reload(_ configuration: LiveConfiguration) { current.withLock { $0 = configuration } }
 
     /// - Parameter lanes: where channels and organisations live, pinned by id; at least one.
     package convenience init(lanes: [any Lane], surroundings: Surroundings,

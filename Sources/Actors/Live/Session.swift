@@ -25,6 +25,8 @@ package actor Session {
     private nonisolated let lane: any Lane
     private nonisolated let delivery: any DeliveryLane
     private let registry: Registry
+    /// As it was when the connection came: what the client was told stays true.
+    private let limits: Limits
     private var state = State.awaitingHello
     private var gate: CommandGate
     /// Channels the client asked for, in that order; what has to be told when the connection goes.
@@ -40,6 +42,7 @@ package actor Session {
         self.delivery = delivery
         self.registry = registry
         let configuration = registry.configuration
+        limits = configuration.limits
         gate = CommandGate(
             inFlightMax: configuration.limits.commandsInFlightMax,
             bucket: TokenBucket(rate: configuration.commandsPerSecond,
@@ -67,6 +70,8 @@ package actor Session {
         }
         route(frame)
     }
+
+    package var unansweredCommands: Int { gate.inFlightCount }
 
     /// The lane is about to send this frame to the client.
     package func willSend(_ frame: ServerFrame) {
@@ -108,7 +113,7 @@ package actor Session {
     // MARK: Commands
 
     private func route(_ frame: ClientFrame) {
-        if let error = ArgumentRule.check(frame.command, registry.configuration.limits) {
+        if let error = ArgumentRule.check(frame.command, limits) {
             refuse(frame.id, error)
             return
         }
@@ -186,7 +191,7 @@ package actor Session {
 
     private func subscribe(_ origin: Origin, _ subscribe: Subscribe, _ principal: Principal) {
         let isNew = !subscriptions.contains(subscribe.channel)
-        let limit = registry.configuration.limits.subscriptionsMax
+        let limit = limits.subscriptionsMax
         guard !isNew || subscriptions.count < Int(limit) else {
             refuse(origin.command, ErrorReply(
                 .subscriptionLimit, "Too many subscriptions on this connection.",

@@ -2,6 +2,7 @@
 // that no secret or personal datum can get in by way of interpolation.
 
 package import Model
+import Synchronization
 
 package enum LogLevel: UInt8, Sendable, Comparable, CaseIterable {
     case debug = 0
@@ -31,15 +32,26 @@ package struct LogField: Sendable {
     }
 }
 
+/// The least important lines that are written; all copies of a log share it.
+private final class LogThreshold: Sendable {
+    let level: Atomic<UInt8>
+    init(_ level: LogLevel) { self.level = Atomic(level.rawValue) }
+}
+
 /// Where log lines go. Cheap to copy.
 package struct Log: Sendable {
     package typealias Sink = @Sendable (LogLevel, StaticString, [LogField]) -> Void
-    private let threshold: LogLevel
+    private let threshold: LogThreshold
     private let sink: Sink
 
     package init(threshold: LogLevel, sink: @escaping Sink) {
-        self.threshold = threshold
+        self.threshold = LogThreshold(threshold)
         self.sink = sink
+    }
+
+    /// For every copy of this log, from now on.
+    package func setThreshold(_ level: LogLevel) {
+        threshold.level.store(level.rawValue, ordering: .relaxed)
     }
 
     /// Swallows everything; for tests.
@@ -51,6 +63,6 @@ package struct Log: Sendable {
     package func error(_ text: StaticString, _ fields: LogField...) { write(.error, text, fields) }
 
     private func write(_ level: LogLevel, _ text: StaticString, _ fields: [LogField]) {
-        if level >= threshold { sink(level, text, fields) }
+        if level.rawValue >= threshold.level.load(ordering: .relaxed) { sink(level, text, fields) }
     }
 }

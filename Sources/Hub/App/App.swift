@@ -39,15 +39,60 @@ enum HubMain {
             try await Hub.start(configuration, descriptorsMax: descriptors, clocks: clocks, log: log)
         }
         for line in hub.announcement { CommandLineInvocation.write(line + "\n", to: STDOUT_FILENO) }
+        var current = configuration
         while true {
             var received: Int32 = 0
             sigwait(&signals, &received)
-            // Nothing can be reloaded yet; ignoring SIGHUP keeps a closed terminal from ending the hub.
             if received != SIGHUP { break }
+            current = reload(hub, current, log)
         }
         log.info("stopping")
+        // A second signal, or one more, while the hub stops.
+        takeSignals(signals) { if $0 != SIGHUP { hub.hurry() } }
         try waited { () async throws(Refusal) in await hub.stop() }
         log.info("stopped")
+    }
+
+    /// Reads file, environment and command line again, and has the hub go by what can be changed while it
+    /// runs; the configuration that is in force then. A mistake changes nothing.
+    private static func reload(_ hub: Hub, _ current: Configuration, _ log: Log) -> Configuration {
+        let result: ReloadedConfiguration
+        do {
+            guard case .serve(let newer, let warnings) = try CommandLineInvocation.ofThisProcess() else {
+                return current
+            }
+            for warning in warnings { log.warning("configuration", .word("what", warning)) }
+            result = current.reloaded(from: newer)
+        } catch {
+            log.error("configuration not reloaded", .word("problem", error.problem),
+                      .word("remedy", error.remedy))
+            return current
+        }
+        hub.reload(result.configuration)
+        // A level may be set to see this line, or not to see it.
+        log.setThreshold(min(current.logLevel, result.configuration.logLevel))
+        log.info("configuration reloaded", .word("changed", result.changed.joined(separator: " ")))
+        if !result.needRestart.isEmpty {
+            log.warning("configuration that needs a restart",
+                        .word("keys", result.needRestart.joined(separator: " ")))
+        }
+        log.setThreshold(result.configuration.logLevel)
+        return result.configuration
+    }
+
+    /// Waits for signals on a thread of its own until the process ends.
+    private static func takeSignals(_ signals: sigset_t, _ body: @escaping @Sendable (Int32) -> Void) {
+        let waiting = Unmanaged.passRetained(SignalWait(signals: signals, body: body)).toOpaque()
+        var thread = pthread_t()
+        pthread_create(&thread, nil, { waiting in
+            let waiting = Unmanaged<SignalWait>.fromOpaque(waiting!).takeRetainedValue()
+            while true {
+                var signals = waiting.signals
+                var received: Int32 = 0
+                sigwait(&signals, &received)
+                waiting.body(received)
+            }
+        }, waiting)
     }
 
     private static func signal(_ number: Int32, _ action: sighandler_t) {
@@ -87,5 +132,15 @@ enum HubMain {
         while read(reader, &byte, 1) < 0 {}
         close(reader)
         return try result.withLock { $0! }.get()
+    }
+}
+
+/// What a thread that waits for signals is given.
+private final class SignalWait: Sendable {
+    let signals: sigset_t
+    let body: @Sendable (Int32) -> Void
+    init(signals: sigset_t, body: @escaping @Sendable (Int32) -> Void) {
+        self.signals = signals
+        self.body = body
     }
 }

@@ -22,7 +22,8 @@ package enum CommandLineHelp {
             let range = key.range.isEmpty ? "" : ", \(key.range)"
             out += "  \(key.option)  (\(plain(key.form))\(range))\n"
             out += wrapped(plain(key.meaning), indent: "      ", width: 90)
-            out += "      Default: \(plain(key.defaultText))\n"
+            let reload = key.isReloadable ? ". Changed by SIGHUP" : ""
+            out += "      Default: \(plain(key.defaultText))\(reload)\n"
         }
         return out
     }
@@ -35,12 +36,12 @@ package enum CommandLineHelp {
     }
 
     private static var configurationTable: String {
-        var out = "| Key | Value | Default | Meaning |\n|---|---|---|---|\n"
+        var out = "| Key | Value | Default | SIGHUP | Meaning |\n|---|---|---|---|---|\n"
         for key in ConfigurationKey.all {
             let range = key.range.isEmpty ? "" : ", \(key.range)"
             let words = key.defaultText
             let standard = words.contains("`") ? words : "`\(words)`"
-            out += "| `\(key.name)` | \(key.form)\(range) | \(standard) | \(key.meaning) |\n"
+            out += "| `\(key.name)` | \(key.form)\(range) | \(standard) | \(key.isReloadable ? "yes" : "") | \(key.meaning) |\n"
         }
         return out
     }

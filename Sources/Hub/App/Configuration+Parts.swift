@@ -26,16 +26,22 @@ extension Configuration {
     }
 
     func identity(publicURL url: PublicURL) -> IdentitySettings {
+        var settings = IdentitySettings(
+            publicOrigin: url.description, moreOrigins: moreOrigins(publicURL: url))
+        settings.refreshLifetimeMilliseconds = refreshLifetimeMilliseconds
+        settings.cookieLifetimeMilliseconds = refreshCookieLifetimeMilliseconds
+        settings.rememberLifetimeMilliseconds = refreshRememberLifetimeMilliseconds
+        return settings
+    }
+
+    /// The origins whose pages may use the HTTP API, besides the public URL's.
+    func moreOrigins(publicURL url: PublicURL) -> [String] {
         var more = allowedOrigins.map(\.description)
         // On one's own machine the same hub is reached under two names.
         if publicURL == nil, url.host == "127.0.0.1" {
             more.append(PublicURL(isSecure: url.isSecure, host: "localhost", port: url.port).description)
         }
-        var settings = IdentitySettings(publicOrigin: url.description, moreOrigins: more)
-        settings.refreshLifetimeMilliseconds = refreshLifetimeMilliseconds
-        settings.cookieLifetimeMilliseconds = refreshCookieLifetimeMilliseconds
-        settings.rememberLifetimeMilliseconds = refreshRememberLifetimeMilliseconds
-        return settings
+        return more
     }
 
     /// As many connections as are configured, or as the system's limit on descriptors leaves beside those
@@ -71,6 +77,8 @@ extension Configuration {
         front.helloMilliseconds = UInt64(helloTimeoutMilliseconds)
         front.heartbeatMilliseconds = UInt64(heartbeatMilliseconds)
         front.pongMilliseconds = UInt64(pongTimeoutMilliseconds)
+        front.sharesAddresses = handsOver ?? false
+        front.drainDelayMilliseconds = UInt64(drainDelayMilliseconds)
         front.drainMilliseconds = UInt64(drainTimeoutMilliseconds)
         return front
     }

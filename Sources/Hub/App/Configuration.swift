@@ -1,4 +1,4 @@
-// What an operator can set: one struct, filled once at start and handed on by init. Each property's
+// What an operator can set: one struct, filled at start and at each reload, and handed on by init. Each property's
 // initial value is its default; ConfigurationKey+All.swift has the table with name, range and
 // meaning of each, ConfigurationReader.swift fills it. Nothing here touches disk, sockets or the
 // environment.
@@ -15,6 +15,8 @@ package struct Configuration: Sendable {
     package var tlsCertificates: [CertificatePair] = []
     /// How long browsers come with TLS only; 0: they forget it.
     package var hstsMaxAgeMilliseconds: Int64 = 365 * 86_400_000
+    /// `nil`: no. Listen although another hub of the same user listens there.
+    package var handsOver: Bool?
     /// `nil`: derived from the first address with TLS, else without, see `publicURL(boundTo:)`.
     package var publicURL: PublicURL?
     /// Origins, besides that of the public URL, whose pages may open a WebSocket.
@@ -72,6 +74,7 @@ package struct Configuration: Sendable {
     package var passivationIdleMilliseconds: UInt32 = 300_000
     /// 0: never; see `LiveConfiguration`.
     package var resyncMilliseconds: UInt32 = 10_000
+    package var drainDelayMilliseconds: UInt32 = 0
     package var drainTimeoutMilliseconds: UInt32 = 10_000
     package var accessTokenLifetimeMilliseconds: Int64 = 15 * 60_000
     package var refreshLifetimeMilliseconds: Int64 = 7 * 86_400_000

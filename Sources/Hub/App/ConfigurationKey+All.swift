@@ -6,6 +6,17 @@ import Ports
 extension ConfigurationKey {
     package static let all: [ConfigurationKey] = reach + storage + pools + limits + times + logs
 
+    /// The names of keys that SIGHUP changes while the hub runs. All others need a restart.
+    package static let reloadable: Set<String> = [
+        "tls_certificates", "hsts_max_age", "allowed_origins", "metrics_allow",
+        "connections_max", "subscriptions_max", "commands_in_flight_max", "text_bytes_max", "frame_bytes_max",
+        "hello_frame_bytes_max", "outbox_bytes_max", "outbox_total_bytes_max", "commands_per_second",
+        "commands_burst",
+        "hello_timeout", "pong_timeout", "http_header_timeout", "http_idle_timeout", "drain_delay",
+        "drain_timeout",
+        "log_level",
+    ]
+
     private static let reach: [ConfigurationKey] = [
         .list("listen", \.listen, form: "address", example: "127.0.0.1:8080 or [::1]:8080",
               "Addresses to listen on without TLS, numeric, each with a port; port 0 takes any free one.") {
@@ -20,6 +31,11 @@ extension ConfigurationKey {
               "Certificates for `listen_tls`, each as `CHAIN:KEY`, two PEM files. Clients get the one for the "
                   + "name they ask for, else the first.") {
             CertificatePair($0)
+        },
+        .value("hand_over", \.handsOver, form: "`true` or `false`", default: "`false`", example: "true",
+               "Whether to listen although another hub of the same user listens on the address, to be "
+                   + "stopped when this one is up. With PostgreSQL; a SQLite file has one hub.") {
+            Bool($0)
         },
         .value("public_url", \.publicURL, form: "origin",
                default: "the first address with TLS, else `http://` and the first of all",
@@ -134,6 +150,8 @@ extension ConfigurationKey {
         .duration("resync_interval", \.resyncMilliseconds, 0...3_600_000,
                   "How often hubs over one PostgreSQL database look for what they were not told of. "
                       + "Lower: less delay after a lost notice, at more reads. 0ms: never."),
+        .duration("drain_delay", \.drainDelayMilliseconds, 0...600_000,
+                  "Between the first `no` of `/readyz` and the drain, for load balancers to notice."),
         .duration("drain_timeout", \.drainTimeoutMilliseconds, 100...600_000,
                   "For connections to leave and writes to finish when the hub stops."),
         .duration("access_token_lifetime", \.accessTokenLifetimeMilliseconds, 1_000...86_400_000,

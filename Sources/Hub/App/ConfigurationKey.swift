@@ -36,6 +36,9 @@ package struct ConfigurationKey: Sendable {
     /// What `read` would read back, secrets hidden; `nil` when nothing is set.
     let show: @Sendable (Configuration) -> String?
 
+    /// SIGHUP changes it while the hub runs.
+    package var isReloadable: Bool { Self.reloadable.contains(name) }
+
     package var option: String { "--" + name.map { $0 == "_" ? "-" : String($0) }.joined() }
     package var variable: String { "HUB_" + name.uppercased() }
     package var defaultText: String {

@@ -18,17 +18,31 @@ final class Hub: Sendable {
     /// Lines for the person who started it, secrets such as the set-up link included: for stdout only.
     let announcement: [String]
     private let front: Front
+    private let registry: Registry
+    private let api: Lock<IdentityAPI?>
+    private let publicURL: PublicURL
+    private let descriptorsMax: Int
     private let loops: [Loop]
     private let store: Store
     /// To other hubs over the same PostgreSQL database.
     private let bus: PostgresBus?
+    private let certificates: Certificates
+    private let log: Log
 
-    private init(announcement: [String], front: Front, loops: [Loop], store: Store, bus: PostgresBus?) {
+    private init(announcement: [String], front: Front, registry: Registry, api: Lock<IdentityAPI?>,
+                 publicURL: PublicURL, descriptorsMax: Int, loops: [Loop], store: Store, bus: PostgresBus?,
+                 certificates: Certificates, log: Log) {
         self.announcement = announcement
         self.front = front
+        self.registry = registry
+        self.api = api
+        self.publicURL = publicURL
+        self.descriptorsMax = descriptorsMax
         self.loops = loops
         self.store = store
         self.bus = bus
+        self.certificates = certificates
+        self.log = log
     }
 
     /// Brings everything up in order of dependence; what cannot be used is refused with its remedy.
@@ -90,7 +104,8 @@ final class Hub: Sendable {
             case .cannotListen(let address, let reason):
                 throw Refusal(.system, "cannot listen on \(address.text): \(reason)",
                               remedy: "stop what uses the address, or give another with "
-                                  + (address.isTLS ? "--listen-tls" : "--listen"))
+                                  + (address.isTLS ? "--listen-tls" : "--listen")
+                                  + " (a hub that is to be replaced: --hand-over)")
             }
         }
         let main = bound.first(where: \.isTLS) ?? bound[0]
@@ -110,8 +125,23 @@ final class Hub: Sendable {
             lines.append("set up the first organisation, once and within 24 hours: \(link)")
         }
         lines += bound.map { "listening on \($0.isTLS ? "https" : "http")://\($0.text)" }
-        return Hub(announcement: lines, front: front, loops: fronts + lanes, store: store, bus: bus)
+        return Hub(announcement: lines, front: front, registry: registry, api: api, publicURL: url,
+                   descriptorsMax: descriptorsMax, loops: fronts + lanes, store: store, bus: bus,
+                   certificates: certificates, log: log)
     }
+
+    /// Goes by another configuration from now on. Of it, only what `ConfigurationKey.reloadable` names may
+    /// differ from the one of the start.
+    func reload(_ configuration: Configuration) {
+        let tls = certificates.readAgain(configuration, log)
+        front.reload(configuration.front(descriptorsMax: descriptorsMax, tls: tls))
+        registry.reload(configuration.live)
+        let origins = configuration.moreOrigins(publicURL: publicURL)
+        api.withLock { $0 = $0?.allowing(origins) }
+    }
+
+    /// Makes a stop that is under way a quick one.
+    func hurry() { front.hurryDrain() }
 
     /// Sends everybody away, finishes what was accepted, and lets go of everything.
     func stop() async {

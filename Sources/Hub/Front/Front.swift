@@ -30,7 +30,7 @@ package final class Front: Sendable {
             for index in loops.indices {
                 do throws(Socket.Failure) {
                     let descriptor = try Socket.listen(host: address.host, port: actual.port,
-                                                       isFirst: index == 0)
+                                                       isFirst: index == 0 && !configuration.sharesAddresses)
                     actual.port = Socket.port(of: descriptor)
                     listeners[index].append(Listener(descriptor: descriptor, isTLS: address.isTLS))
                 } catch {
@@ -58,8 +58,9 @@ package final class Front: Sendable {
         for (loop, lane) in zip(loops, lanes) { loop.submit { lane.reload(configuration) } }
     }
 
-    /// Stops accepting, sends every session away to resume elsewhere, and returns when all connections
-    /// are closed, or after the time that is configured for it. Only after `start`, once.
+    /// Says that it is not ready, stops accepting after the delay that is configured, sends every session
+    /// away to resume elsewhere, and returns when all connections are closed, or after the time that is
+    /// configured for it. Only after `start`, once.
     package func drain() async {
         shared.isDraining.withLock { $0 = true }
         await withTaskGroup(of: Void.self) { group in
@@ -71,5 +72,10 @@ package final class Front: Sendable {
                 }
             }
         }
+    }
+
+    /// Ends a drain within about a second.
+    package func hurryDrain() {
+        for (loop, lane) in zip(loops, lanes) { loop.submit { lane.hurryDrain() } }
     }
 }

@@ -28,6 +28,8 @@ package struct FrontConfiguration: Sendable {
     package var tls: TLSContext?
     /// What browsers are told over TLS about coming without it (RFC 6797); `nil`: nothing.
     package var strictTransport: String?
+    /// Listen even if another front of the same user listens there.
+    package var sharesAddresses = false
     /// Origins whose pages may open a WebSocket, exactly as browsers send them, besides the origin of
     /// the address that a request came to.
     package var allowedOrigins: [String] = []
@@ -57,7 +59,11 @@ package struct FrontConfiguration: Sendable {
     /// A peer that takes nothing of what waits for it for so long is dropped.
     package var stallMilliseconds: UInt64 = 30_000
     package var closeMilliseconds: UInt64 = 5_000
+    /// Between the first `no` of `/readyz` and the drain.
+    package var drainDelayMilliseconds: UInt64 = 0
     package var drainMilliseconds: UInt64 = 10_000
+    /// How long a drain waits for the answers to one connection's commands.
+    package var answerMilliseconds: UInt64 = 2_000
     /// How often times are checked; a deadline may be late by this much.
     package var sweepMilliseconds: UInt32 = 200
     package init() {}

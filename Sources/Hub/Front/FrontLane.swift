@@ -39,6 +39,7 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
     func reload(_ configuration: FrontConfiguration) { target.reload(configuration) }
     func sweep() { target.sweep() }
     func drain(_ done: @escaping @Sendable () -> Void) { target.drain(done) }
+    func hurryDrain() { target.hurryDrain() }
     func goOn(_ number: Int32, _ generation: UInt32) { target.goOn(number, generation) }
     func answered(_ response: HTTPResponse, _ number: Int32, _ generation: UInt32) {
         target.answered(response, number, generation)

@@ -51,45 +51,4 @@ extension FrontLoop {
         table[connection.number].isBlocked
             && now >= connection.progressAt + configuration.stallMilliseconds
     }
-
-    // MARK: Draining
-
-    /// Sessions that are sent away per sweep in any case.
-    private static let drainBatchMin = 100
-
-    /// Stops accepting and sends everybody away; `done` is called when nobody is left, or at the deadline.
-    func drain(_ done: @escaping @Sendable () -> Void) {
-        readClock()
-        stopListening()
-        drained = done
-        drainDeadline = now + configuration.drainMilliseconds
-        drainMore()
-    }
-
-    private func drainMore() {
-        guard let deadline = drainDeadline else { return }
-        // Spread over half the time, so that they do not come back all at once.
-        let sweeps = Int(configuration.drainMilliseconds / 2) / Int(max(1, configuration.sweepMilliseconds))
-        let sentMax = max(Self.drainBatchMin, table.count / max(1, sweeps))
-        var sent = 0
-        for number in 0..<Int32(table.count) {
-            guard let connection = connections[Int(number)] else { continue }
-            switch table[number].phase {
-            case .greeting, .open:
-                guard sent < sentMax else { continue }
-                close(connection, .draining, retryAfterMilliseconds: 0)
-                sent += 1
-            case .http:
-                if connection.exchange == nil, !connection.hasUnsent,
-                   connection.answersNoted == 0 { drop(connection) }
-            case .free, .closing: break
-            }
-        }
-        let isEmpty = connections.allSatisfy { $0 == nil }
-        guard isEmpty || now >= deadline else { return }
-        for connection in connections { if let connection { drop(connection) } }
-        drainDeadline = nil
-        drained?()
-        drained = nil
-    }
 }

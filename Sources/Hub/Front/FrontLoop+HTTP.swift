@@ -211,7 +211,7 @@ extension FrontLoop {
 
     private func finished(_ exchange: HTTPExchange, _ connection: Connection) {
         let number = connection.number
-        if exchange.keepsAlive, !shared.isDraining.withLock({ $0 }) {
+        if exchange.keepsAlive, !isSendingAway {
             table[number].deadline = now + configuration.httpIdleMilliseconds
         } else {
             connection.endsAfterFlush = true

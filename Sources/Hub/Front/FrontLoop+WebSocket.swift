@@ -10,7 +10,7 @@ extension FrontLoop {
     // MARK: Upgrade
 
     func upgrade(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
-        guard !shared.isDraining.withLock({ $0 }) else {
+        guard !isSendingAway else {
             answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "1")]), .faulty,
                    connection)
             return

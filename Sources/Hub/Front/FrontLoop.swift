@@ -50,8 +50,7 @@ final class FrontLoop: PollOwner {
     private var buffer: UnsafeMutableRawBufferPointer
     let tlsBuffers = TLSBuffers(ciphertextMax: bufferBytes)
     var handshakesLeft = handshakesMax
-    var drainDeadline: UInt64?
-    var drained: (@Sendable () -> Void)?
+    var draining: Drain?
 
     /// Bytes read at once. Larger: fewer calls for large messages; every loop has one.
     private static let bufferBytes = 64 << 10
@@ -107,7 +106,7 @@ final class FrontLoop: PollOwner {
     func pollReady(_ events: PollEvents, tag: Int, error: Int32?) {
         readClock()
         if tag < 0 {
-            accept(listeners[-1 - tag].listener)
+            _ = accept(listeners[-1 - tag].listener)
             return
         }
         let number = Int32(truncatingIfNeeded: tag)
@@ -121,10 +120,11 @@ final class FrontLoop: PollOwner {
         if !events.isDisjoint(with: [.readable, .disconnect]) { read(connection) }
     }
 
-    private func accept(_ listener: Listener) {
+    /// Some of those that wait; whether there may be more.
+    func accept(_ listener: Listener) -> Bool {
         for _ in 0..<Self.acceptsMax {
             do {
-                guard let accepted = try Socket.accept(listener.descriptor) else { return }
+                guard let accepted = try Socket.accept(listener.descriptor) else { return false }
                 let over = metrics.connections.current - Int64(configuration.connectionsMax)
                 if over < 0 {
                     open(accepted.descriptor, peer: accepted.peer, isTLS: listener.isTLS)
@@ -143,9 +143,10 @@ final class FrontLoop: PollOwner {
                 metrics.acceptFailures.add()
                 isAcceptPaused = true
                 for listener in listeners { listener.poll.watch([]) }
-                return
+                return false
             }
         }
+        return true
     }
 
     /// Tells a program that can wait; the connection is gone a moment later.

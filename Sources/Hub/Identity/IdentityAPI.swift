@@ -11,7 +11,7 @@ package struct IdentityAPI: Sendable {
     private static let bodyBytesMax = 64 * 1024
 
     private let accounts: Accounts
-    private let origins: Set<String>
+    private var origins: Set<String>
     private let cookie: RefreshCookie
     private let log: Log
 
@@ -21,6 +21,13 @@ package struct IdentityAPI: Sendable {
         let settings = accounts.settings
         origins = Set([settings.publicOrigin] + settings.moreOrigins)
         cookie = RefreshCookie(isSecure: settings.publicOrigin.hasPrefix("https://"))
+    }
+
+    /// The same with other origins besides the public one.
+    package func allowing(_ moreOrigins: [String]) -> IdentityAPI {
+        var copy = self
+        copy.origins = Set([accounts.settings.publicOrigin] + moreOrigins)
+        return copy
     }
 
     /// The answer to a request whose path begins with `prefix`. Never throws: errors are answers.

@@ -23,7 +23,7 @@ package enum Socket {
     package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
     /// A listening socket; several may listen on one address, and the kernel spreads connections over
-    /// them (SO_REUSEPORT) — `isFirst` refuses an address that somebody else has.
+    /// them (SO_REUSEPORT), if they are of one user — `isFirst` refuses an address that somebody has.
     /// - Parameter host: numeric, IPv4 or IPv6.
     package static func listen(host: String, port: UInt16, isFirst: Bool) throws(Failure) -> Int32 {
         let isV6 = host.contains(":")

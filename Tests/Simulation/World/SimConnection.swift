@@ -21,6 +21,8 @@ final class SimConnection: @unchecked Sendable {
     var heardAt: Int64 = 0
     /// The hub has closed: the last frames are on their way, and what the client sends is not heard.
     private(set) var isClosing = false
+    /// What comes is not read any more: a drain waits for the answers to what came before.
+    var isHeld = false
     /// Bytes that the socket has not taken.
     var outboxBytes = 0
     private var outbox: [Message] = []

@@ -18,6 +18,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
 
     private static let heartbeatMicroseconds: Int64 = 25_000_000
     private static let pongMicroseconds: Int64 = 8_000_000
+    private static let answerMicroseconds: Int64 = 2_000_000
 
     init(_ node: SimNode, index: Int, lane: SimLane) {
         self.node = node
@@ -52,7 +53,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
     /// Bytes of the client have come.
     func arrived(_ bytes: [UInt8], on connection: SimConnection) {
         lane.submit { [unowned self] in
-            guard let session = connection.session, !connection.isClosing else { return }
+            guard let session = connection.session, !connection.isClosing, !connection.isHeld else { return }
             connection.heardAt = world.scheduler.now
             ProtocolCodec.decodeClientFrames(from: bytes, connection.encoding) { result in
                 guard case .success(let frame) = result else {
@@ -183,12 +184,31 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
         if connection.session != nil { node.outboxBytes -= bytes }
     }
 
+    /// As the front's drain: over some time, in random order, each behind the answers to its commands.
     func sendAway() {
         lane.submit { [unowned self] in
             for connection in connections.values.sorted(by: { $0.number < $1.number }) {
-                close(connection, .draining, retryAfterMilliseconds: 0)
+                lane.submit(afterMilliseconds: random(0...1_000)) { [unowned self] in
+                    sendAway(connection, until: world.scheduler.now + Self.answerMicroseconds)
+                }
             }
         }
+    }
+
+    private func sendAway(_ connection: SimConnection, until end: Int64) {
+        guard let session = connection.session, !connection.isClosing else { return }
+        guard world.scheduler.now < end, session.assumeIsolated({ $0.unansweredCommands > 0 }) else {
+            close(connection, .draining, retryAfterMilliseconds: random(100...1_000))
+            return
+        }
+        // Nothing more is read of it.
+        connection.isHeld = true
+        lane.submit(afterMilliseconds: 50) { [unowned self] in sendAway(connection, until: end) }
+    }
+
+    private func random(_ range: ClosedRange<UInt64>) -> UInt32 {
+        let word = node.registry.surroundings.entropy.words().0
+        return UInt32(range.lowerBound + word % (range.upperBound - range.lowerBound + 1))
     }
 
     func kill() {

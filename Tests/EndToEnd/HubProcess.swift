@@ -69,7 +69,7 @@ final class HubProcess {
     /// Behind what the starts before have written.
     private func errors() throws -> FileHandle {
         if !FileManager.default.fileExists(atPath: logFile.path) {
-            FileManager.default.createFile(atPath: logFile.path, contents: nil)
+            _ = FileManager.default.createFile(atPath: logFile.path, contents: nil)
         }
         let handle = try FileHandle(forWritingTo: logFile)
         try handle.seekToEnd()

@@ -42,7 +42,8 @@ struct DrainTests {
             try await peer.sendText("{\"id\":1,\"hello\":{\"token\":\"waiting\"}}")
             await eventually { world.gate.waitingCount == 1 }
             try await draining(world) {
-                #expect(try await peer.closeCode() == 4000)
+                let code = try await peer.closeCode()
+                #expect(code == 4000)
                 peer.finishWriting()
             }
         }

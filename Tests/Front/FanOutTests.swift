@@ -201,7 +201,9 @@ struct FanOutTests {
     }
 
     @Test func drainsByTellingEverybody() async throws {
-        let world = try World(loops: 2)
+        var configuration = FrontConfiguration()
+        configuration.helloMilliseconds = 120_000
+        let world = try World(loops: 2, configuration, drainsWithin: 10_000)
         let readers = try await world.webSockets(20)
         for (_, session) in readers { session.welcome() }
         let idle = try world.peer()

@@ -177,6 +177,14 @@ test('a closing frame sets the least wait', async () => {
   assert.equal(client.state.retryAtMs - world.nowMs, 9_250);
 });
 
+test('a hub that drains says when to come back, and no two clients come at once', async () => {
+  const world = new World();
+  const client = await world.ready();
+  await world.push({ closing: { code: 4000, slug: 'draining', retry_after_ms: 640 } });
+  await world.lose(4000);
+  assert.equal(client.state.retryAtMs - world.nowMs, 640 + 500, 'and a random part of a second');
+});
+
 test('a hub that keeps sending us away at once is left alone for longer', async () => {
   const world = new World();
   const client = await world.ready();

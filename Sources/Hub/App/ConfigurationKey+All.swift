@@ -26,7 +26,7 @@ extension ConfigurationKey {
               "The same with TLS.") {
             ListenAddress($0)
         },
-        .list("tls_certificates", \.tlsCertificates, form: "pair of paths",
+        .list("tls_certificates", \.tlsCertificates, form: "certificate pair",
               example: "/etc/hub/tls/chain.pem:/etc/hub/tls/key.pem",
               "Certificates for `listen_tls`, each as `CHAIN:KEY`, two PEM files. Clients get the one for the "
                   + "name they ask for, else the first.") {

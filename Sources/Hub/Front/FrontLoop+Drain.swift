@@ -34,6 +34,8 @@ struct Drain {
 extension FrontLoop {
     /// Sessions that are sent away per sweep in any case: small hubs are gone in no time.
     private static let drainBatchMin = 100
+    /// As many times some connections as a listener's queue holds.
+    private static let acceptRoundsMax = 64
     /// Bounds of the random wait that clients are told, in milliseconds: it spreads those of one sweep.
     private static let retryBounds: ClosedRange<UInt64> = 100...1_000
 
@@ -76,8 +78,10 @@ extension FrontLoop {
     }
 
     private func beginDrain() {
-        // What waits in the kernel's queue would be reset.
-        for (listener, _) in listeners { while accept(listener) {} }
+        // What waits in the kernel's queue would be reset. No more than that: they may come on and on.
+        for (listener, _) in listeners {
+            for _ in 0..<Self.acceptRoundsMax { guard accept(listener) else { break } }
+        }
         stopListening()
         var leaving: [Drain.Leaver] = []
         for number in 0..<Int32(table.count) where isSession(number) {

@@ -44,7 +44,7 @@ private let samples: [String: String] = [
     "allowed_origins": "https://a.example, http://b.example:81", "metrics_allow": "10.0.0.0/8, fd00::/8",
     "web_dir": "/srv/web", "data_dir": "/srv/hub", "store": "sqlite:/srv/other.sqlite",
     "store_password_file": "/run/secret", "store_connections": "9", "master_key_file": "/etc/key",
-    "create_master_key": "false", "front_loops": "3", "actor_lanes": "2", "io_uring": "off",
+    "create_master_key": "false", "hand_over": "true", "front_loops": "3", "actor_lanes": "2", "io_uring": "off",
     "connections_max": "77",
     "subscriptions_max": "5", "commands_in_flight_max": "6", "text_bytes_max": "1KiB",
     "frame_bytes_max": "2MiB", "hello_frame_bytes_max": "2KiB", "replay_events_max": "7",
@@ -52,7 +52,8 @@ private let samples: [String: String] = [
     "channel_inbox_max": "99", "commands_per_second": "11", "commands_burst": "12",
     "hello_timeout": "1500ms", "heartbeat": "20s", "pong_timeout": "4s",
     "http_header_timeout": "5s", "http_idle_timeout": "2m", "passivation_idle": "1h",
-    "resync_interval": "30s", "drain_timeout": "3s", "access_token_lifetime": "5m", "refresh_lifetime": "2d",
+    "resync_interval": "30s", "drain_delay": "2s", "drain_timeout": "3s",
+    "access_token_lifetime": "5m", "refresh_lifetime": "2d",
     "refresh_cookie_lifetime": "3d", "refresh_remember_lifetime": "4d", "log_level": "debug",
     "log_format": "json",
 ]

@@ -41,7 +41,8 @@ package enum CommandLineHelp {
             let range = key.range.isEmpty ? "" : ", \(key.range)"
             let words = key.defaultText
             let standard = words.contains("`") ? words : "`\(words)`"
-            out += "| `\(key.name)` | \(key.form)\(range) | \(standard) | \(key.isReloadable ? "yes" : "") | \(key.meaning) |\n"
+            let reload = key.isReloadable ? "yes" : ""
+            out += "| `\(key.name)` | \(key.form)\(range) | \(standard) | \(reload) | \(key.meaning) |\n"
         }
         return out
     }

@@ -3,19 +3,20 @@
 import Front
 import Model
 import Testing
+import Wire
 
 @Suite(.timeLimit(.minutes(2)))
 struct ReloadTests {
     @Test(arguments: [1, 3])
     func everyLoopGoesByTheNewConfiguration(loops: Int) async throws {
-        try await withWorld(loops: loops, { $0.allowsMetrics = { _ in false } }) { world in
+        try await withWorld(loops: loops, { $0.metricsAllow = [] }) { world in
             // The kernel chooses the loop of a connection: enough of them meet every loop.
             for _ in 0..<16 {
                 let answer = try await world.peer().ask("GET", "/metrics")
                 #expect(answer.status == 403)
             }
             var configuration = world.configuration
-            configuration.allowsMetrics = { _ in true }
+            configuration.metricsAllow = [AddressRange("127.0.0.1")!]
             world.front.reload(configuration)
             for _ in 0..<16 {
                 let answer = try await world.peer().ask("GET", "/metrics")

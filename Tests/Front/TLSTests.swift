@@ -262,14 +262,14 @@ struct TLSDataTests {
             }
             var asked = 0
             do {
-                while world.gauge("hub_connections") == 1, asked < 20_000 {
+                while world.gauge("hub_connections") == 1, asked < 10_000 {
                     asked += 100
                     for _ in 0..<100 { client.updateKeys() }
                     try await peer.writeRaw(client.takeOutput())
                 }
             } catch is PeerClosed {}
             await eventually { world.gauge("hub_connections") == 0 }
-            #expect(asked < 20_000)
+            #expect(world.counter("hub_closes_total", "code=\"slow_reader\"") == 0, "not by the rule for the stalled")
         }
     }
 

@@ -22,6 +22,9 @@ final class Certificates: Sendable {
     /// `nil` when no address has TLS.
     func read(_ configuration: Configuration) throws(Refusal) -> TLSContext? {
         guard !configuration.listenTLS.isEmpty else { return nil }
+        guard !configuration.tlsCertificates.isEmpty else {
+            throw Refusal(.configuration, "tls_certificates is empty", remedy: "stop the hub to end TLS")
+        }
         do throws(TLSProblem) {
             let context = try TLSContext(
                 configuration.tlsCertificates.map { TLSFiles(chain: $0.chain, key: $0.key) },

@@ -11,13 +11,13 @@ package import Wire
 package struct Configuration: Sendable {
     // Where it listens and how it is reached.
     package var listen = [ListenAddress(host: "127.0.0.1", port: 8080)]
-    /// `nil`: no. Listen although another hub of the same user listens there.
-    package var handsOver: Bool?
     /// The same with TLS, for which there are `tlsCertificates` then.
     package var listenTLS: [ListenAddress] = []
     package var tlsCertificates: [CertificatePair] = []
     /// How long browsers come with TLS only; 0: they forget it.
     package var hstsMaxAgeMilliseconds: Int64 = 365 * 86_400_000
+    /// `nil`: no. Listen although another hub of the same user listens there.
+    package var handsOver: Bool?
     /// `nil`: derived from the first address with TLS, else without, see `publicURL(boundTo:)`.
     package var publicURL: PublicURL?
     /// Origins, besides that of the public URL, whose pages may open a WebSocket.

@@ -15,8 +15,8 @@ extension ConfigurationKey {
         "hello_frame_bytes_max", "outbox_bytes_max", "outbox_total_bytes_max", "commands_per_second",
         "commands_burst", "pings_per_second", "http_headers_bytes_max", "http_headers_max",
         "inbound_total_bytes_max",
-        "hello_timeout", "message_timeout", "stall_timeout", "pong_timeout", "http_header_timeout", "http_idle_timeout", "drain_delay",
-        "drain_timeout",
+        "hello_timeout", "message_timeout", "stall_timeout", "pong_timeout", "http_header_timeout",
+        "http_idle_timeout", "drain_delay", "drain_timeout",
         "log_level",
     ]
 
@@ -29,7 +29,7 @@ extension ConfigurationKey {
               "The same with TLS.") {
             ListenAddress($0)
         },
-        .list("tls_certificates", \.tlsCertificates, form: "pair of paths",
+        .list("tls_certificates", \.tlsCertificates, form: "certificate pair",
               example: "/etc/hub/tls/chain.pem:/etc/hub/tls/key.pem",
               "Certificates for `listen_tls`, each as `CHAIN:KEY`, two PEM files. Clients get the one for the "
                   + "name they ask for, else the first.") {
@@ -41,7 +41,8 @@ extension ConfigurationKey {
             Bool($0)
         },
         .value("public_url", \.publicURL, form: "origin",
-               default: "the first address with TLS, else `http://` and the first of all", example: "https://hub.example.org",
+               default: "the first address with TLS, else `http://` and the first of all",
+               example: "https://hub.example.org",
                "Where people reach the hub. Links begin with it; with https, cookies are Secure.") {
             PublicURL($0)
         },

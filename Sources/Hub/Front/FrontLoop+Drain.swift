@@ -80,8 +80,8 @@ extension FrontLoop {
 
     private func beginDrain() {
         // What waits in the kernel's queue would be reset. No more than that: they may come on and on.
-        for listener in listeners {
-            for _ in 0..<Self.acceptRoundsMax { guard accept(listener.listener) else { break } }
+        for (listener, _) in listeners {
+            for _ in 0..<Self.acceptRoundsMax { guard accept(listener) else { break } }
         }
         stopListening()
         var leaving: [Drain.Leaver] = []

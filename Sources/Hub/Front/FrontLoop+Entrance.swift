@@ -1,6 +1,7 @@
 // Who comes in: accepting at a bounded rate, refusing who is too much, reading for whom a trusted proxy
 // speaks, and what a connection counts for.
 
+import Crypto
 import Loop
 import Model
 import Ports

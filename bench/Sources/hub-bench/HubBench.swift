@@ -18,7 +18,7 @@ struct HubBench: ParsableCommand {
             what was asked for, and stderr says why.
             """,
         version: BenchVersion.text,
-        subcommands: [Fanout.self, Crash.self])
+        subcommands: [Fanout.self, Compare.self, Idle.self, Ramp.self, Crash.self])
 }
 
 enum Outcome {

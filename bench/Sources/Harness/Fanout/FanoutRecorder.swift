@@ -93,7 +93,10 @@ package struct FanoutRecorder {
     private var loadStart: UInt64 = 0
     private var warmupSeconds = 0.0
 
-    init() {}
+    /// Of each subscriber by itself.
+    package private(set) var spread: SpreadRecorder
+
+    init(subscribers: Int) { spread = SpreadRecorder(subscribers: subscribers) }
 
     mutating func note(_ text: String) {
         if notes.count < 20 { notes.append(text) }
@@ -130,9 +133,11 @@ package struct FanoutRecorder {
     }
 
     @inline(__always)
-    mutating func delivered(_ nanoseconds: UInt64, isMeasured: Bool) {
+    mutating func delivered(_ nanoseconds: UInt64, to subscriber: Int, isMeasured: Bool) {
         secondDelivery.record(nanoseconds)
-        if isMeasured { delivery.record(nanoseconds) }
+        guard isMeasured else { return }
+        delivery.record(nanoseconds)
+        spread.record(subscriber, nanoseconds)
     }
 
     mutating func acknowledged(_ nanoseconds: UInt64, isMeasured: Bool) {

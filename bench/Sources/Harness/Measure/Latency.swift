@@ -65,6 +65,9 @@ package struct LatencySummary: Codable, Sendable {
     package var p9999: UInt64
     package var max: UInt64
 
+    /// p50, p90, p99, p99.9, p99.99 and max for people.
+    package var row: [String] { [p50, p90, p99, p999, p9999, max].map { Figure.time($0) } }
+
     enum CodingKeys: String, CodingKey {
         case count
         case min = "min_ns"

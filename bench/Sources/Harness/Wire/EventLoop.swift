@@ -12,6 +12,8 @@ package final class EventLoop {
     let cipherBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
     /// What a command is encoded into before it is framed.
     var frameBuffer: [UInt8] = []
+    /// Pings of servers, over all connections.
+    var pingsAnswered = 0
     private let events = UnsafeMutablePointer<bench_event>.allocate(capacity: 256)
     private var connections: [WebSocketConnection?] = []
     private var generator = SystemRandomNumberGenerator()

@@ -21,7 +21,7 @@ final class Transport {
 
     /// Begins to connect; the socket is writable when that has succeeded or failed.
     init(to address: SocketAddress, host: String, tls context: TLSContext?,
-         scratch: UnsafeMutableRawBufferPointer) throws {
+         from source: UInt32? = nil, scratch: UnsafeMutableRawBufferPointer) throws {
         let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw BenchError.system("cannot make a socket") }
         self.descriptor = descriptor
@@ -33,6 +33,12 @@ final class Transport {
             throw error
         }
         _ = bench_set_nonblocking(descriptor)
+        if let source, address.family == AF_INET {
+            let failure = bench_bind(descriptor, source)
+            guard failure == 0 else {
+                throw BenchError.system("cannot use a source address", -failure)
+            }
+        }
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one,
                    socklen_t(MemoryLayout<Int32>.size))

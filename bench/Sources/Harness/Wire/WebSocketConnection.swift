@@ -22,6 +22,15 @@ package protocol WebSocketDelegate: AnyObject {
     func connection(_ connection: WebSocketConnection, received kind: MessageKind,
                     _ bytes: UnsafeRawBufferPointer)
     func connectionEnded(_ connection: WebSocketConnection, _ end: ConnectionEnd)
+    /// TCP is connected; TLS and the handshake follow.
+    func connectionConnected(_ connection: WebSocketConnection)
+    func connection(_ connection: WebSocketConnection, ponged bytes: UnsafeRawBufferPointer)
+}
+
+extension WebSocketDelegate {
+    package func connectionConnected(_ connection: WebSocketConnection) {}
+    package func connection(_ connection: WebSocketConnection,
+                            ponged bytes: UnsafeRawBufferPointer) {}
 }
 
 package final class WebSocketConnection {
@@ -53,13 +62,16 @@ package final class WebSocketConnection {
 
     package var isOpen: Bool { state == .open }
     package var isClosed: Bool { state == .closed }
+    /// The handshake was done; stays so when the connection has ended.
+    package private(set) var wasOpen = false
 
     /// Begins; the delegate hears `connectionOpened` or `connectionEnded`.
+    /// - Parameter source: an IPv4 address of this machine to come from; the kernel's choice if `nil`.
     package func open(_ endpoint: Endpoint, at address: SocketAddress,
-                      subprotocol: String?) throws {
+                      subprotocol: String?, from source: UInt32? = nil) throws {
         precondition(state == .closed, "a connection is opened once at a time")
         let transport = try Transport(to: address, host: endpoint.host,
-                                      tls: endpoint.isSecure ? loop.tls : nil,
+                                      tls: endpoint.isSecure ? loop.tls : nil, from: source,
                                       scratch: loop.cipherBuffer)
         generation &+= 1
         try loop.watch(self, descriptor: transport.descriptor, generation: generation)
@@ -69,6 +81,7 @@ package final class WebSocketConnection {
         watchesWritable = true
         head = []
         scanner = FrameScanner()
+        wasOpen = false
         state = .connecting
     }
 
@@ -101,6 +114,7 @@ package final class WebSocketConnection {
             if let failure = transport.connectionFailure() {
                 return end(ConnectionEnd(code: nil, reason: failure))
             }
+            delegate.connectionConnected(self)
             sendUpgrade()
         } else if events & UInt32(BENCH_WRITABLE) != 0 {
             if let failure = transport.flush() {
@@ -147,6 +161,7 @@ package final class WebSocketConnection {
         let rest = Array(head[end...])
         head = []
         state = .open
+        wasOpen = true
         delegate.connectionOpened(self)
         if !rest.isEmpty, state == .open { rest.withUnsafeBytes { scan($0) } }
     }
@@ -160,8 +175,10 @@ package final class WebSocketConnection {
                 guard state == .open, generation == opened else { return }
                 switch kind {
                 case .text, .binary: delegate.connection(self, received: kind, payload)
-                case .ping: send(.pong, payload)
-                case .pong: break
+                case .ping:
+                    loop.pingsAnswered += 1
+                    send(.pong, payload)
+                case .pong: delegate.connection(self, ponged: payload)
                 case .close: closeReceived(payload)
                 }
             }

@@ -55,6 +55,11 @@ package final class ChildProcess {
         process = 0
     }
 
+    /// Asks it to stop; `ending` says when it has.
+    func askToStop() {
+        if process > 0 { Glibc.kill(process, SIGTERM) }
+    }
+
     /// Asks it to stop and waits; returns whether it did within `seconds`.
     package func stop(seconds: Int) -> Bool {
         guard process > 0 else { return true }

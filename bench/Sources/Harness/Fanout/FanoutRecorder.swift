@@ -77,6 +77,7 @@ package struct FanoutRecorder {
     package private(set) var kernelBefore: UInt64?
     package private(set) var kernelConnected: UInt64?
     package private(set) var measuredSent = 0
+    package private(set) var measuredAcknowledged = 0
     package private(set) var measuredDeliveries: UInt64 = 0
     package private(set) var measuredNanoseconds: UInt64 = 0
     package private(set) var generatorProcessor: UInt64 = 0
@@ -127,6 +128,7 @@ package struct FanoutRecorder {
         let end = Mark(time, server, checker)
         measuredNanoseconds = end.time - measureStart.time
         measuredSent = end.sent - measureStart.sent
+        measuredAcknowledged = end.acknowledged - measureStart.acknowledged
         measuredDeliveries = end.deliveries - measureStart.deliveries
         generatorProcessor = end.generator - measureStart.generator
         if let first = measureStart.server, let last = end.server { serverProcessor = last - first }

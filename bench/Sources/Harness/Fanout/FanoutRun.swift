@@ -24,10 +24,14 @@ package final class FanoutRun: WebSocketDelegate {
     let target: any FanoutTarget
     /// Tells this run's messages from those of others.
     let run: UInt32
+    var endpoint: Endpoint { subscribeAt.endpoint }
+    var address: SocketAddress { subscribeAt.address }
     var tokenFailure: String?
+    /// Connections of another kind beside those of the run.
+    var companions: SlowReaders?
     private var refusals: [String: UInt64] = [:]
 
-    private var checker: FanoutChecker
+    private(set) var checker: FanoutChecker
     private var text: [UInt8] = []
     private var meter: ProcessMeter?
 
@@ -90,6 +94,7 @@ package final class FanoutRun: WebSocketDelegate {
         let connectStart = MonotonicClock.now()
         try connectAll()
         let connectEnd = MonotonicClock.now()
+        try companions?.join(self)
         meter?.refreshFamily()
         let after = memorySample()
         let opened = connections.count
@@ -98,9 +103,10 @@ package final class FanoutRun: WebSocketDelegate {
                            kernelAfter: after.kernel)
         try load()
         try drain()
+        try companions?.finish(self)
         phase = .over
         for connection in connections { connection.leave() }
-        checker.finish()
+        closeBooks()
         recorder.finish(checker, measuredFrom: measureStart, to: loadEnd)
         var warnings: [String] = []
         if let failure = tokenFailure {
@@ -112,6 +118,8 @@ package final class FanoutRun: WebSocketDelegate {
         return FanoutOutcome(configuration: configuration, checker: checker, recorder: recorder,
                              measuredNanoseconds: loadEnd - measureStart, warnings: warnings)
     }
+
+    func closeBooks() { checker.finish() }
 
     private static func remedy(_ slug: String) -> String {
         switch slug {
@@ -130,11 +138,13 @@ package final class FanoutRun: WebSocketDelegate {
 
     private var total: Int { configuration.subscribers + configuration.publishers }
 
-    private func connectAll() throws {
-        for _ in 0..<total {
-            connections.append(WebSocketConnection(on: loop, delegate: self))
-        }
+    func makeConnections() {
+        connections = (0..<total).map { _ in WebSocketConnection(on: loop, delegate: self) }
         isReady = Array(repeating: false, count: total)
+    }
+
+    private func connectAll() throws {
+        makeConnections()
         var lastReady = 0
         var deadline = MonotonicClock.now() + 30_000_000_000
         while readyCount < total {
@@ -218,6 +228,7 @@ package final class FanoutRun: WebSocketDelegate {
                 nextSecond += 1_000_000_000
             }
             publishDue()
+            companions?.serve(now)
             guard now < loadEnd else { break }
             var wake = min(nextSecond, loadEnd)
             if !isMeasuring { wake = min(wake, measureStart) }
@@ -251,7 +262,7 @@ package final class FanoutRun: WebSocketDelegate {
         }
     }
 
-    private func publish(dueAt intended: UInt64, by publisher: Int) {
+    func publish(dueAt intended: UInt64, by publisher: Int) {
         scheduled += 1
         underWay[publisher] += 1
         let counter = checker.sent(by: publisher, dueNanoseconds: intended)

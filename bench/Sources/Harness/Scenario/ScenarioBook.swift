@@ -17,7 +17,8 @@ package struct ScenarioKind: Sendable {
 
     /// Each entry is `key: title`; the unit of a reading follows from the end of its key.
     package init(_ name: String, stages: KeyValuePairs<String, String>,
-                 readings: KeyValuePairs<String, String>, faults: KeyValuePairs<String, String>) {
+                 readings: KeyValuePairs<String, String>, faults: KeyValuePairs<String, String>,
+                 andFaults others: KeyValuePairs<String, String> = [:]) {
         self.name = name
         self.stages = stages.map { Named(key: $0.key, title: $0.value, unit: .time) }
         let common: KeyValuePairs = [
@@ -26,7 +27,7 @@ package struct ScenarioKind: Sendable {
         self.readings = (Array(readings) + Array(common)).map {
             Named(key: $0.key, title: $0.value, unit: Self.unit(of: $0.key))
         }
-        self.faults = faults.map { Named(key: $0.key, title: $0.value, unit: .plain) }
+        self.faults = (Array(faults) + Array(others)).map { Named(key: $0.key, title: $0.value, unit: .plain) }
     }
 
     private static func unit(of key: String) -> Metric.Unit {

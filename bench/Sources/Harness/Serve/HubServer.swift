@@ -150,6 +150,10 @@ package struct CorePlan: Sendable {
 package final class OwnHub {
     package let server: HubServer
     private let folder: TemporaryFolder
+    private let program: String
+    private let arguments: [String]
+    private let core: Int?
+    private let certificate: (chain: String, key: String)?
 
     package init(program: String, arguments: [String], isSecure: Bool) throws {
         folder = try TemporaryFolder()
@@ -157,16 +161,23 @@ package final class OwnHub {
         try DescriptorLimit.raiseFully()
         let cores = CorePlan()
         cores.pinGenerator()
-        let certificate = isSecure ? try OwnHub.makeCertificate(in: folder.path) : nil
-        server = try HubServer(
-            program: program,
-            arguments: (cores.server == nil ? [] : ["--front-loops", "1"]) + arguments,
-            folder: folder.path, core: cores.server, certificate: certificate)
+        self.program = program
+        self.arguments = (cores.server == nil ? [] : ["--front-loops", "1"]) + arguments
+        core = cores.server
+        certificate = isSecure ? try OwnHub.makeCertificate(in: folder.path) : nil
+        server = try HubServer(program: program, arguments: self.arguments, folder: folder.path,
+                               core: core, certificate: certificate)
         let tls = isSecure ? try TLSContext(verifiesPeer: false, authorities: nil) : nil
         try server.startAndSetUp(tls: tls)
     }
 
     deinit { _ = server.child.stop(seconds: 15) }
+
+    /// Another hub on the same data and store, not started.
+    package func makeSecond() throws -> HubServer {
+        try HubServer(program: program, arguments: arguments, folder: folder.path, core: core,
+                      certificate: certificate)
+    }
 
     /// For 127.0.0.1, P-256, signed by itself.
     private static func makeCertificate(in folder: String) throws -> (chain: String, key: String) {

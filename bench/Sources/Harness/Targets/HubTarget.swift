@@ -10,7 +10,7 @@ final class HubTarget: FanoutTarget {
     private let encoding: Encoding
     private let isEphemeral: Bool
     private let publishers: Int
-    private var channels: [String] = []
+    private let channels: [String]
     private(set) var token: String
     private let keeper: TokenKeeper
     private var toRefresh: [Int] = []
@@ -35,10 +35,9 @@ final class HubTarget: FanoutTarget {
                              verifiesPeer: configuration.verifiesPeer,
                              authorities: configuration.authorities)
         let control = try ControlClient(endpoint, tls: tls, encoding: encoding, token: token)
-        for number in 0..<configuration.channels {
-            let name = configuration.channel + (number == 0 ? "" : "-\(number + 1)")
-            channels.append(try control.openChannel(named: name, topic: "Load of hub-bench").id)
-        }
+        channels = try control.openChannels((0..<configuration.channels).map {
+            configuration.channel + ($0 == 0 ? "" : "-\($0 + 1)")
+        })
         let limit = control.welcome?.frame.textBytesMax ?? 0
         guard limit == 0 || UInt64(configuration.payloadBytes) <= limit else {
             throw BenchError("--size is above this hub's limit of \(limit) bytes for a text")

@@ -56,10 +56,10 @@ package final class EventLoop {
     }
 
     func change(_ connection: WebSocketConnection, descriptor target: Int32, generation: UInt32,
-                writable: Bool) {
+                readable: Bool, writable: Bool) {
         let token = UInt64(generation) << 32 | UInt64(connection.slot)
-        let wanted = writable ? BENCH_READABLE | BENCH_WRITABLE : BENCH_READABLE
-        _ = bench_epoll_set(descriptor, target, token, UInt32(wanted), 1)
+        let wanted = (readable ? UInt32(BENCH_READABLE) : 0) | (writable ? UInt32(BENCH_WRITABLE) : 0)
+        _ = bench_epoll_set(descriptor, target, token, wanted, 1)
     }
 
     /// Waits at most until `deadline` (of `MonotonicClock`) and serves what is ready.

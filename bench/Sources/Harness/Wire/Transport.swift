@@ -21,7 +21,8 @@ final class Transport {
 
     /// Begins to connect; the socket is writable when that has succeeded or failed.
     init(to address: SocketAddress, host: String, tls context: TLSContext?,
-         from source: UInt32? = nil, scratch: UnsafeMutableRawBufferPointer) throws {
+         from source: UInt32? = nil, receiveBufferBytes: Int32? = nil,
+         scratch: UnsafeMutableRawBufferPointer) throws {
         let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw BenchError.system("cannot make a socket") }
         self.descriptor = descriptor
@@ -38,6 +39,10 @@ final class Transport {
             guard failure == 0 else {
                 throw BenchError.system("cannot use a source address", -failure)
             }
+        }
+        if var bytes = receiveBufferBytes {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes,
+                       socklen_t(MemoryLayout<Int32>.size))
         }
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one,

@@ -53,6 +53,9 @@ package final class WebSocketConnection {
     private var head: [UInt8] = []
     private var scanner = FrameScanner()
     private var watchesWritable = false
+    private var isPaused = false
+    /// Of the next socket; the kernel's default when `nil`.
+    package var receiveBufferBytes: Int32?
 
     package init(on loop: EventLoop, delegate: any WebSocketDelegate) {
         self.loop = loop
@@ -72,7 +75,7 @@ package final class WebSocketConnection {
         precondition(state == .closed, "a connection is opened once at a time")
         let transport = try Transport(to: address, host: endpoint.host,
                                       tls: endpoint.isSecure ? loop.tls : nil, from: source,
-                                      scratch: loop.cipherBuffer)
+                                      receiveBufferBytes: receiveBufferBytes, scratch: loop.cipherBuffer)
         generation &+= 1
         try loop.watch(self, descriptor: transport.descriptor, generation: generation)
         self.transport = transport
@@ -82,6 +85,7 @@ package final class WebSocketConnection {
         head = []
         scanner = FrameScanner()
         wasOpen = false
+        isPaused = false
         state = .connecting
     }
 
@@ -128,8 +132,37 @@ package final class WebSocketConnection {
     private func updateInterest() {
         guard let transport, transport.wantsWrite != watchesWritable else { return }
         watchesWritable = transport.wantsWrite
+        watch()
+    }
+
+    private func watch() {
+        guard let transport else { return }
         loop.change(self, descriptor: transport.descriptor, generation: generation,
-                    writable: watchesWritable)
+                    readable: !isPaused, writable: watchesWritable)
+    }
+
+    /// Leaves what comes to the kernel, and then to the server.
+    package func pauseReading() {
+        isPaused = true
+        watch()
+    }
+
+    package func resumeReading() {
+        isPaused = false
+        watch()
+    }
+
+    /// While paused: takes at most so many bytes.
+    package func read(upTo count: Int) {
+        guard let transport else { return }
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<min(
+            count, loop.readBuffer.count)])
+        switch transport.read(into: buffer) {
+        case .wouldBlock: break
+        case .closed: end(ConnectionEnd(code: nil, reason: "the server closed the connection"))
+        case .failed(let reason): end(ConnectionEnd(code: nil, reason: reason))
+        case .bytes(let count): take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
+        }
     }
 
     private func readAll() {
@@ -145,6 +178,7 @@ package final class WebSocketConnection {
             case .bytes(let count):
                 let isFull = count == loop.readBuffer.count
                 take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
+                if isPaused { return }
                 if !isFull, !transport.mustReadUntilBlocked { return }
             }
         }

@@ -43,12 +43,14 @@ let package = Package(
         actors("Live", ["Rules", "Ports", "Model"]),
 
         library("CUV", pkgConfig: "libuv", apt: "libuv1-dev"),
+        // libraries' headers that Swift cannot take: a few functions in C (apt: liburing-dev)
+        .target(name: "CURing", path: "Sources/Hub/CURing", linkerSettings: [.linkedLibrary("uring")]),
         library("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         library("CPQ", pkgConfig: "libpq", apt: "libpq-dev"),
         library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
         library("CArgon2", pkgConfig: "libargon2", apt: "libargon2-dev"),
 
-        hub("Loop", ["CUV", "Ports"]),
+        hub("Loop", ["CUV", "CURing", "Ports"]),
         hub("Crypto", ["COpenSSL", "CArgon2", "Ports"]),
         hub("Wire", ["Model"]),
         hub("Store", ["CPQ", "CSQLite", "Loop", "Ports", "Model"]),

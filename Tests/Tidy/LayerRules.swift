@@ -10,7 +10,7 @@ enum Layers {
         ("Ports", ["Model"]),
         ("Rules", ["Model"]),
         ("Live", ["Rules", "Ports", "Model"]),
-        ("Loop", ["CUV", "Ports"]),
+        ("Loop", ["CUV", "CURing", "Ports"]),
         ("Crypto", ["COpenSSL", "CArgon2", "Ports"]),
         ("Wire", ["Model"]),
         ("Store", ["CPQ", "CSQLite", "Loop", "Ports", "Model"]),

@@ -49,6 +49,7 @@ extension Configuration {
         front.allowedOrigins = (allowedOrigins + [publicURL].compactMap { $0 }).map(\.description)
         front.allowsMetrics = { peer in allowed.contains { $0.contains(peer) } }
         front.connectionsMax = connections(descriptorsMax: descriptorsMax)
+        front.usesRing = ioUring == .auto
         front.helloFrameBytesMax = Int(helloFrameBytesMax)
         front.frameBytesMax = Int(limits.frameBytesMax)
         front.outboxBytesMax = outboxBytesMax

@@ -40,6 +40,7 @@ package struct Configuration: Sendable {
     package var frontLoops: Int?
     /// Lanes of their own for the actors; 0: they run on the front loops.
     package var actorLanes = 0
+    package var ioUring = SendBatching.auto
 
     // Limits.
     package var connectionsMax = 20_000

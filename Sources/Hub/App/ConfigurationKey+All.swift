@@ -69,6 +69,10 @@ extension ConfigurationKey {
         .count("actor_lanes", \.actorLanes, 0...256,
                "Threads of their own for channels and organisations; 0 runs them on the front "
                    + "loops, which saves a wake of 40 to 75 µs per hop."),
+        .choice("io_uring", \.ioUring,
+                "Whether all sends of a tick go to the kernel at once; `auto` where it is permitted.") {
+            $0.rawValue
+        },
     ]
 
     private static let limits: [ConfigurationKey] = [

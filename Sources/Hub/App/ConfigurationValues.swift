@@ -240,6 +240,9 @@ extension LogLevel {
 }
 
 /// How log lines look; `auto` is text on a terminal and JSON elsewhere.
+/// How the sends of a tick reach the kernel.
+package enum SendBatching: String, Sendable, CaseIterable { case auto, off }
+
 package enum LogFormat: String, Sendable, CaseIterable { case auto, text, json }
 
 /// The bytes of a numeric address, 4 or 16.

@@ -39,6 +39,9 @@ package struct FrontConfiguration: Sendable {
     /// Commands that cannot be decoded, per connection; one more closes it.
     package var faultyCommandsMax = 20
 
+    /// Whether the sends of a tick go out by io_uring where the kernel permits it.
+    package var usesRing = true
+
     package var httpHeaderMilliseconds: UInt64 = 10_000
     package var httpIdleMilliseconds: UInt64 = 60_000
     package var helloMilliseconds: UInt64 = 10_000

@@ -1,8 +1,8 @@
-// From deliveries to sockets. During a tick, frames are only noted: a broadcast is encoded once and noted
-// in the slot of every subscriber. At the end of the tick each connection that has something noted is
-// written to once; what its socket does not take waits in its outbox.
+// From deliveries to what is noted for each connection: during a tick, frames are only noted, a broadcast is
+// encoded once and noted in the slot of every subscriber. FrontLoop+Flush writes; what a socket does not
+// take waits in the connection's outbox, and what becomes of that is here too.
 //
-// The kernel's send is nearly all of what a delivery costs, so this file is about doing little else: no
+// The kernel's send is nearly all of what a delivery costs, so these files are about doing little else: no
 // dictionary, closure, allocation or reference count per subscriber.
 
 import Live
@@ -94,7 +94,7 @@ extension FrontLoop {
                     frames[packaging] = frame
                 }
                 if slot.pointee.isBlocked {
-                    appendBlocked(number, pending.frames[Int(frame)], isEphemeral: broadcast.isEphemeral)
+                    appendBlocked(number, pending[frame: frame], isEphemeral: broadcast.isEphemeral)
                     continue
                 }
                 pending.append(frame, to: &slot.pointee)
@@ -146,97 +146,10 @@ extension FrontLoop {
         if isOverBudget(connection) { markDirty(number) }
     }
 
-    // MARK: Flush
-
-    /// One write per connection that something was noted for. At the end of every tick.
-    func flush() {
-        guard !dirty.isEmpty else { return }
-        var sentBytes = 0
-        readClock()
-        for number in dirty { sentBytes += flush(number) }
-        // Nothing is noted during a flush: what a closed connection's session tells others comes back
-        // as a job.
-        dirty.removeAll(keepingCapacity: true)
-        pending.reset()
-        metrics.bytesOut.add(UInt64(sentBytes))
-    }
-
-    private func flush(_ number: Int32) -> Int {
-        let slot = table.slots + Int(number)
-        slot.pointee.isDirty = false
-        guard slot.pointee.phase != .free else { return 0 }
-        let first = slot.pointee.firstPending
-        slot.pointee.firstPending = -1
-        slot.pointee.lastPending = -1
-        var sent = 0
-        if first >= 0 {
-            let node = pending.nodes[Int(first)]
-            if node.next < 0 {
-                let bytes = pending.frames[Int(node.frame)].bytes
-                sent = Socket.send(slot.pointee.descriptor, bytes.baseAddress!, bytes.count)
-                if sent != bytes.count { written(number, first, sent) }
-            } else {
-                sent = flushSeveral(number, first)
-            }
-        }
-        // Nearly always there is no more to do.
-        if slot.pointee.phase != .open || slot.pointee.isBlocked { flushed(number) }
-        return max(0, sent)
-    }
-
-    private func flushSeveral(_ number: Int32, _ first: Int32) -> Int {
-        var total = 0
-        var node = first
-        while node >= 0 {
-            let start = node
-            while node >= 0, !gather.isFull {
-                let bytes = pending.frames[Int(pending.nodes[Int(node)].frame)].bytes
-                gather.add(bytes.baseAddress!, bytes.count)
-                node = pending.nodes[Int(node)].next
-            }
-            let wanted = gather.bytes
-            let sent = gather.send(table[number].descriptor)
-            if sent != wanted {
-                written(number, start, sent)
-                return total + max(0, sent)
-            }
-            total += sent
-        }
-        return total
-    }
-
-    /// The socket took `sent` bytes of what was noted from `first` on: the rest goes into the outbox.
-    private func written(_ number: Int32, _ first: Int32, _ sent: Int) {
-        guard let connection = connections[Int(number)] else { return }
-        guard sent >= 0 else {
-            // The peer is gone; reading says so too, but must not be waited for.
-            drop(connection)
-            return
-        }
-        let waitedBefore = connection.outbox.bytes
-        var left = sent
-        var node = first
-        while node >= 0 {
-            let frame = pending.frames[Int(pending.nodes[Int(node)].frame)]
-            node = pending.nodes[Int(node)].next
-            if left >= frame.bytes.count {
-                left -= frame.bytes.count
-                continue
-            }
-            connection.outbox.append(frame, skipping: left)
-            left = 0
-        }
-        guard !connection.outbox.isEmpty else { return }
-        if connection.isWebSocket {
-            metrics.outboxBytes.add(Int64(connection.outbox.bytes - waitedBefore))
-        }
-        table[number].isBlocked = true
-        connection.progressAt = now
-        watch(connection)
-    }
+    // MARK: After a write
 
     /// What remains to be done for a connection after its write.
-    private func flushed(_ number: Int32) {
+    func flushed(_ number: Int32) {
         guard let connection = connections[Int(number)] else { return }
         connection.answersNoted = 0
         switch table[number].phase {

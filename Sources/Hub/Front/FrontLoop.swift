@@ -39,6 +39,7 @@ final class FrontLoop: PollOwner {
     /// Numbers of the slots to be written to at the end of the tick.
     var dirty: [Int32] = []
     var gather = Gather()
+    var batch: SendBatch
     /// Milliseconds, as of the last event.
     var now: UInt64 = 0
 
@@ -62,6 +63,7 @@ final class FrontLoop: PollOwner {
         self.lane = lane
         self.shared = shared
         buffer = .allocate(byteCount: Self.bufferBytes, alignment: 16)
+        batch = SendBatch(usesRing: shared.configuration.usesRing)
         readClock()
         loop.onTick { [unowned self] in flush() }
     }

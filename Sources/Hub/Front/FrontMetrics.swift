@@ -19,6 +19,7 @@ final class FrontMetrics: Sendable {
     let messagesIn: Counter
     let deliveries: Counter
     let ephemeralDropped: Counter
+    let batches: Counter
     let faultyCommands: Counter
     let outboxBytes: Gauge
     private let closes: [CloseCode: Counter]
@@ -46,6 +47,8 @@ final class FrontMetrics: Sendable {
                                      help: "Frames put into the outboxes of clients.")
         ephemeralDropped = metrics.counter("hub_ephemeral_dropped_total",
                                            help: "Ephemeral pushes not sent to slow readers.")
+        batches = metrics.counter("hub_send_batches_total",
+                                  help: "Sends to many connections with one system call.")
         faultyCommands = metrics.counter("hub_commands_faulty_total",
                                          help: "Commands that could not be decoded.")
         outboxBytes = metrics.gauge("hub_outbox_bytes", help: "Bytes waiting for slow readers.")

@@ -38,41 +38,6 @@ struct Slot {
     var heardAt: UInt64 = 0
 }
 
-/// The frames of one tick, and which connection gets which: lists threaded through one array. Emptied
-/// after every flush; its memory is kept.
-struct PendingFrames {
-    struct Node {
-        let frame: Int32
-        var next: Int32
-    }
-    private(set) var frames: [EncodedFrame] = []
-    private(set) var nodes: [Node] = []
-    var count: Int { nodes.count }
-
-    mutating func add(_ frame: EncodedFrame) -> Int32 {
-        frames.append(frame)
-        return Int32(frames.count - 1)
-    }
-
-    /// Puts frame number `frame` behind what the slot has pending.
-    @inline(__always)
-    mutating func append(_ frame: Int32, to slot: inout Slot) {
-        let node = Int32(truncatingIfNeeded: nodes.count)
-        nodes.append(Node(frame: frame, next: -1))
-        if slot.lastPending >= 0 {
-            nodes[Int(slot.lastPending)].next = node
-        } else {
-            slot.firstPending = node
-        }
-        slot.lastPending = node
-    }
-
-    mutating func reset() {
-        frames.removeAll(keepingCapacity: frames.count < 4_096)
-        nodes.removeAll(keepingCapacity: nodes.count < 1 << 18)
-    }
-}
-
 /// Slots by number, in memory that grows by doubling.
 struct SlotTable: ~Copyable {
     private(set) var slots: UnsafeMutablePointer<Slot>

@@ -1,0 +1,119 @@
+// The end of a tick: what was noted goes to the sockets, once per connection. All sends of a tick are one or a
+// few system calls where the kernel has io_uring (SendRing), one call for each otherwise. Connections that
+// are to get the same frames share the memory in which they are joined.
+
+import Loop
+import Model
+import Ports
+
+extension FrontLoop {
+    /// With fewer connections to write to, a system call for each is cheaper than the ring's.
+    private static let ringConnectionsMin = 4
+
+    /// One write per connection that something was noted for. At the end of every tick.
+    func flush() {
+        guard !dirty.isEmpty else { return }
+        readClock()
+        var sentBytes = 0
+        let usesRing = dirty.count >= Self.ringConnectionsMin && batch.isAvailable
+        for number in dirty {
+            let slot = table.slots + Int(number)
+            slot.pointee.isDirty = false
+            guard slot.pointee.phase != .free else { continue }
+            let first = slot.pointee.firstPending
+            slot.pointee.firstPending = -1
+            slot.pointee.lastPending = -1
+            guard first >= 0 else {
+                flushed(number)
+                continue
+            }
+            let isPlain = slot.pointee.phase == .open
+            if let bytes = pending.joined(from: first) {
+                if isPlain, usesRing {
+                    sentBytes += bytes.count
+                    if batch.isFull { sentBytes -= submit() }
+                    batch.add(slot.pointee.descriptor, bytes, number: number, first: first)
+                    continue
+                }
+                let sent = Socket.send(slot.pointee.descriptor, bytes.baseAddress!, bytes.count)
+                sentBytes += max(0, sent)
+                if sent != bytes.count { written(number, first, sent) }
+            } else {
+                sentBytes += flushPieces(number, first)
+            }
+            // Nearly always there is no more to do.
+            if !isPlain || slot.pointee.isBlocked { flushed(number) }
+        }
+        sentBytes -= submit()
+        // Nothing is noted during a flush: what a closed connection's session tells others comes back
+        // as a job.
+        dirty.removeAll(keepingCapacity: true)
+        pending.reset()
+        metrics.bytesOut.add(UInt64(sentBytes))
+    }
+
+    /// Carries out the batch; how many of its bytes were not taken.
+    private func submit() -> Int {
+        guard !batch.isEmpty else { return 0 }
+        metrics.batches.add()
+        var missing = 0
+        batch.submit { number, first, size, sent in
+            missing += size - max(0, sent)
+            written(number, first, sent)
+            flushed(number)
+        }
+        return missing
+    }
+
+    /// For what is too much to be joined.
+    private func flushPieces(_ number: Int32, _ first: Int32) -> Int {
+        var total = 0
+        var node = first
+        while node >= 0 {
+            let start = node
+            while node >= 0, !gather.isFull {
+                let bytes = pending.frame(of: node).bytes
+                gather.add(bytes.baseAddress!, bytes.count)
+                node = pending.nodes[Int(node)].next
+            }
+            let wanted = gather.bytes
+            let sent = gather.send(table[number].descriptor)
+            if sent != wanted {
+                written(number, start, sent)
+                return total + max(0, sent)
+            }
+            total += sent
+        }
+        return total
+    }
+
+    /// The socket took `sent` bytes of what was noted from `first` on: the rest goes into the outbox.
+    private func written(_ number: Int32, _ first: Int32, _ sent: Int) {
+        guard let connection = connections[Int(number)] else { return }
+        guard sent >= 0 else {
+            // The peer is gone; reading says so too, but must not be waited for.
+            drop(connection)
+            return
+        }
+        let waitedBefore = connection.outbox.bytes
+        var left = sent
+        var node = first
+        while node >= 0 {
+            let frame = pending.frame(of: node)
+            node = pending.nodes[Int(node)].next
+            if left >= frame.bytes.count {
+                left -= frame.bytes.count
+                continue
+            }
+            connection.outbox.append(frame, skipping: left)
+            left = 0
+        }
+        guard !connection.outbox.isEmpty else { return }
+        if connection.isWebSocket {
+            metrics.outboxBytes.add(Int64(connection.outbox.bytes - waitedBefore))
+        }
+        table[number].isBlocked = true
+        connection.progressAt = now
+        watch(connection)
+    }
+}

@@ -21,7 +21,8 @@ struct Compare: ParsableCommand {
               nats                                 NATS over WebSocket
             and any other with --peer: name=NAME,url=URL[,publish-url=URL][,protocol=raw|mqtt|nats]
             [,encoding=json|proto][,pid=N|pid-file=FILE][,command=PROGRAM ARGUMENTS]. A raw peer \
-            relays what arrives at publish-url to all connections of url.
+            relays what arrives at publish-url to all connections of url. {port} in the URLs and the
+            command is a free port.
 
             FIGURES
               cpu_per_million (seconds of the server per million deliveries), p50, p99, deliveries
@@ -33,8 +34,8 @@ struct Compare: ParsableCommand {
               hub-bench compare --hub .build/release/hub --contenders hub-ephemeral,mosquitto,nats \\
                 --publishers 4 --in-flight 16 --rounds 5 --out report
               hub-bench compare --hub .build/release/hub --contenders hub,hub-ephemeral --base uws \\
-                --peer 'name=uws,url=ws://127.0.0.1:9101/sub,publish-url=ws://127.0.0.1:9101/pub,\\
-                command=./uws 9101' --fail-if 'hub-ephemeral.cpu_per_million>0.9x'
+                --peer 'name=uws,url=ws://127.0.0.1:{port}/sub,publish-url=ws://127.0.0.1:{port}/pub,\\
+                command=./uws {port}' --fail-if 'hub-ephemeral.cpu_per_million>0.9x'
             """)
 
     @Option(help: "The hub's program.")

@@ -18,6 +18,17 @@ package struct Contender: Sendable {
         package var command: [String]?
         package var process: Int32?
         package var processFile: String?
+
+        /// The same with a free port in place of `{port}`.
+        func withPort() throws -> External {
+            let port = "\(try FreePort.find())"
+            let fill = { (text: String) in text.replacing("{port}", with: port) }
+            var copy = self
+            copy.url = fill(url)
+            copy.publishURL = publishURL.map(fill)
+            copy.command = command?.map(fill)
+            return copy
+        }
     }
 
     package var name: String
@@ -47,7 +58,7 @@ package struct Contender: Sendable {
     }
 
     /// `name=uws,url=ws://…,publish-url=ws://…,protocol=raw,encoding=proto,pid=1,pid-file=F,command=…`;
-    /// a command takes the rest, commas and all.
+    /// a command takes the rest, commas and all. `{port}` in it and in the URLs is a free port.
     package init(description: String) throws {
         var fields: [String: String] = [:]
         var rest = description[...]
@@ -69,7 +80,7 @@ package struct Contender: Sendable {
         guard let name = fields["name"], !name.isEmpty, let url = fields["url"] else {
             throw BenchError("--peer '\(description)' needs name=… and url=…")
         }
-        _ = try Endpoint(url)
+        _ = try Endpoint(External(url: url).withPort().url)
         self.name = name
         guard let target = FanoutConfiguration.Target(rawValue: fields["protocol"] ?? "raw"),
               target != .hub
@@ -122,8 +133,13 @@ final class RunningServer {
             let started = try Self.start(contender.server, port, in: folder, core: core)
             (hub, child, publishURL) = (nil, started, nil)
             (url, process, access) = ("ws://127.0.0.1:\(port)/", started.process, FanoutAccess(nil))
-        case .external(let external):
+        case .external(let described):
+            let external = try described.withPort()
             hub = nil
+            // Servers may share a port by SO_REUSEPORT, and with it their clients.
+            if external.command != nil, Listening.answers(try Endpoint(external.url).resolve()) {
+                throw BenchError("something listens at \(external.url) already: use {port}")
+            }
             let log = folder.path + "/log"
             child = try external.command.map { command in
                 guard let path = command.first.flatMap(Program.path)

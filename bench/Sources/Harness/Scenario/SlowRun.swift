@@ -17,7 +17,7 @@ package enum SlowRun {
                  "with": "delivery to others, with them"],
         readings: [
             "p99_ratio": "others' p99, with ÷ without (medians of the rounds)",
-            "rss_per_slow_reader": "most server memory with them, less that without, for each",
+            "rss_per_slow_reader": "growth of server memory under load for each, over that without",
             "rss_bytes": "most server memory with them",
             "closed_slow": "slow readers closed as slow (4101)",
             "cut": "slow readers whose connection was cut", "stayed": "slow readers that stayed",
@@ -84,9 +84,9 @@ package enum SlowRun {
             if without.last == without.max(), let latency = first.recorder.stages[.delivery] {
                 worst.without = latency
             }
-            if let low = first.recorder.residentMaximum, let high = second.recorder.residentMaximum {
-                memory.append(Double(high) - Double(low))
-                resident.append(Double(high))
+            if let low = Self.growth(first), let high = Self.growth(second) {
+                memory.append(max(0, high - low))
+                resident.append(Double(second.recorder.residentMaximum ?? 0))
             }
             deliveries.append(second.deliveriesPerSecond)
             shares.append(second.generatorShare)
@@ -100,6 +100,13 @@ package enum SlowRun {
             }
             book.fault("skipped", readers.skipped)
             book.fault("repeated", readers.repeated)
+        }
+
+        /// Most memory under load, less that when all had connected.
+        private static func growth(_ outcome: FanoutOutcome) -> Double? {
+            guard let most = outcome.recorder.residentMaximum,
+                  let connected = outcome.recorder.residentConnected else { return nil }
+            return Double(most) - Double(connected)
         }
 
         func finish(_ plan: SlowPlan, _ book: inout ScenarioBook) {

@@ -221,6 +221,8 @@ struct Slow: ParsableCommand {
     private var fanout: FanoutConfiguration {
         var load = FanoutConfiguration(url: "ws://127.0.0.1:1")
         load.subscribers = subscribers
+        // What one connection may have under way does not bound the rate.
+        load.publishers = 4
         load.load = .rate(rate)
         load.payloadBytes = size
         load.durationSeconds = duration

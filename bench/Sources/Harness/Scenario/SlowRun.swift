@@ -144,6 +144,7 @@ final class SlowReaders: WebSocketDelegate {
     private var readyCount = 0
     private var frame = Inbound()
     private var lastServed: UInt64 = 0
+    private var lastReceived: UInt64 = 0
     private(set) var closedSlow = 0
     private(set) var cut = 0
     private(set) var skipped = 0
@@ -188,11 +189,19 @@ final class SlowReaders: WebSocketDelegate {
         }
     }
 
-    /// Everything that is still on its way is read, and how each connection ended is noted.
+    /// Everything that is still on its way is read, until nothing comes for a while; how each connection
+    /// ended is noted.
     func finish(_ run: FanoutRun) throws {
-        for connection in connections where connection.isOpen { connection.resumeReading() }
-        let deadline = MonotonicClock.now() + 1_500_000_000
-        while MonotonicClock.now() < deadline { try run.loop.turn(until: deadline) }
+        for connection in connections where connection.isOpen {
+            connection.resumeReading(receiveBufferBytes: 1 << 20)
+        }
+        let start = MonotonicClock.now()
+        lastReceived = start
+        while connections.contains(where: \.isOpen) {
+            let now = MonotonicClock.now()
+            guard now - lastReceived < 2_000_000_000, now - start < 30_000_000_000 else { break }
+            try run.loop.turn(until: now + 100_000_000)
+        }
         for connection in connections where connection.isOpen { connection.leave() }
     }
 
@@ -208,6 +217,7 @@ final class SlowReaders: WebSocketDelegate {
 
     func connection(_ connection: WebSocketConnection, received kind: MessageKind,
                     _ bytes: UnsafeRawBufferPointer) {
+        lastReceived = MonotonicClock.now()
         do {
             try Decoder.decode(bytes, encoding, into: &frame) { take(&$0, bytes, connection) }
         } catch {

@@ -40,10 +40,7 @@ final class Transport {
                 throw BenchError.system("cannot use a source address", -failure)
             }
         }
-        if var bytes = receiveBufferBytes {
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes,
-                       socklen_t(MemoryLayout<Int32>.size))
-        }
+        if let receiveBufferBytes { setReceiveBuffer(receiveBufferBytes) }
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one,
                    socklen_t(MemoryLayout<Int32>.size))
@@ -58,6 +55,11 @@ final class Transport {
     }
 
     deinit { close(descriptor) }
+
+    func setReceiveBuffer(_ bytes: Int32) {
+        var bytes = bytes
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+    }
 
     /// Why connecting failed; `nil` when it succeeded.
     func connectionFailure() -> String? {

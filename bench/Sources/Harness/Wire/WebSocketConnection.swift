@@ -147,8 +147,10 @@ package final class WebSocketConnection {
         watch()
     }
 
-    package func resumeReading() {
+    /// Reads what comes again, through a window of its own size from here on.
+    package func resumeReading(receiveBufferBytes bytes: Int32) {
         isPaused = false
+        transport?.setReceiveBuffer(bytes)
         watch()
     }
 

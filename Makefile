@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test tidy sim mutants fuzz bench crash autobahn golden docs clean
+.PHONY: help run build test tidy sim mutants fuzz bench compare crash autobahn golden docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
@@ -33,6 +33,10 @@ fuzz: ## fuzz the parsers of outside bytes (FUZZ_SECONDS=20 for each)
 
 bench: ## a small load test with a report (ARGS: options of hub-bench)
 	@scripts/bench $(ARGS)
+
+compare: ## the same load on the hub, mosquitto and nats-server (ARGS: options of hub-bench compare)
+	@scripts/install-packages compare
+	@scripts/bench compare $(ARGS)
 
 crash: ## kill -9, full disks and power cuts under load (ROUNDS=10 of each; ONLY="power-sqlite …")
 	@scripts/install-packages crash

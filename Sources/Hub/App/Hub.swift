@@ -28,8 +28,6 @@ final class Hub: Sendable {
     private let store: Store
     /// To other hubs over the same PostgreSQL database.
     private let bus: PostgresBus?
-    private let certificates: Certificates
-    private let log: Log
 
     private init(announcement: [String], front: Front, registry: Registry, api: Lock<IdentityAPI?>,
                  publicURL: PublicURL, descriptorsMax: Int, loops: [Loop], store: Store, bus: PostgresBus?,
@@ -45,8 +43,6 @@ final class Hub: Sendable {
         self.loops = loops
         self.store = store
         self.bus = bus
-        self.certificates = certificates
-        self.log = log
     }
 
     /// Brings everything up in order of dependence; what cannot be used is refused with its remedy.

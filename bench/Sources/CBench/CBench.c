@@ -3,7 +3,9 @@
 #include "CBench.h"
 
 #include <errno.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -54,8 +56,40 @@ int bench_set_nonblocking(int descriptor) {
     return 0;
 }
 
+int bench_pin(int core) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(core, &set);
+    return sched_setaffinity(0, sizeof set, &set) ? -errno : 0;
+}
+
+int bench_cores(int *out, int capacity) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set)) return -errno;
+    int count = 0;
+    for (int core = 0; core < CPU_SETSIZE && count < capacity; core++) {
+        if (CPU_ISSET(core, &set)) out[count++] = core;
+    }
+    return count;
+}
+
+uint64_t bench_processor_time(pid_t process) {
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(process, &clock) || clock_gettime(clock, &time)) return 0;
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+int bench_bind(int descriptor, uint32_t address) {
+    int one = 1;
+    struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
+    // The port is chosen when the peer is known, so that each peer has all of them.
+    setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    return bind(descriptor, (struct sockaddr *)&source, sizeof source) ? -errno : 0;
+}
+
 pid_t bench_spawn(const char *path, char *const arguments[], char *const environment[],
-                  int output) {
+                  int output, int core) {
     int report[2];
     if (pipe2(report, O_CLOEXEC)) return -errno;
     pid_t parent = getpid();
@@ -69,6 +103,7 @@ pid_t bench_spawn(const char *path, char *const arguments[], char *const environ
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(127);
+        if (core >= 0) bench_pin(core);
         int nothing = open("/dev/null", O_RDONLY);
         dup2(nothing, 0);
         dup2(output, 1);

@@ -42,7 +42,7 @@ struct Fanout: ParsableCommand {
     @Option(help: "Where the hub is: ws://HOST:PORT or wss://HOST:PORT (path /ws by default).")
     var url: String
 
-    @Option(help: "hub, or raw: any server that relays WebSocket messages of one URL to another.")
+    @Option(help: "hub; raw: a relay of WebSocket messages of one URL to another; mqtt; nats.")
     var target = FanoutConfiguration.Target.hub
 
     @Option(help: "With --target raw: where publishers connect, if not to --url.")
@@ -51,10 +51,13 @@ struct Fanout: ParsableCommand {
     @Option(help: ArgumentHelp("json or proto; raw peers get text or binary messages."))
     var encoding = Encoding.json
 
+    @Flag(help: "Broadcasts that are not stored, instead of durable messages.")
+    var ephemeral = false
+
     @Flag(help: "Offer permessage-deflate; what the server compresses is opened and checked.")
     var deflate = false
 
-    @Option(name: [.short, .long], help: "Connections that receive, 1 to 60000.")
+    @Option(name: [.short, .long], help: "Connections that receive, 0 to 60000.")
     var subscribers = 200
 
     @Option(name: [.short, .long], help: "Connections that post, in turn, 1 to 10000.")
@@ -80,6 +83,9 @@ struct Fanout: ParsableCommand {
 
     @Option(help: "Name of the channel; made and joined if need be.")
     var channel = "bench"
+
+    @Option(help: "Come from so many addresses of loopback; 0: the kernel's choice.")
+    var sources = 0
 
     @Option(help: "Connections that may be opening at the same time.")
     var connecting = 64
@@ -148,6 +154,8 @@ struct Fanout: ParsableCommand {
         var configuration = FanoutConfiguration(url: url)
         configuration.target = target
         configuration.publishURL = publishUrl
+        configuration.isEphemeral = ephemeral
+        configuration.sources = sources
         configuration.encoding = encoding
         configuration.deflates = deflate
         configuration.subscribers = subscribers

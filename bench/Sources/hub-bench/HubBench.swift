@@ -18,7 +18,8 @@ struct HubBench: ParsableCommand {
             what was asked for, and stderr says why.
             """,
         version: BenchVersion.text,
-        subcommands: [Fanout.self, Crash.self])
+        subcommands: [Fanout.self, Compare.self, Idle.self, Ramp.self, Echo.self, Rooms.self,
+                      Posts.self, Storm.self, Slow.self, Resume.self, Drain.self, Crash.self])
 }
 
 enum Outcome {

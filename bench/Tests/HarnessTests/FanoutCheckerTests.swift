@@ -14,7 +14,7 @@ private struct Stream {
                                 hasPositions: hasPositions)
         checker.subscribed(0, after: 10)
         checker.subscribed(1, after: 10)
-        for index in 0..<4 { checker.sent(dueNanoseconds: UInt64(1_000 + index)) }
+        for index in 0..<4 { checker.sent(by: index % 2, dueNanoseconds: UInt64(1_000 + index)) }
     }
 
     func payload(_ index: Int, run: UInt32 = 7, bytes: Int = 64) -> [UInt8] {

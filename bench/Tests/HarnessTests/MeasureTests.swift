@@ -107,7 +107,7 @@ import Testing
 
     @Test func namesTheOptionThatIsWrong() {
         let cases: [(option: String, change: (inout FanoutConfiguration) -> Void)] = [
-            ("--subscribers", { $0.subscribers = 0 }),
+            ("--subscribers", { $0.subscribers = -1 }),
             ("--subscribers", { $0.subscribers = 60_001 }),
             ("--publishers", { $0.publishers = 0 }), ("--size", { $0.payloadBytes = 46 }),
             ("--duration", { $0.durationSeconds = 0.5 }), ("--warmup", { $0.warmupSeconds = -1 }),

@@ -35,8 +35,22 @@ uint64_t bench_raise_descriptors(uint64_t needed);
 int bench_set_nonblocking(int descriptor);
 
 /// Starts a program with both outputs appended to the descriptor `output`, no other descriptor
-/// inherited, and SIGKILL sent to it when this process dies. Returns its process id, or -errno.
-pid_t bench_spawn(const char *path, char *const arguments[], char *const environment[], int output);
+/// inherited, pinned to `core` unless that is negative, and SIGKILL sent to it when this process dies.
+/// Returns its process id, or -errno.
+pid_t bench_spawn(const char *path, char *const arguments[], char *const environment[], int output,
+                  int core);
+
+/// Keeps this thread, and those it starts from here on, on one core. Returns 0 or -errno.
+int bench_pin(int core);
+
+/// The cores this thread may use. Returns how many were written, or -errno.
+int bench_cores(int *out, int capacity);
+
+/// Processor time of a process so far in nanoseconds; 0 when there is none.
+uint64_t bench_processor_time(pid_t process);
+
+/// Gives an IPv4 socket the source `address` (host byte order), its port open. Returns 0 or -errno.
+int bench_bind(int descriptor, uint32_t address);
 
 /// Makes this process the parent of its children's orphans, so that it can wait for them.
 void bench_adopt_orphans(void);

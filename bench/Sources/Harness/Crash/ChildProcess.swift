@@ -10,6 +10,7 @@ package final class ChildProcess {
     private let arguments: [String]
     private let environment: [String: String]
     private let log: Int32
+    private let core: Int32
     package let logPath: String
     package private(set) var process: Int32 = 0
 
@@ -17,8 +18,10 @@ package final class ChildProcess {
     ///   - name: what complaints call it.
     ///   - arguments: the path of the program first.
     ///   - environment: variables besides those of this process.
+    ///   - core: where it has to run; anywhere when `nil`.
     package init(name: String, arguments: [String], environment: [String: String] = [:],
-                 logPath: String) throws {
+                 logPath: String, core: Int? = nil) throws {
+        self.core = Int32(core ?? -1)
         self.name = name
         self.arguments = arguments
         self.environment = environment
@@ -38,7 +41,7 @@ package final class ChildProcess {
         var words = arguments.map { strdup($0) } + [nil]
         var variables = all.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (words + variables).forEach { free($0) } }
-        let id = bench_spawn(arguments[0], &words, &variables, log)
+        let id = bench_spawn(arguments[0], &words, &variables, log, core)
         guard id > 0 else { throw BenchError.system("cannot start '\(arguments[0])'", -id) }
         process = id
     }
@@ -50,6 +53,11 @@ package final class ChildProcess {
         Glibc.kill(process, SIGKILL)
         waitpid(process, nil, 0)
         process = 0
+    }
+
+    /// Asks it to stop; `ending` says when it has.
+    func askToStop() {
+        if process > 0 { Glibc.kill(process, SIGTERM) }
     }
 
     /// Asks it to stop and waits; returns whether it did within `seconds`.
@@ -122,6 +130,7 @@ package final class ChildProcess {
 enum Program {
     /// Where it is; some are only in root's PATH.
     static func path(_ name: String) -> String? {
+        if name.contains(where: { $0 == "/" }) { return access(name, X_OK) == 0 ? name : nil }
         let listed = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
         for folder in listed.map(String.init) + ["/usr/sbin", "/sbin"] {
             if access("\(folder)/\(name)", X_OK) == 0 { return "\(folder)/\(name)" }

@@ -7,6 +7,10 @@ package struct FanoutConfiguration: Codable, Sendable {
         case hub
         /// Any server that relays what arrives on one URL to all connections of another.
         case raw
+        /// A broker of MQTT 3.1.1 over WebSocket, QoS 0.
+        case mqtt
+        /// A NATS server over WebSocket.
+        case nats
     }
 
     package enum Load: Codable, Sendable, Equatable {
@@ -19,6 +23,10 @@ package struct FanoutConfiguration: Codable, Sendable {
 
     package var target = Target.hub
     package var url: String
+    /// A hub: broadcasts that are not stored, instead of durable messages.
+    package var isEphemeral = false
+    /// More than one only without subscribers; publishers are spread over them.
+    package var channels = 1
     /// Raw peers: where publishers connect; `nil`: where subscribers do.
     package var publishURL: String?
     package var encoding = Encoding.json
@@ -33,6 +41,8 @@ package struct FanoutConfiguration: Codable, Sendable {
     /// How long to wait for what is under way at the end.
     package var drainSeconds = 10.0
     package var channel = "bench"
+    /// 127.0.0.1 and up, so many source addresses; 0: the kernel chooses.
+    package var sources = 0
     /// Connections that may be opening at the same time.
     package var connecting = 64
     package var verifiesPeer = true
@@ -44,6 +54,8 @@ package struct FanoutConfiguration: Codable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case target, url, encoding, deflates, subscribers, publishers, load, channel, connecting, thresholds
+        case channels, sources
+        case isEphemeral = "ephemeral"
         case publishURL = "publish_url"
         case payloadBytes = "payload_bytes"
         case warmupSeconds = "warmup_s"
@@ -54,12 +66,26 @@ package struct FanoutConfiguration: Codable, Sendable {
         case serverProcess = "server_pid"
     }
 
+    /// What is loaded, for people.
+    package var targetText: String {
+        switch target {
+        case .hub: "\(encoding.rawValue)\(isEphemeral ? ", ephemeral" : "")"
+        case .raw, .mqtt, .nats: target.rawValue
+        }
+    }
+
     /// Mistakes that can be seen before anything is opened.
     package func validate() throws {
         func require(_ holds: Bool, _ complaint: String) throws {
             if !holds { throw BenchError(complaint) }
         }
-        try require((1...60_000).contains(subscribers), "--subscribers is 1 to 60000")
+        try require((0...60_000).contains(subscribers), "--subscribers is 0 to 60000")
+        try require((1...1_000).contains(channels), "--channels is 1 to 1000")
+        try require(channels == 1 || subscribers == 0, "several channels have no subscribers")
+        try require(subscribers > 0 || target == .hub && !isEphemeral,
+                    "without subscribers, only durable posts can be checked")
+        try require(target == .hub || !isEphemeral, "--ephemeral is for hubs")
+        try require((0...250).contains(sources), "--sources is 0 to 250")
         try require((1...10_000).contains(publishers), "--publishers is 1 to 10000")
         try require((Payload.bytesMin...1 << 20).contains(payloadBytes),
                     "--size is \(Payload.bytesMin) to 1048576 bytes: run, publisher, counter, time "

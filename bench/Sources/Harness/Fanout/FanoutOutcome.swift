@@ -40,6 +40,9 @@ package struct FanoutOutcome {
         return Double(used) / 1e9 / (Double(recorder.measuredDeliveries) / 1e6)
     }
 
+    /// p99 of the subscriber served worst ÷ that of the one served best.
+    package var spread: Double? { recorder.spread.spread }
+
     package var residentPerConnection: Double? {
         guard let before = recorder.idleBefore, let after = recorder.residentConnected,
               recorder.connections > 0 else { return nil }
@@ -85,6 +88,7 @@ package struct FanoutOutcome {
         case .reordered: Double(faults.reordered)
         case .unacknowledged: Double(faults.unacknowledged)
         case .reach: reach
+        case .spread: spread
         case .processorPerMillion: processorPerMillion
         case .residentPerConnection: residentPerConnection
         case .rate: messagesPerSecond
@@ -120,7 +124,7 @@ package struct FanoutOutcome {
         if foreign > 0 {
             warnings.append("\(foreign) messages of others were in the channel")
         }
-        if let delivery = recorder.stages[.delivery], delivery.count < 20_000 {
+        if let delivery = recorder.stages[.delivery], (1..<20_000).contains(delivery.count) {
             warnings.append("p99.99 rests on \(delivery.count) deliveries, p99.9 on "
                 + "\(recorder.measuredSent) messages: run longer for the tail")
         }
@@ -180,7 +184,7 @@ package enum Figure {
         return (value < 0 && whole > 0 ? "-" : "") + text
     }
 
-    static func text(_ value: Double, _ unit: Metric.Unit) -> String {
+    package static func text(_ value: Double, _ unit: Metric.Unit) -> String {
         switch unit {
         case .time: time(value * 1e9)
         case .bytes: bytes(value)

@@ -77,6 +77,7 @@ package struct FanoutRecorder {
     package private(set) var kernelBefore: UInt64?
     package private(set) var kernelConnected: UInt64?
     package private(set) var measuredSent = 0
+    package private(set) var measuredAcknowledged = 0
     package private(set) var measuredDeliveries: UInt64 = 0
     package private(set) var measuredNanoseconds: UInt64 = 0
     package private(set) var generatorProcessor: UInt64 = 0
@@ -93,7 +94,10 @@ package struct FanoutRecorder {
     private var loadStart: UInt64 = 0
     private var warmupSeconds = 0.0
 
-    init() {}
+    /// Of each subscriber by itself.
+    package private(set) var spread: SpreadRecorder
+
+    init(subscribers: Int) { spread = SpreadRecorder(subscribers: subscribers) }
 
     mutating func note(_ text: String) {
         if notes.count < 20 { notes.append(text) }
@@ -124,15 +128,18 @@ package struct FanoutRecorder {
         let end = Mark(time, server, checker)
         measuredNanoseconds = end.time - measureStart.time
         measuredSent = end.sent - measureStart.sent
+        measuredAcknowledged = end.acknowledged - measureStart.acknowledged
         measuredDeliveries = end.deliveries - measureStart.deliveries
         generatorProcessor = end.generator - measureStart.generator
         if let first = measureStart.server, let last = end.server { serverProcessor = last - first }
     }
 
     @inline(__always)
-    mutating func delivered(_ nanoseconds: UInt64, isMeasured: Bool) {
+    mutating func delivered(_ nanoseconds: UInt64, to subscriber: Int, isMeasured: Bool) {
         secondDelivery.record(nanoseconds)
-        if isMeasured { delivery.record(nanoseconds) }
+        guard isMeasured else { return }
+        delivery.record(nanoseconds)
+        spread.record(subscriber, nanoseconds)
     }
 
     mutating func acknowledged(_ nanoseconds: UInt64, isMeasured: Bool) {

@@ -11,30 +11,28 @@ package final class FanoutRun: WebSocketDelegate {
         case over
     }
 
-    private static let firstPostID: UInt64 = 16
-
     let configuration: FanoutConfiguration
-    private let loop: EventLoop
+    let loop: EventLoop
     private let subscribeAt: (endpoint: Endpoint, address: SocketAddress)
     private let publishAt: (endpoint: Endpoint, address: SocketAddress)
-    private var connections: [WebSocketConnection] = []
+    private(set) var connections: [WebSocketConnection] = []
     private var isReady: [Bool] = []
     private var readyCount = 0
     private var begunCount = 0
     private var phase = Phase.connecting
     private var fault: BenchError?
-    private let isHub: Bool
-    private let channel: String
-    private let run: UInt32
-    private var token: String
-    private let keeper: TokenKeeper?
-    private var toRefresh: [Int] = []
+    let target: any FanoutTarget
+    /// Tells this run's messages from those of others.
+    let run: UInt32
+    var endpoint: Endpoint { subscribeAt.endpoint }
+    var address: SocketAddress { subscribeAt.address }
+    var tokenFailure: String?
+    /// Connections of another kind beside those of the run.
+    var companions: SlowReaders?
     private var refusals: [String: UInt64] = [:]
 
-    private var frame = Inbound()
-    private var checker: FanoutChecker
+    private(set) var checker: FanoutChecker
     private var text: [UInt8] = []
-    private var encoded: [UInt8] = []
     private var meter: ProcessMeter?
 
     private var dueInterval = 0.0
@@ -43,7 +41,10 @@ package final class FanoutRun: WebSocketDelegate {
     private var loadEnd: UInt64 = 0
     private var scheduled = 0
     private var underWay: [Int] = []
-    private var recorder = FanoutRecorder()
+    /// Closed loop: publishers that may send one more, as often as they stand here.
+    private var free: [Int] = []
+    private var turns: [Int] = []
+    private var recorder: FanoutRecorder
     private let progress: (FanoutRecorder.Second) -> Void
 
     /// Signs in and prepares the channel; connects nobody yet.
@@ -52,7 +53,7 @@ package final class FanoutRun: WebSocketDelegate {
         try configuration.validate()
         self.configuration = configuration
         self.progress = progress
-        isHub = configuration.target == .hub
+        let isHub = configuration.target == .hub
         try DescriptorLimit.raise(for: configuration.subscribers + configuration.publishers)
         var endpoint = try Endpoint(configuration.url)
         if isHub, endpoint.path == "/" { endpoint = endpoint.with(path: "/ws") }
@@ -65,27 +66,11 @@ package final class FanoutRun: WebSocketDelegate {
         loop = try EventLoop(tls: tls)
         meter = try configuration.serverProcess.map { try ProcessMeter(process: $0) }
         run = UInt32.random(in: 1...UInt32.max)
-        if isHub {
-            guard let credentials = access.credentials else {
-                throw BenchError("a hub needs --token, --email and --password, or --setup-link")
-            }
-            let signedIn = try SignIn(endpoint, tls: tls).signIn(credentials)
-            token = signedIn.accessToken
-            keeper = TokenKeeper(signedIn, endpoint: endpoint,
-                                 verifiesPeer: configuration.verifiesPeer,
-                                 authorities: configuration.authorities)
-            let control = try ControlClient(endpoint, tls: tls, encoding: configuration.encoding,
-                                            token: token)
-            channel = try control.openChannel(named: configuration.channel,
-                                              topic: "Load of hub-bench").id
-            let limit = control.welcome?.frame.textBytesMax ?? 0
-            guard limit == 0 || UInt64(configuration.payloadBytes) <= limit else {
-                throw BenchError("--size is above this hub's limit of \(limit) bytes for a text")
-            }
-        } else {
-            token = ""
-            keeper = nil
-            channel = ""
+        target = switch configuration.target {
+        case .hub: try HubTarget(configuration, endpoint, tls: tls, access: access)
+        case .raw: RelayTarget(configuration.encoding)
+        case .mqtt: MQTTTarget(configuration)
+        case .nats: NATSTarget(configuration)
         }
         let seconds = configuration.warmupSeconds + configuration.durationSeconds
         var expected = 1 << 16
@@ -95,9 +80,11 @@ package final class FanoutRun: WebSocketDelegate {
         }
         checker = FanoutChecker(
             run: run, subscribers: configuration.subscribers, publishers: configuration.publishers,
-            payloadBytes: configuration.payloadBytes, hasPositions: isHub,
+            payloadBytes: configuration.payloadBytes, hasPositions: target.hasPositions,
+            isAcknowledging: target.isAcknowledging, channels: configuration.channels,
             messagesExpected: expected)
         underWay = Array(repeating: 0, count: configuration.publishers)
+        recorder = FanoutRecorder(subscribers: configuration.subscribers)
     }
 
     /// Runs it all; throws when no measurement came about.
@@ -107,6 +94,7 @@ package final class FanoutRun: WebSocketDelegate {
         let connectStart = MonotonicClock.now()
         try connectAll()
         let connectEnd = MonotonicClock.now()
+        try companions?.join(self)
         meter?.refreshFamily()
         let after = memorySample()
         let opened = connections.count
@@ -115,12 +103,13 @@ package final class FanoutRun: WebSocketDelegate {
                            kernelAfter: after.kernel)
         try load()
         try drain()
+        try companions?.finish(self)
         phase = .over
         for connection in connections { connection.leave() }
-        checker.finish()
+        closeBooks()
         recorder.finish(checker, measuredFrom: measureStart, to: loadEnd)
         var warnings: [String] = []
-        if let failure = keeper?.failure {
+        if let failure = tokenFailure {
             warnings.append("the token was not renewed: \(failure)")
         }
         for (slug, count) in refusals.sorted(by: { $0.key < $1.key }) {
@@ -129,6 +118,8 @@ package final class FanoutRun: WebSocketDelegate {
         return FanoutOutcome(configuration: configuration, checker: checker, recorder: recorder,
                              measuredNanoseconds: loadEnd - measureStart, warnings: warnings)
     }
+
+    func closeBooks() { checker.finish() }
 
     private static func remedy(_ slug: String) -> String {
         switch slug {
@@ -147,12 +138,14 @@ package final class FanoutRun: WebSocketDelegate {
 
     private var total: Int { configuration.subscribers + configuration.publishers }
 
-    private func connectAll() throws {
+    func makeConnections() {
         let inflater = configuration.deflates ? MessageInflater() : nil
-        for _ in 0..<total {
-            connections.append(WebSocketConnection(on: loop, delegate: self, inflater: inflater))
-        }
+        connections = (0..<total).map { _ in WebSocketConnection(on: loop, delegate: self, inflater: inflater) }
         isReady = Array(repeating: false, count: total)
+    }
+
+    private func connectAll() throws {
+        makeConnections()
         var lastReady = 0
         var deadline = MonotonicClock.now() + 30_000_000_000
         while readyCount < total {
@@ -160,7 +153,8 @@ package final class FanoutRun: WebSocketDelegate {
                 let target = begunCount < configuration.subscribers ? subscribeAt : publishAt
                 try connections[begunCount].open(
                     target.endpoint, at: target.address,
-                    subprotocol: isHub ? configuration.encoding.subprotocol : nil)
+                    subprotocol: self.target.subprotocol,
+                    from: SourceAddress.loopback(begunCount, of: configuration.sources))
                 begunCount += 1
             }
             try loop.turn(until: deadline)
@@ -176,15 +170,25 @@ package final class FanoutRun: WebSocketDelegate {
         }
     }
 
-    private func ready(_ slot: Int) {
+    func isSubscriber(_ slot: Int) -> Bool { slot < configuration.subscribers }
+
+    func publisher(at slot: Int) -> Int? {
+        slot < configuration.subscribers ? nil : slot - configuration.subscribers
+    }
+
+    func subscribed(_ slot: Int, after sequence: UInt64) {
+        if target.hasPositions { checker.subscribed(slot, after: sequence) }
+        ready(slot)
+    }
+
+    func ready(_ slot: Int) {
         guard !isReady[slot] else { return }
         isReady[slot] = true
         readyCount += 1
     }
 
     package func connectionOpened(_ connection: WebSocketConnection) {
-        guard isHub else { return ready(connection.slot) }
-        send(.hello(token: token, agent: "hub-bench"), id: 1, on: connection)
+        target.opened(connection, self)
     }
 
     package func connectionEnded(_ connection: WebSocketConnection, _ end: ConnectionEnd) {
@@ -200,12 +204,6 @@ package final class FanoutRun: WebSocketDelegate {
         recorder.note("\(name) lost its connection: \(end.text)")
     }
 
-    private func send(_ command: Command, id: UInt32, on connection: WebSocketConnection) {
-        encoded.removeAll(keepingCapacity: true)
-        command.append(id: id, configuration.encoding, to: &encoded)
-        encoded.withUnsafeBytes { connection.send(configuration.encoding.messageKind, $0) }
-    }
-
     // MARK: Load
 
     private func load() throws {
@@ -214,6 +212,9 @@ package final class FanoutRun: WebSocketDelegate {
         measureStart = loadStart + UInt64(configuration.warmupSeconds * 1e9)
         loadEnd = loadStart + UInt64(seconds * 1e9)
         phase = .loading
+        if case .inFlight(let limit) = configuration.load {
+            free = (0..<limit * configuration.publishers).map { $0 % configuration.publishers }
+        }
         recorder.begin(at: loadStart, server: meter?.sample(), warmup: configuration.warmupSeconds)
         var nextSecond = loadStart + 1_000_000_000
         var isMeasuring = false
@@ -228,6 +229,7 @@ package final class FanoutRun: WebSocketDelegate {
                 nextSecond += 1_000_000_000
             }
             publishDue()
+            companions?.serve(now)
             guard now < loadEnd else { break }
             var wake = min(nextSecond, loadEnd)
             if !isMeasuring { wake = min(wake, measureStart) }
@@ -250,48 +252,33 @@ package final class FanoutRun: WebSocketDelegate {
             while true {
                 let intended = due(scheduled)
                 guard intended <= now, intended < loadEnd else { return }
-                publish(dueAt: intended)
+                publish(dueAt: intended, by: scheduled % configuration.publishers)
             }
-        case .inFlight(let limit):
+        case .inFlight:
             guard now < loadEnd else { return }
-            // Publishers take turns; whose turn it is waits while too much of theirs is under way.
-            while underWay[scheduled % configuration.publishers] < limit {
-                publish(dueAt: MonotonicClock.now())
-            }
+            // What is freed meanwhile waits for the next call, so that reading is not starved.
+            swap(&free, &turns)
+            for publisher in turns { publish(dueAt: MonotonicClock.now(), by: publisher) }
+            turns.removeAll(keepingCapacity: true)
         }
     }
 
-    private func publish(dueAt intended: UInt64) {
-        let publisher = scheduled % configuration.publishers
-        let counter = UInt64(scheduled / configuration.publishers)
+    func publish(dueAt intended: UInt64, by publisher: Int) {
         scheduled += 1
         underWay[publisher] += 1
-        checker.sent(dueNanoseconds: intended)
+        let counter = checker.sent(by: publisher, dueNanoseconds: intended)
         Payload(run: run, publisher: publisher, counter: counter, dueNanoseconds: intended)
             .write(bytes: configuration.payloadBytes, to: &text)
         let connection = connections[configuration.subscribers + publisher]
         recorder.sent(lag: MonotonicClock.now() &- intended, isMeasured: intended >= measureStart)
-        if isHub {
-            let key = "\(String(run, radix: 16))-\(publisher)-\(counter)"
-            send(.post(channel: channel, key: key, text: text),
-                 id: UInt32(Self.firstPostID + counter), on: connection)
-        } else {
-            text.withUnsafeBytes { connection.send(configuration.encoding.messageKind, $0) }
-        }
+        target.publish(text, publisher: publisher, counter: counter, on: connection, self)
     }
 
     private func everySecond(_ now: UInt64) {
         let second = recorder.closeSecond(at: now, server: meter?.sample(), checker,
                                           underWay: underWay.reduce(0, +))
         progress(second)
-        if let renewed = keeper?.takeRenewed() {
-            token = renewed
-            toRefresh = Array(0..<total)
-        }
-        for slot in toRefresh.suffix(500) {
-            send(.refresh(token: token), id: 3, on: connections[slot])
-        }
-        toRefresh.removeLast(min(500, toRefresh.count))
+        target.everySecond(self)
     }
 
     private func drain() throws {
@@ -310,107 +297,51 @@ package final class FanoutRun: WebSocketDelegate {
 
     package func connection(_ connection: WebSocketConnection, received kind: MessageKind,
                             _ bytes: UnsafeRawBufferPointer) {
-        let now = MonotonicClock.now()
-        let slot = connection.slot
-        guard isHub else {
-            if slot < configuration.subscribers {
-                delivered(to: slot, sequence: 0, text: bytes, now)
-            }
-            return
-        }
-        do {
-            try Decoder.decode(bytes, configuration.encoding, into: &frame) { frame in
-                take(&frame, bytes, slot, now, connection)
-            }
-        } catch {
-            fault = BenchError("the hub sent what cannot be read: \(error)")
-        }
+        target.received(bytes, on: connection, at: MonotonicClock.now(), self)
     }
 
-    private func take(_ frame: inout Inbound, _ bytes: UnsafeRawBufferPointer, _ slot: Int,
-                      _ now: UInt64, _ connection: WebSocketConnection) {
-        switch frame.kind {
-        case .events:
-            guard slot < configuration.subscribers else { return }
-            for event in frame.events {
-                frame.withBytes(of: event.text, in: bytes) { text in
-                    delivered(to: slot, sequence: event.sequence,
-                              text: event.kind == .message ? text : nil, now)
-                }
-            }
-        case .posted:
-            if let index = postIndex(frame.id, slot) { acknowledged(index, frame.position, now) }
-        case .error: failed(frame, bytes, slot)
-        case .welcome:
-            if slot < configuration.subscribers {
-                send(.subscribe(channel: channel, after: nil), id: 2, on: connection)
-            } else {
-                ready(slot)
-            }
-        case .subscribed:
-            checker.subscribed(slot, after: frame.position.sequence)
-            ready(slot)
-        case .subscriptionEnded:
-            fault = BenchError("the hub ended a subscription: "
-                + frame.string(frame.slug, in: bytes))
-        default: break
-        }
-    }
+    /// Ends the run: nothing can be measured.
+    func fail(_ error: BenchError) { fault = fault ?? error }
 
-    private func postIndex(_ id: UInt32, _ slot: Int) -> Int? {
-        let publisher = slot - configuration.subscribers
-        guard publisher >= 0, UInt64(id) >= Self.firstPostID else { return nil }
-        let index = Int(UInt64(id) - Self.firstPostID) * configuration.publishers + publisher
-        return index < checker.messages.count ? index : nil
-    }
-
-    private func failed(_ frame: Inbound, _ bytes: UnsafeRawBufferPointer, _ slot: Int) {
-        let slug = frame.string(frame.slug, in: bytes)
-        if let index = postIndex(frame.id, slot) {
-            checker.refused(index)
-            refusals[slug, default: 0] += 1
-            release(index)
-            return
-        }
-        let message = frame.string(frame.message, in: bytes)
+    func complained(_ slot: Int, _ text: String) {
         if phase == .connecting {
-            fault = BenchError("the hub refused connection \(slot): \(slug): \(message)")
+            fail(BenchError("the server refused connection \(slot): \(text)"))
         } else {
-            recorder.note("connection \(slot): \(slug): \(message)")
+            recorder.note("connection \(slot): \(text)")
         }
     }
 
-    private func acknowledged(_ index: Int, _ position: Position, _ now: UInt64) {
+    func refused(_ publisher: Int, _ counter: UInt64, _ slug: String) {
+        guard let index = checker.index(of: counter, by: publisher) else { return }
+        checker.refused(index)
+        refusals[slug, default: 0] += 1
+        release(publisher)
+    }
+
+    func acknowledged(_ publisher: Int, _ counter: UInt64, _ position: Position, _ now: UInt64) {
+        guard let index = checker.index(of: counter, by: publisher) else { return }
         checker.acknowledged(index, at: now, sequence: position.sequence)
         let intended = checker.messages[index].dueNanoseconds
         recorder.acknowledged(now &- intended, isMeasured: intended >= measureStart)
-        if checker.messages[index].received >= UInt32(configuration.subscribers) { release(index) }
+        if checker.messages[index].received >= UInt32(configuration.subscribers) {
+            release(publisher)
+        }
     }
 
-    private func delivered(to slot: Int, sequence: UInt64, text: UnsafeRawBufferPointer?,
-                           _ now: UInt64) {
+    func delivered(to slot: Int, sequence: UInt64, text: UnsafeRawBufferPointer?, _ now: UInt64) {
         guard let index = checker.delivered(to: slot, sequence: sequence, text: text, at: now)
         else { return }
         let message = checker.messages[index]
-        recorder.delivered(now &- message.dueNanoseconds,
+        recorder.delivered(now &- message.dueNanoseconds, to: slot,
                            isMeasured: message.dueNanoseconds >= measureStart)
         let isEverywhere = message.received >= UInt32(configuration.subscribers)
-        if isEverywhere, !isHub || message.acknowledgedAt > 0 { release(index) }
-    }
-
-    private func release(_ index: Int) {
-        underWay[index % configuration.publishers] -= 1
-    }
-}
-
-/// A run needs a descriptor for every connection.
-enum DescriptorLimit {
-    static func raise(for connections: Int) throws {
-        let needed = UInt64(connections + 64)
-        let allowed = bench_raise_descriptors(needed)
-        guard allowed >= needed else {
-            throw BenchError("\(connections) connections need \(needed) file descriptors, "
-                + "\(allowed) are allowed: raise the limit with 'ulimit -n'")
+        if isEverywhere, !target.isAcknowledging || message.acknowledgedAt > 0 {
+            release(Int(message.publisher))
         }
+    }
+
+    private func release(_ publisher: Int) {
+        underWay[publisher] -= 1
+        if case .inFlight = configuration.load { free.append(publisher) }
     }
 }

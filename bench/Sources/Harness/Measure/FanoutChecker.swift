@@ -49,13 +49,18 @@ package struct FanoutChecker {
         package var lastAt: UInt64 = 0
         package var sequence: UInt64 = 0
         package var received: UInt32 = 0
+        package var publisher: UInt32 = 0
         package var isRefused = false
     }
 
     package let subscribers: Int
     package let publishers: Int
-    /// A raw peer has no acknowledgements and no positions: then everything sent is expected.
+    /// Without positions, everything sent is expected and order is that of each publisher.
     package let hasPositions: Bool
+    /// Messages are answered.
+    package let isAcknowledging: Bool
+    /// Publisher `p` posts to channel `p % channels`.
+    package let channels: Int
     package private(set) var messages: [Message] = []
     package private(set) var faults = Faults()
     /// Messages in the channel that this run did not send.
@@ -64,11 +69,17 @@ package struct FanoutChecker {
     package private(set) var acknowledged = 0
     private let run: UInt32
     private let payloadBytes: Int
+    /// Of each publisher, which messages are its.
+    private var places: [[Int32]]
     private var perPublisher: [OrderTracker]
     private var perChannel: [OrderTracker?]
 
     package init(run: UInt32, subscribers: Int, publishers: Int, payloadBytes: Int,
-                 hasPositions: Bool, messagesExpected: Int = 0) {
+                 hasPositions: Bool, isAcknowledging: Bool? = nil, channels: Int = 1,
+                 messagesExpected: Int = 0) {
+        self.isAcknowledging = isAcknowledging ?? hasPositions
+        self.channels = channels
+        places = Array(repeating: [], count: publishers)
         self.run = run
         self.subscribers = subscribers
         self.publishers = publishers
@@ -79,29 +90,32 @@ package struct FanoutChecker {
         perChannel = Array(repeating: nil, count: subscribers)
     }
 
-    /// Message `index` of the run is number `index / publishers` of publisher `index % publishers`.
-    package func index(of payload: Payload) -> Int? {
-        guard payload.publisher < publishers,
-              payload.counter < UInt64(messages.count) else { return nil }
-        let index = Int(payload.counter) * publishers + payload.publisher
-        return index < messages.count ? index : nil
+    /// Where message `counter` of a publisher is in `messages`.
+    package func index(of counter: UInt64, by publisher: Int) -> Int? {
+        guard publisher < publishers, counter < UInt64(places[publisher].count) else { return nil }
+        return Int(places[publisher][Int(counter)])
     }
 
     package mutating func subscribed(_ subscriber: Int, after sequence: UInt64) {
         perChannel[subscriber] = OrderTracker(next: sequence + 1)
     }
 
-    package mutating func sent(dueNanoseconds: UInt64) {
+    /// Returns the message's number among those of its publisher.
+    @discardableResult
+    package mutating func sent(by publisher: Int, dueNanoseconds: UInt64) -> UInt64 {
         var message = Message()
         message.dueNanoseconds = dueNanoseconds
+        message.publisher = UInt32(publisher)
+        places[publisher].append(Int32(messages.count))
         messages.append(message)
+        return UInt64(places[publisher].count - 1)
     }
 
     package mutating func acknowledged(_ index: Int, at now: UInt64, sequence: UInt64) {
         guard messages[index].acknowledgedAt == 0 else { return }
         messages[index].acknowledgedAt = now
         acknowledged += 1
-        place(index, sequence)
+        if hasPositions { place(index, sequence) }
     }
 
     package mutating func refused(_ index: Int) {
@@ -168,7 +182,7 @@ package struct FanoutChecker {
             foreign += 1
             return nil
         }
-        guard bytes.count == payloadBytes, let index = index(of: payload),
+        guard bytes.count == payloadBytes, let index = index(of: payload.counter, by: payload.publisher),
               messages[index].dueNanoseconds == payload.dueNanoseconds
         else {
             faults.damaged += 1
@@ -179,9 +193,11 @@ package struct FanoutChecker {
 
     /// Everything that was sent is answered, and what was acknowledged is everywhere.
     package var isComplete: Bool {
-        guard hasPositions else { return deliveries == UInt64(messages.count * subscribers) }
-        return acknowledged + Int(faults.refused) >= messages.count
-            && deliveries >= UInt64(acknowledged * subscribers)
+        guard !isAcknowledging || acknowledged + Int(faults.refused) >= messages.count else {
+            return false
+        }
+        guard hasPositions else { return deliveries >= UInt64(messages.count * subscribers) }
+        return deliveries >= UInt64(acknowledged * subscribers)
     }
 
     /// Closes the books.
@@ -190,7 +206,7 @@ package struct FanoutChecker {
         for message in messages {
             let isExpected = !hasPositions || message.acknowledgedAt > 0
             if isExpected { faults.lost += UInt64(subscribers) - UInt64(message.received) }
-            if hasPositions, message.acknowledgedAt == 0, !message.isRefused {
+            if isAcknowledging, message.acknowledgedAt == 0, !message.isRefused {
                 faults.unacknowledged += 1
             }
             highest = max(highest, message.sequence)
@@ -198,10 +214,30 @@ package struct FanoutChecker {
         for case let tracker? in perChannel where hasPositions {
             faults.sequenceGaps += tracker.missing(before: highest + 1)
         }
+        if hasPositions { comparePositions() }
     }
 
-    /// Received ÷ expected, of everything sent: 1 when every subscriber got every message.
+    /// No two messages of a channel have one position, and each publisher's are in its order (which
+    /// subscribers see, where there are any).
+    private mutating func comparePositions() {
+        var taken: [Set<UInt64>] = Array(repeating: [], count: channels)
+        for (publisher, indices) in places.enumerated() {
+            var last: UInt64 = 0
+            for index in indices where messages[Int(index)].acknowledgedAt > 0 {
+                let sequence = messages[Int(index)].sequence
+                if !taken[publisher % channels].insert(sequence).inserted { faults.misplaced += 1 }
+                if subscribers == 0, sequence < last { faults.reordered += 1 }
+                last = max(last, sequence)
+            }
+        }
+    }
+
+    /// Received ÷ expected, of everything sent: 1 when every subscriber got every message. Without
+    /// subscribers, acknowledged ÷ sent.
     package var reach: Double {
+        if subscribers == 0 {
+            return messages.isEmpty ? 0 : Double(acknowledged) / Double(messages.count)
+        }
         let expected = messages.count * subscribers
         return expected == 0 ? 0 : Double(deliveries) / Double(expected)
     }

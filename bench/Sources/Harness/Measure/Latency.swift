@@ -1,12 +1,15 @@
-// Latencies of one stage: an HDR histogram of nanoseconds, three significant digits, up to an hour.
+// Latencies of one stage: an HDR histogram of nanoseconds, three significant digits, up to an hour. The
+// counting is done here, as it happens for every delivery; the package that knows the format's text form
+// is asked at the end.
 
 package import Histogram
 
 package struct Latency {
     static let highest: UInt64 = 3_600_000_000_000
-    package private(set) var histogram =
-        Histogram<UInt64>(highestTrackableValue: Latency.highest,
-                          numberOfSignificantValueDigits: .three)
+    /// 2,048 steps of 1 ns, then 1,024 for each doubling.
+    private static let slots = slot(highest) + 1
+    private var counts = [UInt64](repeating: 0, count: Latency.slots)
+    package private(set) var count: UInt64 = 0
     /// Exact, where the histogram rounds.
     package private(set) var maximum: UInt64 = 0
     package private(set) var minimum: UInt64 = .max
@@ -14,8 +17,22 @@ package struct Latency {
 
     package init() {}
 
+    private static func slot(_ value: UInt64) -> Int {
+        guard value >= 2_048 else { return Int(value) }
+        let shift = 53 - value.leadingZeroBitCount
+        return shift << 10 + Int(value >> UInt64(shift))
+    }
+
+    /// The highest value of a slot.
+    private static func top(_ slot: Int) -> UInt64 {
+        guard slot >= 2_048 else { return UInt64(slot) }
+        let shift = slot >> 10 - 1
+        return UInt64(slot - shift << 10 + 1) << UInt64(shift) - 1
+    }
+
     package mutating func record(_ nanoseconds: UInt64) {
-        histogram.record(min(nanoseconds, Self.highest))
+        counts[Self.slot(min(nanoseconds, Self.highest))] &+= 1
+        count &+= 1
         if nanoseconds > maximum { maximum = nanoseconds }
         if nanoseconds < minimum { minimum = nanoseconds }
         sum &+= nanoseconds
@@ -23,17 +40,31 @@ package struct Latency {
 
     package mutating func reset() {
         guard count > 0 else { return }
-        histogram.reset()
-        (maximum, minimum, sum) = (0, .max, 0)
+        self = Latency()
     }
 
-    package var count: UInt64 { histogram.totalCount }
+    /// For text forms of the whole.
+    package var histogram: Histogram<UInt64> {
+        var histogram = Histogram<UInt64>(highestTrackableValue: Self.highest,
+                                          numberOfSignificantValueDigits: .three)
+        for (slot, count) in counts.enumerated() where count > 0 {
+            histogram.record(Self.top(slot), count: count)
+        }
+        return histogram
+    }
+
     package var isEmpty: Bool { count == 0 }
     package var mean: Double { isEmpty ? 0 : Double(sum) / Double(count) }
 
     /// The value that `percentile` per cent of all are at or below; never above the maximum.
     package func value(at percentile: Double) -> UInt64 {
-        isEmpty ? 0 : min(histogram.valueAtPercentile(percentile), maximum)
+        let wanted = max(1, UInt64((Double(count) * percentile / 100).rounded(.up)))
+        var seen: UInt64 = 0
+        for (slot, count) in counts.enumerated() where count > 0 {
+            seen += count
+            if seen >= wanted { return min(Self.top(slot), maximum) }
+        }
+        return maximum
     }
 
     /// Points of the percentile curve, ever denser towards the tail.
@@ -64,6 +95,9 @@ package struct LatencySummary: Codable, Sendable {
     package var p999: UInt64
     package var p9999: UInt64
     package var max: UInt64
+
+    /// p50, p90, p99, p99.9, p99.99 and max for people.
+    package var row: [String] { [p50, p90, p99, p999, p9999, max].map { Figure.time($0) } }
 
     enum CodingKeys: String, CodingKey {
         case count

@@ -1,6 +1,7 @@
 // What a server costs, read from /proc: processor time and resident memory of a process and its
 // children, and the kernel's memory for TCP. Works for a server on this machine only.
 
+internal import CBench
 internal import Foundation
 internal import Glibc
 
@@ -14,7 +15,6 @@ package struct ProcessMeter: Sendable {
     /// The process and its children, found once: looking for them takes too long during a run.
     package private(set) var family: [Int32]
     package let command: String
-    private static let tick = UInt64(1_000_000_000 / sysconf(Int32(_SC_CLK_TCK)))
     private static let page = UInt64(sysconf(Int32(_SC_PAGESIZE)))
 
     package init(process: Int32) throws {
@@ -51,8 +51,8 @@ package struct ProcessMeter: Sendable {
                 if id == process { return nil }
                 continue
             }
-            let ticks = (UInt64(fields[11]) ?? 0) + (UInt64(fields[12]) ?? 0)
-            sample.processorNanoseconds += ticks * Self.tick
+            // Exact, where the ticks of /proc/PID/stat are steps of 10 ms.
+            sample.processorNanoseconds += bench_processor_time(id)
             sample.residentBytes += (UInt64(fields[21]) ?? 0) * Self.page
         }
         return sample

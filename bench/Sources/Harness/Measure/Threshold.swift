@@ -8,6 +8,7 @@
 //              | cpu_per_million                                ns us ms s, s when left out
 //              | rss_per_connection                             B KB MB KiB MiB, B when left out
 //              | rate | deliveries | connects                   per second, no unit
+//              | spread                                         p99 of the worst ÷ the best subscriber
 //              | generator_cpu                                  share of a core, 0 to 1, or with %
 //   operator   = > | >= | < | <= | == | !=
 
@@ -34,6 +35,7 @@ package enum Metric: Hashable, Sendable {
     case reordered
     case unacknowledged
     case reach
+    case spread
     case processorPerMillion
     case residentPerConnection
     case rate
@@ -46,14 +48,15 @@ package enum Metric: Hashable, Sendable {
         self == .processorPerMillion || self == .residentPerConnection
     }
 
-    enum Unit { case time, bytes, share, plain }
+    package enum Unit: Sendable { case time, bytes, share, plain }
 
     var unit: Unit {
         switch self {
         case .percentile, .minimum, .maximum, .mean, .processorPerMillion: .time
         case .residentPerConnection: .bytes
         case .reach, .generatorProcessor: .share
-        case .loss, .duplicates, .reordered, .unacknowledged, .rate, .deliveries, .connects: .plain
+        case .loss, .duplicates, .reordered, .unacknowledged, .rate, .deliveries, .connects,
+             .spread: .plain
         }
     }
 }
@@ -66,6 +69,26 @@ package struct Threshold: Sendable, CustomStringConvertible {
         case unequal = "!="
         case above = ">"
         case below = "<"
+
+        package func holds(_ value: Double, _ limit: Double) -> Bool {
+            switch self {
+            case .above: value > limit
+            case .aboveOrEqual: value >= limit
+            case .below: value < limit
+            case .belowOrEqual: value <= limit
+            case .equal: value == limit
+            case .unequal: value != limit
+            }
+        }
+    }
+
+    /// What stands before the comparison, it, and what stands behind; `nil` without one.
+    static func parts(_ compact: String) -> (Substring, Comparison, Substring)? {
+        guard let at = compact.firstIndex(where: { "<>=!".contains($0) }) else { return nil }
+        let rest = compact[at...]
+        guard let comparison = Comparison.allCases.first(where: { rest.hasPrefix($0.rawValue) })
+        else { return nil }
+        return (compact[..<at], comparison, rest.dropFirst(comparison.rawValue.count))
     }
 
     package struct ParseError: Error, Equatable, CustomStringConvertible {
@@ -97,19 +120,12 @@ package struct Threshold: Sendable, CustomStringConvertible {
 
     /// Whether a measured value (seconds, bytes or plain) is a failure.
     package func isViolated(by value: Double) -> Bool {
-        switch comparison {
-        case .above: value > limit
-        case .aboveOrEqual: value >= limit
-        case .below: value < limit
-        case .belowOrEqual: value <= limit
-        case .equal: value == limit
-        case .unequal: value != limit
-        }
+        comparison.holds(value, limit)
     }
 
     private static func metric(_ name: String, in text: String) throws(ParseError) -> Metric {
         let plain: [String: Metric] = [
-            "loss": .loss, "duplicates": .duplicates, "reordered": .reordered,
+            "loss": .loss, "spread": .spread, "duplicates": .duplicates, "reordered": .reordered,
             "unacknowledged": .unacknowledged, "reach": .reach,
             "cpu_per_million": .processorPerMillion, "rss_per_connection": .residentPerConnection,
             "rate": .rate, "deliveries": .deliveries, "connects": .connects,
@@ -149,30 +165,36 @@ package struct Threshold: Sendable, CustomStringConvertible {
 
     private static func limit(_ text: Substring, _ metric: Metric,
                               in whole: String) throws(ParseError) -> Double {
+        let needsUnit = metric.unit == .time && metric != .processorPerMillion
+        return try limit(text, metric.unit, isBareAllowed: !needsUnit, in: whole)
+    }
+
+    /// A number with a unit that fits: seconds, bytes, a share or a plain number.
+    static func limit(_ text: Substring, _ unit: Metric.Unit, isBareAllowed: Bool,
+                      in whole: String) throws(ParseError) -> Double {
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-        let unit = String(text[digits.endIndex...])
+        let suffix = String(text[digits.endIndex...])
         guard let value = decimal(digits) else {
             throw ParseError(description: "'\(whole)': '\(text)' is no number with a unit")
         }
-        let units: [String: Double] = switch metric.unit {
+        let units: [String: Double] = switch unit {
         case .time: ["ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1]
         case .bytes: ["B": 1, "KB": 1e3, "MB": 1e6, "KiB": 1024, "MiB": 1_048_576]
         case .share: ["%": 0.01]
         case .plain: [:]
         }
-        if unit.isEmpty {
-            let needsUnit = metric.unit == .time && metric != .processorPerMillion
-            guard !needsUnit else {
+        if suffix.isEmpty {
+            guard isBareAllowed else {
                 throw ParseError(
                     description: "'\(whole)': a latency needs a unit: ns, us, ms or s")
             }
             return value
         }
-        guard let factor = units[unit] else {
+        guard let factor = units[suffix] else {
             let known = units.isEmpty ? "takes no unit"
                 : "takes " + units.keys.sorted().joined(separator: ", ")
             throw ParseError(
-                description: "'\(whole)': '\(unit)' does not fit: this metric \(known)")
+                description: "'\(whole)': '\(suffix)' does not fit: this metric \(known)")
         }
         return value * factor
     }

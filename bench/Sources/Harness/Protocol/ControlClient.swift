@@ -63,19 +63,36 @@ package final class ControlClient: WebSocketDelegate {
     /// The channel of that name, made if need be, and joined.
     package func openChannel(named name: String,
                              topic: String) throws -> (id: String, head: Position) {
+        try openChannels([name], topic: topic)[0]
+    }
+
+    /// The same for many; returns their ids.
+    package func openChannels(_ names: [String]) throws -> [String] {
+        try openChannels(names, topic: "Load of hub-bench").map(\.id)
+    }
+
+    private func openChannels(_ names: [String],
+                              topic: String) throws -> [(id: String, head: Position)] {
         let list = try call(.listChannels)
-        if let found = list.frame.channels.first(where: { list.string($0.name) == name }) {
-            let id = list.string(found.id)
-            if !found.isJoined { _ = try call(.join(channel: id)) }
-            return (id, found.head)
+        var known: [String: (id: String, head: Position, isJoined: Bool)] = [:]
+        for channel in list.frame.channels {
+            known[list.string(channel.name)] = (list.string(channel.id), channel.head,
+                                                channel.isJoined)
         }
-        let made = try call(.createChannel(name: name, topic: topic))
-        guard let channel = made.frame.channels.first else {
-            throw BenchError("the hub made a channel but does not say which")
+        return try names.map { name in
+            var found = known[name]
+            if found == nil {
+                let made = try call(.createChannel(name: name, topic: topic))
+                found = made.frame.channels.first.map {
+                    (made.string($0.id), $0.head, $0.isJoined)
+                }
+            }
+            guard let found else {
+                throw BenchError("the hub made a channel but does not say which")
+            }
+            if !found.isJoined { _ = try call(.join(channel: found.id)) }
+            return (found.id, found.head)
         }
-        let id = made.string(channel.id)
-        if !channel.isJoined { _ = try call(.join(channel: id)) }
-        return (id, channel.head)
     }
 
     private func wait(for what: String, _ condition: () -> Bool) throws {

@@ -30,6 +30,9 @@ package enum Command: Sendable {
     case listChannels
     case createChannel(name: String, topic: String)
     case join(channel: String)
+    case ping
+    /// To whoever is subscribed now; not stored.
+    case broadcast(channel: String, text: [UInt8])
 
     /// Appends one WebSocket message that holds this command alone.
     package func append(id: UInt32, _ encoding: Encoding, to out: inout [UInt8]) {
@@ -77,6 +80,14 @@ package enum Command: Sendable {
             out.append(UInt8(ascii: "}"))
         case .join(let channel):
             JSONWriter.object("join", [("channel", channel)], to: &out)
+        case .ping:
+            out.append(contentsOf: "\"ping\":{}".utf8)
+        case .broadcast(let channel, let text):
+            out.append(contentsOf: "\"broadcast\":{\"channel\":".utf8)
+            JSONWriter.string(channel.utf8, to: &out)
+            out.append(contentsOf: ",\"text\":".utf8)
+            JSONWriter.string(text, to: &out)
+            out.append(UInt8(ascii: "}"))
         }
         out.append(UInt8(ascii: "}"))
     }
@@ -123,6 +134,12 @@ package enum Command: Sendable {
         case .join(let channel):
             field = 15
             ProtoWriter.bytes(1, channel.utf8, to: &body)
+        case .ping:
+            field = 4
+        case .broadcast(let channel, let text):
+            field = 25
+            ProtoWriter.bytes(1, channel.utf8, to: &body)
+            ProtoWriter.bytes(2, text, to: &body)
         }
         var frame: [UInt8] = []
         ProtoWriter.number(1, UInt64(id), to: &frame)

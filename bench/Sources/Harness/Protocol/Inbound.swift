@@ -42,6 +42,7 @@ package struct Inbound: Sendable {
         case channelList
         case channel
         case events
+        case broadcast
         case subscriptionEnded
         case closing
     }
@@ -57,6 +58,8 @@ package struct Inbound: Sendable {
     package var gapFrom: UInt64 = 0
     package var gapTo: UInt64 = 0
     package var eventID = Slice()
+    /// `BroadcastSent.text`.
+    package var text = Slice()
     package var isDuplicate = false
     package var code: UInt32 = 0
     package var slug = Slice()

@@ -40,6 +40,7 @@ enum JSONDecoding {
         if cursor.matches(key, "pong") { return .pong }
         if cursor.matches(key, "done") { return .done }
         if cursor.matches(key, "subscribed") { return .subscribed }
+        if cursor.matches(key, "broadcast") { return .broadcast }
         if cursor.matches(key, "subscription_ended") { return .subscriptionEnded }
         if cursor.matches(key, "closing") { return .closing }
         return nil
@@ -56,6 +57,8 @@ enum JSONDecoding {
                 frame.message = try cursor.string(&frame.unescaped)
             } else if cursor.matches(key, "channel") {
                 frame.channel = try cursor.string(&frame.unescaped)
+            } else if cursor.matches(key, "text") {
+                frame.text = try cursor.string(&frame.unescaped)
             } else if cursor.matches(key, "retryable") {
                 frame.isRetryable = try cursor.boolean()
             } else if cursor.matches(key, "retry_after_ms") {

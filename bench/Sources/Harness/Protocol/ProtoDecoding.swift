@@ -108,6 +108,15 @@ enum ProtoDecoding {
                 var inner = try cursor.message()
                 frame.channels.append(try channel(&inner))
             }
+        case 42:
+            frame.kind = .broadcast
+            while let (number, wire) = try cursor.field() {
+                switch (number, wire) {
+                case (1, 2): frame.channel = try cursor.slice()
+                case (3, 2): frame.text = try cursor.slice()
+                default: try cursor.skip(wire)
+                }
+            }
         case 39, 40: try ending(number, &cursor, &frame)
         default: break
         }

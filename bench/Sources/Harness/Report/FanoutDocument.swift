@@ -18,11 +18,13 @@ package struct FanoutDocument: Codable {
         var messages: Double
         var deliveries: Double
         var connects: Double
+        var spread: Double?
 
         enum CodingKeys: String, CodingKey {
             case messages = "messages_per_s"
             case deliveries = "deliveries_per_s"
             case connects = "connects_per_s"
+            case spread = "p99_spread_of_subscribers"
         }
     }
 
@@ -105,7 +107,7 @@ package struct FanoutDocument: Codable {
                         deliveries: outcome.deliveries, foreign: outcome.foreign,
                         reach: outcome.reach)
         rates = Rates(messages: outcome.messagesPerSecond, deliveries: outcome.deliveriesPerSecond,
-                      connects: recorder.connectsPerSecond)
+                      connects: recorder.connectsPerSecond, spread: outcome.spread)
         latency = [:]
         for (stage, values) in recorder.stages { latency[stage.rawValue] = values.summary }
         server = Server(

@@ -12,7 +12,7 @@ package enum FanoutSummary {
         out += "  \(Figure.count(Double(configuration.subscribers))) subscribers, "
             + "\(configuration.publishers) publisher\(configuration.publishers == 1 ? "" : "s"), "
             + "\(load), \(configuration.payloadBytes) B, "
-            + (configuration.target == .hub ? configuration.encoding.rawValue : "raw")
+            + configuration.targetText
             + ", \(Figure.decimal(configuration.durationSeconds)) s after "
             + "\(Figure.decimal(configuration.warmupSeconds)) s of warm-up\n\n"
         out += latencyTable(recorder)
@@ -44,10 +44,7 @@ package enum FanoutSummary {
         out += "\n"
         for (name, summary) in stages(recorder) {
             out += "  " + pad(name, 22)
-            for value in [summary.p50, summary.p90, summary.p99, summary.p999, summary.p9999,
-                          summary.max] {
-                out += padLeft(Figure.time(value), 11)
-            }
+            for value in summary.row { out += padLeft(value, 11) }
             out += "\n"
         }
         return out
@@ -71,6 +68,10 @@ package enum FanoutSummary {
         if let perMillion = outcome.processorPerMillion, let share = outcome.serverShare {
             out += row("server CPU", "\(Figure.decimal(perMillion)) s per million deliveries "
                 + "(\(Figure.percent(share)) of a core)")
+        }
+        if let spread = outcome.spread {
+            out += row("fairness", "p99 of the subscriber served worst is "
+                + "\(Figure.decimal(spread)) times that of the one served best")
         }
         if let perConnection = outcome.residentPerConnection,
            let connected = recorder.residentConnected {

@@ -27,17 +27,7 @@ package enum HTMLReport {
         body += "<section><h2>Run</h2>" + settings(document) + "</section>"
         let title = "\(Figure.count(Double(configuration.subscribers))) subscribers, "
             + "\(configuration.payloadBytes) B"
-        return """
-            <!doctype html>
-            <html lang="en"><head><meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta http-equiv="Content-Security-Policy"
-            content="default-src 'none'; style-src 'unsafe-inline'">
-            <title>Fan-out: \(title)</title>
-            <style>\(style)</style></head>
-            <body><main>\(body)</main></body></html>
-
-            """
+        return HTMLPage.page(title: "Fan-out: \(title)", body)
     }
 
     // MARK: Sections
@@ -49,24 +39,14 @@ package enum HTMLReport {
         case .inFlight(let count): "\(count) messages in flight per publisher"
         }
         let isGood = document.verdict.isCorrect
-        let verdict = isGood ? "Correct" : "Incorrect"
-        let reached = document.verdict.isCorrect
-            ? "every message reached every subscriber once, in order, undamaged"
-            : "see Correctness below"
-        var out = """
-            <header><p class="kicker">hub-bench fanout · \(escape(document.finishedAt))</p>
-            <h1>\(Figure.count(Double(configuration.subscribers))) subscribers, \(escape(load)), \
-            \(configuration.payloadBytes) B</h1>
-            <p class="verdict \(isGood ? "good" : "bad")"><strong>\(verdict)</strong> \(reached)</p>
-            """
-        for violation in document.verdict.violations {
-            out += "<p class=\"verdict bad\"><strong>Over a threshold</strong> "
-                + "\(escape(violation))</p>"
-        }
-        for warning in document.verdict.warnings {
-            out += "<p class=\"warning\">\(escape(warning))</p>"
-        }
-        return out + "</header>"
+        return HTMLPage.header(
+            kicker: "hub-bench fanout · \(document.finishedAt)",
+            title: "\(Figure.count(Double(configuration.subscribers))) subscribers, \(load), "
+                + "\(configuration.payloadBytes) B",
+            isCorrect: isGood,
+            verdict: isGood ? "every message reached every subscriber once, in order, undamaged"
+                : "see Correctness below",
+            violations: document.verdict.violations, warnings: document.verdict.warnings)
     }
 
     private static func cards(_ document: FanoutDocument) -> String {
@@ -85,61 +65,32 @@ package enum HTMLReport {
             items.append((Figure.bytes(memory), "memory", "of the server per connection"))
         }
         items.append((Figure.count(document.rates.connects), "connects/s", "until subscribed"))
-        let cells = items.map { value, name, note in
-            "<div class=\"card\"><span>\(escape(name))</span><b>\(escape(value))</b>"
-                + "<small>\(escape(note))</small></div>"
-        }
-        return "<div class=\"cards\">\(cells.joined())</div>"
+        return HTMLPage.cards(items.map { ($0.1, $0.0, $0.2) })
     }
 
     private static func latencyTable(_ stages: Stages) -> String {
-        var out = "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Stage</th>"
-        for name in ["p50", "p90", "p99", "p99.9", "p99.99", "max"] {
-            out += "<th scope=\"col\">\(name)</th>"
-        }
-        out += "</tr></thead><tbody>"
-        for (name, summary) in stages {
-            out += "<tr><th scope=\"row\">\(escape(name))</th>"
-            for value in [summary.p50, summary.p90, summary.p99, summary.p999, summary.p9999,
-                          summary.max] {
-                out += "<td>\(Figure.time(value))</td>"
-            }
-            out += "</tr>"
-        }
-        return out + "</tbody></table></div>"
+        HTMLPage.table(["Stage", "p50", "p90", "p99", "p99.9", "p99.99", "max"],
+                       stages.map { [$0.name] + $0.summary.row })
     }
 
     private static func faultTable(_ document: FanoutDocument) -> String {
-        var out = "<dl>"
-        for (name, count) in document.faults.named {
-            out += "<div\(count > 0 ? " class=\"bad\"" : "")><dt>\(escape(name))</dt>"
-                + "<dd>\(Figure.count(Double(count)))</dd></div>"
-        }
-        out += "<div><dt>reach</dt><dd>\(document.totals.reach)</dd></div>"
-        for (name, count) in [("messages", Double(document.totals.messages)),
-                              ("deliveries", Double(document.totals.deliveries))] {
-            out += "<div><dt>\(name)</dt><dd>\(Figure.count(count))</dd></div>"
-        }
-        return out + "</dl>"
+        var items = document.faults.named.map { ($0.name, Figure.count(Double($0.count))) }
+        items.append(("reach", "\(document.totals.reach)"))
+        items.append(("messages", Figure.count(Double(document.totals.messages))))
+        items.append(("deliveries", Figure.count(Double(document.totals.deliveries))))
+        let bad = document.faults.named.filter { $0.count > 0 }.map(\.name)
+        return HTMLPage.list(items, bad: Set(bad))
     }
 
     private static func settings(_ document: FanoutDocument) -> String {
         let configuration = document.configuration
-        let environment = document.environment
         var items: [(String, String)] = [
-            ("target", configuration.target == .hub
-                ? "hub, \(configuration.encoding.rawValue)" : "raw WebSocket relay"),
+            ("target", configuration.targetText),
             ("publishers", "\(configuration.publishers)"),
             ("measured", "\(Figure.decimal(configuration.durationSeconds)) s after "
                 + "\(Figure.decimal(configuration.warmupSeconds)) s of warm-up"),
             ("generator", "\(Figure.percent(document.generator.processorShare)) of a core"),
-            ("machine", "\(environment.processor), \(environment.cores) cores, "
-                + Figure.bytes(Double(environment.memoryBytes))),
-            ("kernel", "\(environment.kernel) \(environment.architecture)"),
-            ("load average at start", Figure.decimal(environment.loadAverage)),
-            ("bench", "\(environment.benchVersion), Swift \(environment.swiftVersion)"),
-        ]
-        if let commit = environment.commit { items.append(("hub commit", commit)) }
+        ] + document.environment.items
         if let memory = document.server.residentConnected {
             items.append(("server memory, all connected", Figure.bytes(Double(memory))))
         }
@@ -147,8 +98,7 @@ package enum HTMLReport {
             items.append(("kernel TCP buffers", "\(Figure.bytes(Double(before))) before, "
                 + "\(Figure.bytes(Double(after))) with all connected"))
         }
-        let rows = items.map { "<div><dt>\(escape($0.0))</dt><dd>\(escape($0.1))</dd></div>" }
-        return "<dl>\(rows.joined())</dl>"
+        return HTMLPage.list(items)
     }
 
     // MARK: Plots
@@ -200,78 +150,8 @@ package enum HTMLReport {
 
     private static func figure(_ caption: String, _ svg: String,
                                legend: [(style: String, name: String)]) -> String {
-        let keys = legend.map { "<span class=\"key \($0.style)\">\(escape($0.name))</span>" }
-        return "<figure><figcaption>\(escape(caption))<span class=\"keys\">\(keys.joined())</span>"
+        let keys = legend.map { "<span class=\"key \($0.style)\">\(HTMLPage.escape($0.name))</span>" }
+        return "<figure><figcaption>\(HTMLPage.escape(caption))<span class=\"keys\">\(keys.joined())</span>"
             + "</figcaption>\(svg)</figure>"
     }
-
-    static func escape(_ text: String) -> String {
-        var out = ""
-        for character in text {
-            switch character {
-            case "&": out += "&amp;"
-            case "<": out += "&lt;"
-            case ">": out += "&gt;"
-            case "\"": out += "&quot;"
-            default: out.append(character)
-            }
-        }
-        return out
-    }
-
-    private static let style = """
-        :root{color-scheme:light dark;--ground:#fbfaf8;--card:#fff;--ink:#1c1d22;--soft:#6a6d78;
-        --line:#e3e1dc;--a:#1f6f8b;--b:#c2410c;--c:#9a9dab;--good:#186a3b;--goodbg:#e4f3ea;
-        --bad:#a32020;--badbg:#fbe6e4;--shade:#f1efeb}
-        @media(prefers-color-scheme:dark){:root{--ground:#14151a;--card:#1c1e25;--ink:#ececf1;
-        --soft:#9b9eab;--line:#30333d;--a:#5fb8d6;--b:#f08a5b;--c:#757988;--good:#7fd3a1;
-        --goodbg:#15301f;--bad:#ff9b94;--badbg:#3a1b1b;--shade:#20222a}}
-        *{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);
-        font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
-        main{max-width:1080px;margin:0 auto;padding:40px 24px 64px}
-        .kicker{margin:0;color:var(--soft);font-size:13px}
-        h1{margin:4px 0 16px;font-size:28px;line-height:1.2;font-weight:650;letter-spacing:-.01em}
-        h2{margin:0 0 8px;font-size:18px;font-weight:650}
-        section{margin-top:40px}.note{margin:0 0 12px;color:var(--soft)}
-        .verdict{display:inline-block;margin:0 8px 8px 0;padding:6px 12px;border-radius:8px}
-        .verdict strong{margin-right:6px}.verdict.good{background:var(--goodbg);color:var(--good)}
-        .verdict.bad{background:var(--badbg);color:var(--bad)}
-        .warning{margin:8px 0 0;padding-left:12px;border-left:3px solid var(--b);color:var(--soft)}
-        .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;
-        margin-top:24px}
-        .card{background:var(--card);border:1px solid var(--line);border-radius:10px;
-        padding:14px 16px}
-        .card span,.card small{display:block;color:var(--soft);font-size:13px}
-        .card b{display:block;font-size:24px;font-weight:650;letter-spacing:-.01em;
-        font-variant-numeric:tabular-nums}
-        .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;
-        font-variant-numeric:tabular-nums}
-        th,td{padding:7px 10px;text-align:right;border-bottom:1px solid var(--line);
-        white-space:nowrap}
-        th:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-weight:500}
-        tbody th{font-weight:500}
-        .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(440px,100%),1fr));
-        gap:16px;margin-top:20px}
-        figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:10px;
-        padding:14px 16px 8px}
-        figcaption{display:flex;flex-wrap:wrap;gap:4px 16px;justify-content:space-between;
-        font-size:13px;color:var(--soft)}
-        .key{margin-left:14px}.key::before{content:"";display:inline-block;width:14px;height:3px;
-        border-radius:2px;margin-right:6px;vertical-align:middle;background:currentColor}
-        .key.a::before{background:var(--a)}.key.b::before{background:var(--b)}
-        .key.c::before{background:var(--c)}
-        svg{display:block;width:100%;height:auto;margin-top:6px}
-        svg text{fill:var(--soft);font-size:11px;font-family:inherit}
-        .grid{stroke:var(--line);stroke-width:1}.shade{fill:var(--shade)}
-        .series{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
-        .series.a{stroke:var(--a)}.series.b{stroke:var(--b)}.series.c{stroke:var(--c)}
-        .dot.a{fill:var(--a)}.dot.b{fill:var(--b)}.dot.c{fill:var(--c)}
-        dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:0 32px;
-        margin:0}
-        dl div{display:flex;justify-content:space-between;gap:16px;padding:6px 0;
-        border-bottom:1px solid var(--line)}
-        dt{color:var(--soft);white-space:nowrap}dd{margin:0;text-align:right;
-        font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-        dl .bad dt,dl .bad dd{color:var(--bad);font-weight:600}
-        """
 }

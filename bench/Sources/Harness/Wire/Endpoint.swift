@@ -102,6 +102,14 @@ package struct SocketAddress: Sendable {
     var bytes: [UInt8]
 }
 
+/// Many connections of one client address to one server port run out of ports: more addresses help.
+enum SourceAddress {
+    /// One of `count` addresses of loopback, 127.0.0.1 and up, in turn; `nil` when that is 0.
+    static func loopback(_ index: Int, of count: Int) -> UInt32? {
+        count == 0 ? nil : 0x7F00_0001 + UInt32(index % count)
+    }
+}
+
 extension String {
     /// The first occurrence of `needle`; here so that this file needs no Foundation.
     func range(of needle: String) -> Range<String.Index>? {

@@ -153,20 +153,21 @@ package enum FrameWriter {
                 out.append(UInt8(truncatingIfNeeded: payload.count >> shift))
             }
         }
-        let key = (UInt8(truncatingIfNeeded: mask >> 24), UInt8(truncatingIfNeeded: mask >> 16),
-                   UInt8(truncatingIfNeeded: mask >> 8), UInt8(truncatingIfNeeded: mask))
-        out.append(key.0)
-        out.append(key.1)
-        out.append(key.2)
-        out.append(key.3)
-        for index in 0..<payload.count {
-            let byte = switch index & 3 {
-            case 0: key.0
-            case 1: key.1
-            case 2: key.2
-            default: key.3
+        withUnsafeBytes(of: mask.bigEndian) { out.append(contentsOf: $0) }
+        let start = out.count
+        out.append(contentsOf: payload)
+        out.withUnsafeMutableBytes { bytes in
+            var index = start
+            let wide = UInt64(mask.bigEndian) << 32 | UInt64(mask.bigEndian)
+            while index + 8 <= bytes.count {
+                let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                bytes.storeBytes(of: word ^ wide, toByteOffset: index, as: UInt64.self)
+                index += 8
             }
-            out.append(payload[index] ^ byte)
+            while index < bytes.count {
+                bytes[index] ^= UInt8(truncatingIfNeeded: mask >> UInt32(24 - 8 * ((index - start) & 3)))
+                index += 1
+            }
         }
     }
 }

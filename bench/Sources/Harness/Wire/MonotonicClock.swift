@@ -19,3 +19,5 @@ package enum MonotonicClock {
         return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 }
+
+func pause(milliseconds: UInt32) { usleep(milliseconds * 1_000) }

@@ -21,6 +21,7 @@ final class Transport {
 
     /// Begins to connect; the socket is writable when that has succeeded or failed.
     init(to address: SocketAddress, host: String, tls context: TLSContext?,
+         from source: UInt32? = nil, receiveBufferBytes: Int32? = nil,
          scratch: UnsafeMutableRawBufferPointer) throws {
         let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw BenchError.system("cannot make a socket") }
@@ -33,6 +34,13 @@ final class Transport {
             throw error
         }
         _ = bench_set_nonblocking(descriptor)
+        if let source, address.family == AF_INET {
+            let failure = bench_bind(descriptor, source)
+            guard failure == 0 else {
+                throw BenchError.system("cannot use a source address", -failure)
+            }
+        }
+        if let receiveBufferBytes { setReceiveBuffer(receiveBufferBytes) }
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one,
                    socklen_t(MemoryLayout<Int32>.size))
@@ -47,6 +55,11 @@ final class Transport {
     }
 
     deinit { close(descriptor) }
+
+    func setReceiveBuffer(_ bytes: Int32) {
+        var bytes = bytes
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+    }
 
     /// Why connecting failed; `nil` when it succeeded.
     func connectionFailure() -> String? {

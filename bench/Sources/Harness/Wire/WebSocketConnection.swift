@@ -22,6 +22,15 @@ package protocol WebSocketDelegate: AnyObject {
     func connection(_ connection: WebSocketConnection, received kind: MessageKind,
                     _ bytes: UnsafeRawBufferPointer)
     func connectionEnded(_ connection: WebSocketConnection, _ end: ConnectionEnd)
+    /// TCP is connected; TLS and the handshake follow.
+    func connectionConnected(_ connection: WebSocketConnection)
+    func connection(_ connection: WebSocketConnection, ponged bytes: UnsafeRawBufferPointer)
+}
+
+extension WebSocketDelegate {
+    package func connectionConnected(_ connection: WebSocketConnection) {}
+    package func connection(_ connection: WebSocketConnection,
+                            ponged bytes: UnsafeRawBufferPointer) {}
 }
 
 package final class WebSocketConnection {
@@ -46,6 +55,9 @@ package final class WebSocketConnection {
     private var head: [UInt8] = []
     private var scanner = FrameScanner()
     private var watchesWritable = false
+    private var isPaused = false
+    /// Of the next socket; the kernel's default when `nil`.
+    package var receiveBufferBytes: Int32?
 
     package init(on loop: EventLoop, delegate: any WebSocketDelegate, inflater: MessageInflater? = nil) {
         self.inflater = inflater
@@ -56,14 +68,17 @@ package final class WebSocketConnection {
 
     package var isOpen: Bool { state == .open }
     package var isClosed: Bool { state == .closed }
+    /// The handshake was done; stays so when the connection has ended.
+    package private(set) var wasOpen = false
 
     /// Begins; the delegate hears `connectionOpened` or `connectionEnded`.
+    /// - Parameter source: an IPv4 address of this machine to come from; the kernel's choice if `nil`.
     package func open(_ endpoint: Endpoint, at address: SocketAddress,
-                      subprotocol: String?) throws {
+                      subprotocol: String?, from source: UInt32? = nil) throws {
         precondition(state == .closed, "a connection is opened once at a time")
         let transport = try Transport(to: address, host: endpoint.host,
-                                      tls: endpoint.isSecure ? loop.tls : nil,
-                                      scratch: loop.cipherBuffer)
+                                      tls: endpoint.isSecure ? loop.tls : nil, from: source,
+                                      receiveBufferBytes: receiveBufferBytes, scratch: loop.cipherBuffer)
         generation &+= 1
         try loop.watch(self, descriptor: transport.descriptor, generation: generation)
         self.transport = transport
@@ -72,6 +87,8 @@ package final class WebSocketConnection {
         watchesWritable = true
         head = []
         scanner = FrameScanner(inflater: inflater)
+        wasOpen = false
+        isPaused = false
         state = .connecting
     }
 
@@ -104,6 +121,7 @@ package final class WebSocketConnection {
             if let failure = transport.connectionFailure() {
                 return end(ConnectionEnd(code: nil, reason: failure))
             }
+            delegate.connectionConnected(self)
             sendUpgrade()
         } else if events & UInt32(BENCH_WRITABLE) != 0 {
             if let failure = transport.flush() {
@@ -117,8 +135,39 @@ package final class WebSocketConnection {
     private func updateInterest() {
         guard let transport, transport.wantsWrite != watchesWritable else { return }
         watchesWritable = transport.wantsWrite
+        watch()
+    }
+
+    private func watch() {
+        guard let transport else { return }
         loop.change(self, descriptor: transport.descriptor, generation: generation,
-                    writable: watchesWritable)
+                    readable: !isPaused, writable: watchesWritable)
+    }
+
+    /// Leaves what comes to the kernel, and then to the server.
+    package func pauseReading() {
+        isPaused = true
+        watch()
+    }
+
+    /// Reads what comes again, through a window of its own size from here on.
+    package func resumeReading(receiveBufferBytes bytes: Int32) {
+        isPaused = false
+        transport?.setReceiveBuffer(bytes)
+        watch()
+    }
+
+    /// While paused: takes at most so many bytes.
+    package func read(upTo count: Int) {
+        guard let transport else { return }
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<min(
+            count, loop.readBuffer.count)])
+        switch transport.read(into: buffer) {
+        case .wouldBlock: break
+        case .closed: end(ConnectionEnd(code: nil, reason: "the server closed the connection"))
+        case .failed(let reason): end(ConnectionEnd(code: nil, reason: reason))
+        case .bytes(let count): take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
+        }
     }
 
     private func readAll() {
@@ -134,6 +183,7 @@ package final class WebSocketConnection {
             case .bytes(let count):
                 let isFull = count == loop.readBuffer.count
                 take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
+                if isPaused { return }
                 if !isFull, !transport.mustReadUntilBlocked { return }
             }
         }
@@ -150,6 +200,7 @@ package final class WebSocketConnection {
         let rest = Array(head[end...])
         head = []
         state = .open
+        wasOpen = true
         delegate.connectionOpened(self)
         if !rest.isEmpty, state == .open { rest.withUnsafeBytes { scan($0) } }
     }
@@ -163,8 +214,10 @@ package final class WebSocketConnection {
                 guard state == .open, generation == opened else { return }
                 switch kind {
                 case .text, .binary: delegate.connection(self, received: kind, payload)
-                case .ping: send(.pong, payload)
-                case .pong: break
+                case .ping:
+                    loop.pingsAnswered += 1
+                    send(.pong, payload)
+                case .pong: delegate.connection(self, ponged: payload)
                 case .close: closeReceived(payload)
                 }
             }

@@ -1,0 +1,206 @@
+// What a comparison found: medians of the rounds, how far the rounds lie apart, and ratios to a base.
+// As values, as text and as a JSON document.
+
+package struct CompareOutcome {
+    package struct Cell: Codable, Sendable {
+        package var median: Double
+        package var lowest: Double
+        package var highest: Double
+        /// To the base; `nil` where the base has none.
+        package var ratio: Double?
+    }
+
+    package let configuration: CompareConfiguration
+    package let cores: CorePlan
+    package let samples: [CompareSample]
+
+    package init(_ configuration: CompareConfiguration, _ cores: CorePlan,
+                 _ samples: [CompareSample]) {
+        self.configuration = configuration
+        self.cores = cores
+        self.samples = samples
+    }
+
+    package var names: [String] { configuration.contenders.map(\.name) }
+    package var isCorrect: Bool { samples.allSatisfy(\.isCorrect) }
+
+    package func cell(_ name: String, _ figure: CompareFigure) -> Cell? {
+        let values = values(name, figure)
+        guard let low = values.first, let high = values.last else { return nil }
+        let base = Self.median(self.values(configuration.base, figure))
+        let median = Self.median(values) ?? low
+        return Cell(median: median, lowest: low, highest: high,
+                    ratio: base.flatMap { $0 > 0 ? median / $0 : nil })
+    }
+
+    private func values(_ name: String, _ figure: CompareFigure) -> [Double] {
+        samples.filter { $0.contender == name }.compactMap { $0.value(of: figure) }.sorted()
+    }
+
+    package static func median(_ sorted: [Double]) -> Double? {
+        guard !sorted.isEmpty else { return nil }
+        let middle = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+    }
+
+    /// Faults of all rounds of a contender, by name.
+    package func faults(of name: String) -> [(name: String, count: UInt64)] {
+        var sum: [String: UInt64] = [:]
+        for sample in samples where sample.contender == name {
+            sum.merge(sample.faults) { $0 + $1 }
+        }
+        return sum.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    package var warnings: [String] {
+        var out: [String] = []
+        for name in names {
+            let mine = samples.filter { $0.contender == name }
+            let busiest = mine.map(\.generatorShare).max() ?? 0
+            if busiest > FanoutOutcome.generatorShareMax {
+                out.append("\(name): the generator needed \(Figure.percent(busiest)) of its core: "
+                    + "latencies and deliveries/s may be its own, CPU per delivery is not")
+            }
+            let faults = faults(of: name)
+            if !faults.isEmpty {
+                out.append("\(name): " + faults.map { "\($0.count) \($0.name)" }
+                    .joined(separator: ", "))
+            }
+        }
+        if cores.server == nil { out.append("one core: server and generator share it") }
+        return out
+    }
+
+    package var title: String {
+        let load = configuration.load
+        let how = switch load.load {
+        case .rate(let rate): "\(Figure.count(rate)) messages/s"
+        case .inFlight(let count):
+            "\(load.publishers) publishers with \(count) messages under way each"
+        }
+        return "\(Figure.count(Double(load.subscribers))) subscribers, \(how), "
+            + "\(load.payloadBytes) B"
+    }
+
+    // MARK: Text
+
+    package var text: String {
+        var out = "\n" + (isCorrect ? "CORRECT  every message reached every subscriber of every "
+            + "server once, in order, undamaged" : "INCORRECT  see the lines with ! below") + "\n\n"
+        out += "  \(title); medians of \(configuration.rounds) alternated rounds of "
+            + "\(Figure.decimal(configuration.load.durationSeconds)) s (lowest to highest), "
+            + "ratio to \(configuration.base)\n\n"
+        let width = (names.map(\.count).max() ?? 0) + 2
+        out += "  " + FanoutSummary.pad("", width)
+        for figure in CompareFigure.allCases { out += FanoutSummary.pad(figure.title, 32) }
+        out += "\n"
+        for name in names {
+            out += "  " + FanoutSummary.pad(name, width)
+            for figure in CompareFigure.allCases {
+                out += FanoutSummary.pad(cellText(name, figure), 32)
+            }
+            out += "\n"
+        }
+        for warning in warnings { out += "\n  ! \(warning)" }
+        return out + (warnings.isEmpty ? "" : "\n")
+    }
+
+    func cellText(_ name: String, _ figure: CompareFigure) -> String {
+        guard let cell = cell(name, figure) else { return "–" }
+        let ratio = cell.ratio.map { "  \(Figure.decimal($0))×" } ?? ""
+        return "\(figure.text(cell.median)) (\(figure.text(cell.lowest))–"
+            + "\(figure.text(cell.highest)))\(ratio)"
+    }
+
+    /// `--fail-if 'hub.cpu_per_million>1.1x'`: those of the limits that are crossed, with what was
+    /// measured. What was not measured counts as crossed.
+    package func violations(of limits: [CompareLimit]) -> [String] {
+        limits.compactMap { limit in
+            guard let cell = cell(limit.contender, limit.figure),
+                  let value = limit.isRatio ? cell.ratio : cell.median
+            else { return "\(limit.text): not measured" }
+            guard limit.comparison.holds(value, limit.value) else { return nil }
+            let measured = limit.isRatio ? "\(Figure.decimal(value))×" : limit.figure.text(value)
+            return "\(limit.text): measured \(measured)"
+        }
+    }
+}
+
+/// `CONTENDER.FIGURE OPERATOR NUMBER`: an absolute limit (seconds for times), or with `x` behind the
+/// number one of the ratio to the base.
+package struct CompareLimit: Sendable {
+    package let text: String
+    package let contender: String
+    package let figure: CompareFigure
+    package let comparison: Threshold.Comparison
+    package let value: Double
+    package let isRatio: Bool
+
+    package init(_ text: String, among names: [String]) throws {
+        self.text = text
+        let compact = text.filter { $0 != " " }
+        guard let (subject, comparison, number) = Threshold.parts(compact) else {
+            throw BenchError("'\(text)' is not CONTENDER.FIGURE, a comparison and a number")
+        }
+        self.comparison = comparison
+        guard let dot = subject.lastIndex(of: "."), names.contains(String(subject[..<dot])),
+              let figure = CompareFigure(rawValue: String(subject[subject.index(after: dot)...]))
+        else {
+            throw BenchError("'\(text)': expected one of \(names), a dot, and one of "
+                + "\(CompareFigure.allCases.map(\.rawValue))")
+        }
+        contender = String(subject[..<dot])
+        self.figure = figure
+        isRatio = number.hasSuffix("x")
+        let units: [(String, Double)] = [("x", 1), ("ms", 1e-3), ("us", 1e-6), ("s", 1), ("", 1)]
+        guard let (unit, factor) = units.first(where: { number.hasSuffix($0.0) }),
+              let value = Double(number.dropLast(unit.count))
+        else { throw BenchError("'\(text)': '\(number)' is no number, with x, s, ms or us") }
+        self.value = value * factor
+    }
+}
+
+/// The JSON document of a comparison.
+package struct CompareDocument: Encodable {
+    struct Verdict: Encodable {
+        var correct: Bool
+        var violations: [String]
+        var warnings: [String]
+    }
+
+    let format = 1
+    let scenario = "compare"
+    let finished_at: String
+    let environment: Environment
+    let base: String
+    let load: FanoutConfiguration
+    let server_core: Int?
+    let generator_core: Int?
+    let rounds: Int
+    let verdict: Verdict
+    let medians: [String: [String: CompareOutcome.Cell]]
+    let runs: [CompareSample]
+
+    package init(_ outcome: CompareOutcome, environment: Environment, violations: [String],
+                 finishedAt: String = FanoutDocument.now()) {
+        finished_at = finishedAt
+        self.environment = environment
+        base = outcome.configuration.base
+        load = outcome.configuration.load
+        server_core = outcome.cores.server
+        generator_core = outcome.cores.generator
+        rounds = outcome.configuration.rounds
+        verdict = Verdict(correct: outcome.isCorrect, violations: violations,
+                          warnings: outcome.warnings)
+        var medians: [String: [String: CompareOutcome.Cell]] = [:]
+        for name in outcome.names {
+            for figure in CompareFigure.allCases {
+                medians[name, default: [:]][figure.rawValue] = outcome.cell(name, figure)
+            }
+        }
+        self.medians = medians
+        runs = outcome.samples
+    }
+
+    package func json() throws -> [UInt8] { try JSONText.encode(self) }
+}

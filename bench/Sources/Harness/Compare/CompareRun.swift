@@ -1,0 +1,173 @@
+// The same load on several servers, in alternation (A B C A B C …), so that what a machine's neighbours
+// do falls on all of them. Each run is checked like any other fan-out; medians are compared.
+
+package struct CompareConfiguration: Sendable {
+    package var contenders: [Contender]
+    package var base: String
+    package var rounds = 3
+    package var hub: String?
+    package var hubArguments: [String] = []
+    /// Load, sizes and times; where the servers are is filled in.
+    package var load: FanoutConfiguration
+
+    package init(contenders: [Contender], base: String, load: FanoutConfiguration) {
+        self.contenders = contenders
+        self.base = base
+        self.load = load
+    }
+
+    package func validate() throws {
+        func require(_ holds: Bool, _ complaint: String) throws {
+            if !holds { throw BenchError(complaint) }
+        }
+        try load.validate()
+        try require(load.subscribers > 0, "--subscribers is 1 to 60000")
+        try require((1...100).contains(rounds), "--rounds is 1 to 100")
+        try require(!contenders.isEmpty && contenders.count <= 16, "1 to 16 contenders")
+        try require(Set(contenders.map(\.name)).count == contenders.count,
+                    "two contenders have one name")
+        try require(contenders.contains { $0.name == base },
+                    "--base '\(base)' takes no part in it")
+        let needsHub = contenders.contains { if case .hub = $0.server { true } else { false } }
+        try require(hub != nil || !needsHub, "hub contenders need --hub PROGRAM")
+    }
+}
+
+/// One run of one contender.
+package struct CompareSample: Codable, Sendable {
+    package var contender: String
+    package var round: Int
+    package var isCorrect: Bool
+    /// What was wrong, by name.
+    package var faults: [String: UInt64]
+    package var processorPerMillion: Double?
+    package var serverShare: Double?
+    package var p50: Double
+    package var p99: Double
+    package var deliveries: Double
+    package var spread: Double?
+    package var generatorShare: Double
+    package var warnings: [String]
+
+    enum CodingKeys: String, CodingKey {
+        case contender, round, faults, warnings
+        case isCorrect = "correct"
+        case processorPerMillion = "cpu_s_per_million_deliveries"
+        case serverShare = "server_cpu_share_of_a_core"
+        case p50 = "p50_s"
+        case p99 = "p99_s"
+        case deliveries = "deliveries_per_s"
+        case spread = "p99_spread"
+        case generatorShare = "generator_cpu_share_of_a_core"
+    }
+
+    init(_ outcome: FanoutOutcome, of contender: String, round: Int) {
+        self.contender = contender
+        self.round = round
+        isCorrect = outcome.isCorrect
+        faults = Dictionary(uniqueKeysWithValues: outcome.faults.named.filter { $0.count > 0 })
+        processorPerMillion = outcome.processorPerMillion
+        serverShare = outcome.serverShare
+        p50 = outcome.value(of: .percentile(.delivery, 50)) ?? 0
+        p99 = outcome.value(of: .percentile(.delivery, 99)) ?? 0
+        deliveries = outcome.deliveriesPerSecond
+        spread = outcome.spread
+        generatorShare = outcome.generatorShare
+        warnings = outcome.warnings
+    }
+
+    package func value(of figure: CompareFigure) -> Double? {
+        switch figure {
+        case .processorPerMillion: processorPerMillion
+        case .p50: p50
+        case .p99: p99
+        case .deliveries: deliveries
+        case .spread: spread
+        }
+    }
+}
+
+/// What is compared.
+package enum CompareFigure: String, CaseIterable, Sendable {
+    case processorPerMillion = "cpu_per_million"
+    case p50
+    case p99
+    case deliveries
+    case spread
+
+    package var title: String {
+        switch self {
+        case .processorPerMillion: "CPU s per million"
+        case .p50: "p50"
+        case .p99: "p99"
+        case .deliveries: "deliveries/s"
+        case .spread: "p99 spread"
+        }
+    }
+
+    package func text(_ value: Double) -> String {
+        switch self {
+        case .processorPerMillion: Figure.decimal(value)
+        case .p50, .p99: Figure.time(value * 1e9)
+        case .deliveries: Figure.count(value)
+        case .spread: Figure.decimal(value)
+        }
+    }
+}
+
+package struct CompareRun {
+    private let configuration: CompareConfiguration
+    private let cores: CorePlan
+    private let progress: (String) -> Void
+
+    package init(_ configuration: CompareConfiguration,
+                 progress: @escaping (String) -> Void) throws {
+        try configuration.validate()
+        self.configuration = configuration
+        self.progress = progress
+        cores = CorePlan()
+    }
+
+    package func measure() throws -> CompareOutcome {
+        // Servers inherit the limit.
+        try DescriptorLimit.raise(
+            for: configuration.load.subscribers + configuration.load.publishers)
+        cores.pinGenerator()
+        var samples: [CompareSample] = []
+        for round in 1...configuration.rounds {
+            for contender in configuration.contenders {
+                let sample = try measure(contender, round)
+                samples.append(sample)
+                progress("round \(round)  \(contender.name)  \(Self.line(sample))")
+            }
+        }
+        return CompareOutcome(configuration, cores, samples)
+    }
+
+    private func measure(_ contender: Contender, _ round: Int) throws -> CompareSample {
+        let server = try RunningServer(
+            contender, hub: configuration.hub, hubArguments: configuration.hubArguments,
+            core: cores.server)
+        var load = configuration.load
+        load.target = contender.target
+        load.url = server.url
+        load.publishURL = server.publishURL
+        load.encoding = contender.encoding
+        load.isEphemeral = contender.isEphemeral
+        load.serverProcess = server.process
+        do {
+            let run = try FanoutRun(load, access: server.access) { _ in }
+            return CompareSample(try run.measure(), of: contender.name, round: round)
+        } catch let error as BenchError {
+            throw BenchError("\(contender.name): \(error)")
+        }
+    }
+
+    private static func line(_ sample: CompareSample) -> String {
+        let figures = CompareFigure.allCases.compactMap { figure in
+            sample.value(of: figure).map { "\(figure.title) \(figure.text($0))" }
+        }
+        return (sample.isCorrect ? "" : "INCORRECT  ") + figures.joined(separator: "  ")
+            + "  generator \(Figure.percent(sample.generatorShare))"
+    }
+}

@@ -22,10 +22,8 @@ final class TestSocket {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard connected == 0 else {
-            close(descriptor)
-            throw SocketClosed()
-        }
+        // All is set, so that `deinit` closes the descriptor; a second time it would be somebody else's.
+        guard connected == 0 else { throw SocketClosed() }
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }

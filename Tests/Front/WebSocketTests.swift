@@ -121,7 +121,6 @@ struct WebSocketTests {
             let peer = try await world.webSocket().peer
             try await peer.write(bytes)
             #expect(try await peer.closeCode() == code)
-            await eventually { world.gauge("hub_websockets") == 1 }
             try await peer.write(Peer.frame(0x88, [UInt8(code >> 8), UInt8(code & 255)]))
             #expect(try await peer.isClosedByHub())
         }

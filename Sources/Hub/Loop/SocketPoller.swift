@@ -9,6 +9,7 @@ package final class SocketPoller: PollOwner {
     private let descriptor: Int32
     private var handle: PollHandle!
     private unowned let owner: any PollOwner
+    private var isClosed = false
     private let ready: UnsafeMutablePointer<epoll_event>
 
     /// Events taken at once; with more the loop comes back after its other work.
@@ -27,8 +28,10 @@ package final class SocketPoller: PollOwner {
 
     deinit { ready.deallocate() }
 
-    /// Nothing is told from here on. Once, before the loop is stopped.
+    /// Nothing is told from here on. Before the loop is stopped.
     package func close() {
+        guard !isClosed else { return }
+        isClosed = true
         handle.close()
         Glibc.close(descriptor)
     }

@@ -43,9 +43,16 @@ final class Workers {
         }
     }
 
+    /// The system has no more processes or descriptors for us.
+    private static func cannotStart() -> Never {
+        let text = "hub-sim: cannot start a worker: \(String(cString: strerror(errno)))\n"
+        _ = text.withCString { write(2, $0, strlen($0)) }
+        exit(71)
+    }
+
     private func start() {
         var pipe: [Int32] = [0, 0]
-        guard Glibc.pipe(&pipe) == 0 else { fatalError("no pipe") }
+        guard Glibc.pipe(&pipe) == 0 else { Self.cannotStart() }
         let last = min(end, next + Self.chunk)
         let arguments = ["hub-sim", "work", "--from", "\(next)", "--seeds", "\(last - next)"]
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
@@ -57,8 +64,9 @@ final class Workers {
         posix_spawn_file_actions_addclose(&actions, pipe[1])
         defer { posix_spawn_file_actions_destroy(&actions) }
         var process: pid_t = 0
-        guard posix_spawn(&process, "/proc/self/exe", &actions, nil, &pointers, environ) == 0 else {
-            fatalError("no worker process")
+        errno = posix_spawn(&process, "/proc/self/exe", &actions, nil, &pointers, environ)
+        guard errno == 0 else {
+            Self.cannotStart()
         }
         close(pipe[1])
         // Later workers must not hold this end open.

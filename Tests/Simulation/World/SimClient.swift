@@ -92,8 +92,6 @@ final class SimClient: @unchecked Sendable {
         views = channels.map { View($0) }
     }
 
-    var isOnline: Bool { state == .open }
-
     // MARK: Connections
 
     func start() {
@@ -260,7 +258,6 @@ final class SimClient: @unchecked Sendable {
     func unanswered(for microseconds: Int64) -> Int {
         pending.values.filter { world.scheduler.now - $0.sentAt > microseconds }.count
     }
-    var unansweredCount: Int { pending.count }
 
     // MARK: Receiving
 

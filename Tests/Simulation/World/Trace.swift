@@ -3,11 +3,11 @@
 
 struct TraceEntry: Sendable {
     enum Kind: UInt8, Sendable {
-        case job, storeCall, storeDone, commit, storeFault, storeDown, storeUp
+        case job, storeCall, storeDone, storeFault, storeDown, storeUp
         case connect, connected, refusedConnect, broken, halfOpen, closedByHub, closedByClient
         case sent, arrived, handed, received, slowReader
         case nodeKilled, nodeStarted, nodeDrained, partition, healed, notice, noticeLost, noticeTwice
-        case revoked, cameBack, phase, violation
+        case revoked, cameBack, violation
     }
     let at: Int64
     let kind: Kind
@@ -29,7 +29,7 @@ package final class Trace {
     init(isVerbose: Bool) { self.isVerbose = isVerbose }
 
     func note(_ kind: TraceEntry.Kind, _ a: Int, _ b: Int64 = 0, _ word: StaticString = "",
-                      _ detail: @autoclosure () -> String = "") {
+              _ detail: @autoclosure () -> String = "") {
         count += 1
         mix(UInt64(kind.rawValue))
         mix(UInt64(bitPattern: Int64(a)))

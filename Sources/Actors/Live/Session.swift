@@ -29,7 +29,11 @@ package actor Session {
     private let limits: Limits
     private var state = State.awaitingHello
     private var gate: CommandGate
-    /// Refusals for their rate that are answered; who goes on nevertheless is sent away.
+    /// Refusals for their rate that are answered, as many times what a connection may have going on. A client
+    /// that comes back with a queue sends more than its burst before it can read the first refusal, and would do
+    /// so each time if it were sent away for that.
+    package static let patienceFactor: UInt32 = 16
+    /// Who goes on nevertheless is sent away.
     private var patience: TokenBucket
     /// Shared with the account's other sessions, while this one is open.
     private var accountRate: AccountRate?
@@ -47,10 +51,14 @@ package actor Session {
         self.registry = registry
         let configuration = registry.configuration
         limits = configuration.limits
-        let bucket = TokenBucket(rate: configuration.commandsPerSecond, burst: configuration.commandsBurst,
-                                 now: registry.surroundings.clocks.monotonic())
-        gate = CommandGate(inFlightMax: limits.commandsInFlightMax, bucket: bucket)
-        patience = bucket
+        let now = registry.surroundings.clocks.monotonic()
+        let burst = configuration.commandsBurst
+        gate = CommandGate(
+            inFlightMax: limits.commandsInFlightMax,
+            bucket: TokenBucket(rate: configuration.commandsPerSecond, burst: burst, now: now))
+        let (refusals, overflow) = (burst &+ limits.commandsInFlightMax)
+            .multipliedReportingOverflow(by: Self.patienceFactor)
+        patience = TokenBucket(rate: configuration.commandsPerSecond, burst: overflow ? .max : refusals, now: now)
     }
 
     // MARK: From the connection

@@ -140,7 +140,7 @@ struct EventStreamLifeTests {
     }
 
     @Test func drainsByTellingEverybody() async throws {
-        let world = try World(loops: 2)
+        let world = try World(loops: 2, drainsWithin: 10_000)
         var streams: [EventStreamPeer] = []
         for _ in 0..<10 { streams.append(try await world.stream()) }
         async let end: Void = world.end()

@@ -52,9 +52,14 @@ final class World: Sendable {
         if configuration.addresses == FrontConfiguration().addresses {
             configuration.addresses = [FrontAddress(host: isV6 ? "::1" : "127.0.0.1", port: 0)]
         }
-        // On a busy machine a test may take longer than that; those about pings set it.
-        if configuration.heartbeatMilliseconds == FrontConfiguration().heartbeatMilliseconds {
-            configuration.heartbeatMilliseconds = 600_000
+        // On a busy machine a test may take longer than the usual times; those about one of them set it.
+        let usual = FrontConfiguration()
+        let times: [WritableKeyPath<FrontConfiguration, UInt64>] = [
+            \.httpHeaderMilliseconds, \.httpIdleMilliseconds, \.helloMilliseconds, \.heartbeatMilliseconds,
+            \.messageMilliseconds, \.stallMilliseconds,
+        ]
+        for time in times where configuration[keyPath: time] == usual[keyPath: time] {
+            configuration[keyPath: time] = 600_000
         }
         configuration.sweepMilliseconds = 10
         configuration.drainMilliseconds = min(configuration.drainMilliseconds, drainMax)

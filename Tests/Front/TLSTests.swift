@@ -206,25 +206,7 @@ struct TLSDataTests {
             #expect(sent < 2_000)
             #expect(most <= Int64(budget) + 17_000)
             // Reading on, it gets what had been encrypted, whole and in order, and is told why it ends.
-            var last: UInt64 = 0
-            var isTold = false
-            while true {
-                let (opcode, payload) = try await slow.frame()
-                if opcode == 8 {
-                    #expect(payload.prefix(2) == [0x10, 0x05])
-                    break
-                }
-                for frame in serverFrames(payload) {
-                    switch frame.body {
-                    case .events(let events):
-                        #expect(events.events[0].sequence == last + 1)
-                        last += 1
-                    case .closing(let closing): isTold = closing.code == .slow
-                    default: break
-                    }
-                }
-            }
-            #expect(isTold)
+            let last = try await slow.lastEventBeforeItsEndAsSlow()
             #expect(last > 0 && last < UInt64(sent))
             await eventually { world.gauge("hub_outbox_bytes") == 0 }
         }

@@ -19,6 +19,30 @@ func serverFrames(_ payload: [UInt8], _ encoding: Encoding = .json) -> [ServerFr
 }
 
 extension Peer {
+    /// Reads on to the close frame: events come one after the other, and behind them the peer is told that it was
+    /// too slow. The last event's sequence.
+    func lastEventBeforeItsEndAsSlow() async throws -> UInt64 {
+        var last: UInt64 = 0
+        var isTold = false
+        while true {
+            let (opcode, payload) = try await frame()
+            if opcode == 8 {
+                #expect(payload.prefix(2) == [0x10, 0x05])
+                #expect(isTold)
+                return last
+            }
+            for frame in serverFrames(payload) {
+                switch frame.body {
+                case .events(let events):
+                    #expect(events.events[0].sequence == last + 1)
+                    last += 1
+                case .closing(let closing): isTold = closing.code == .slow
+                default: break
+                }
+            }
+        }
+    }
+
     /// The next error reply, with the id of its command.
     func error(_ encoding: Encoding = .json) async throws -> (id: UInt32, code: ErrorCode)? {
         let payload = try await frame().payload

@@ -24,7 +24,8 @@ extension FrontLoop {
             do {
                 guard let accepted = try Socket.accept(listener.descriptor) else { return false }
                 shared.gate.withLock { $0.accepted(at: clock) }
-                admit(accepted.descriptor, NetworkAddress(accepted.peer) ?? .unknown, isTLS: listener.isTLS)
+                let peer = NetworkAddress(high: accepted.peer.high, low: accepted.peer.low)
+                admit(accepted.descriptor, peer, isTLS: listener.isTLS)
             } catch {
                 // Out of descriptors or memory: the connection stays in the kernel's queue.
                 metrics.acceptFailures.add()

@@ -93,33 +93,35 @@ package enum Socket {
 
     private static func withAddress(
         _ call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
-    ) -> (result: Int32, text: String, port: UInt16)? {
+    ) -> (result: Int32, bytes: (high: UInt64, low: UInt64), port: UInt16)? {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let result = withUnsafeMutablePointer(to: &storage) { storage in
             storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, &size) }
         }
         guard result >= 0 else { return nil }
-        var text = [CChar](repeating: 0, count: 64)
-        let port: UInt16 = withUnsafePointer(to: &storage) { storage in
+        return withUnsafePointer(to: &storage) { storage in
             if storage.pointee.ss_family == sa_family_t(AF_INET6) {
                 return storage.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
-                    uv_ip6_name(address, &text, text.count)
-                    return UInt16(bigEndian: address.pointee.sin6_port)
+                    let bytes = withUnsafeBytes(of: address.pointee.sin6_addr) { bytes in
+                        (high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                         low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+                    }
+                    return (result, bytes, UInt16(bigEndian: address.pointee.sin6_port))
                 }
             }
             return storage.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { address in
-                uv_ip4_name(address, &text, text.count)
-                return UInt16(bigEndian: address.pointee.sin_port)
+                let mapped = 0xFFFF << 32 | UInt64(UInt32(bigEndian: address.pointee.sin_addr.s_addr))
+                return (result, (high: 0, low: mapped), UInt16(bigEndian: address.pointee.sin_port))
             }
         }
-        let end = text.firstIndex(of: 0) ?? text.endIndex
-        return (result, String(decoding: text[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self), port)
     }
 
-    /// The next waiting connection, non-blocking and without Nagle's delay, and where it comes from.
-    /// `nil`: none waits.
-    package static func accept(_ listener: Int32) throws(Failure) -> (descriptor: Int32, peer: String)? {
+    /// The next waiting connection, non-blocking and without Nagle's delay, and where it comes from: the
+    /// 128 bits of an IPv6 address, IPv4 mapped into it (RFC 4291 §2.5.5.2). `nil`: none waits.
+    package static func accept(_ listener: Int32) throws(Failure)
+        -> (descriptor: Int32, peer: (high: UInt64, low: UInt64))?
+    {
         guard let accepted = withAddress({ hub_accept(listener, $0, $1) }) else {
             switch errno {
             case EAGAIN, ECONNABORTED, EINTR: return nil
@@ -127,7 +129,7 @@ package enum Socket {
             }
         }
         set(accepted.result, Int32(IPPROTO_TCP), TCP_NODELAY)
-        return (accepted.result, accepted.text)
+        return (accepted.result, accepted.bytes)
     }
 
     package static func receive(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer)

@@ -11,7 +11,8 @@ package struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
     package static let unknown = NetworkAddress(high: 0, low: 0)
     private static let mapped: UInt64 = 0xFFFF
 
-    private init(high: UInt64, low: UInt64) {
+    /// The 128 bits of an IPv6 address, or of an IPv4 address mapped into one.
+    package init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }

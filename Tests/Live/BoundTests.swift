@@ -79,9 +79,7 @@ private func refusalIn(_ body: ServerBody?) -> ErrorReply? {
         let client = Client(world, as: alice)
         func ask(_ command: Command, _ id: UInt32) -> ServerBody? {
             let frame = ClientFrame(id: id, command: command)
-            client.lane.lane.submit { [session = client.session] in
-                session.assumeIsolated { $0.receive(frame, isOverloaded: true) }
-            }
+            client.receive(frame, isOverloaded: true)
             world.settle()
             return client.reply(to: id)
         }

@@ -44,8 +44,14 @@ final class Client {
         let number = id ?? nextID
         nextID = max(nextID, number) + 1
         let frame = ClientFrame(id: number, command: command)
-        lane.lane.submit { [session] in session.assumeIsolated { $0.receive(frame) } }
+        receive(frame)
         return number
+    }
+
+    func receive(_ frame: ClientFrame, isOverloaded: Bool = false) {
+        // SAFETY: see World.
+        nonisolated(unsafe) let session = session
+        lane.lane.submit { session.receive(frame, isOverloaded: isOverloaded) }
     }
 
     func reply(to id: UInt32) -> ServerBody? { frames.first { $0.id == id }?.body }

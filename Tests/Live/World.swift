@@ -209,7 +209,9 @@ final class RecordingLane: DeliveryLane, @unchecked Sendable {
     func drop(_ session: SessionID) {
         guard let gone = sessions.removeValue(forKey: session) else { return }
         for topic in topics.keys { topics[topic]?.removeAll { $0 == session } }
-        lane.submit { gone.assumeIsolated { $0.connectionClosed() } }
+        // SAFETY: see World.
+        nonisolated(unsafe) let session = gone
+        lane.submit { session.connectionClosed() }
     }
 
     func attachments(_ topic: Topic) -> [SessionID] { topics[topic] ?? [] }
@@ -226,10 +228,11 @@ final class RecordingLane: DeliveryLane, @unchecked Sendable {
         case .send(let session, let frame):
             guard let target = sessions[session] else { return }
             frames[session, default: []].append(frame)
-            target.assumeIsolated { $0.willSend(frame) }
+            target.willSend(frame)
         case .attach(let session, let topic):
             if sessions[session] != nil { topics[topic, default: []].append(session) }
         case .detach(let session, let topic): topics[topic]?.removeAll { $0 == session }
+        case .checkExpiry(let session): sessions[session]?.checkExpiry()
         case .close(let session, let code, _):
             if sessions[session] != nil {
                 closed[session] = code

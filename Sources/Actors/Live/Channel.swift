@@ -83,15 +83,25 @@ package actor Channel {
     var isMarkingRead = false
     private var lastActiveAt: MonotonicNanoseconds
 
-    struct Facts {
-        var kind: ChannelKind
-        var name: String
-        var topic: String
+    /// A class, as to look at one of these must not copy all.
+    final class Facts {
+        let kind: ChannelKind
+        let name: String
+        let topic: String
         var members: Set<AccountID>
         /// Whose `joined` is not believed: it may be from before a removal.
         var doubts: [AccountID: Doubt] = [:]
         let parties: [AccountID]
         var log: LogMachine
+
+        init(_ record: ChannelRecord, _ log: LogMachine) {
+            kind = record.kind
+            name = record.name
+            topic = record.topic
+            members = Set(record.members)
+            parties = record.parties
+            self.log = log
+        }
     }
 
     /// About an account that was removed from the organisation since this was loaded, until the members
@@ -265,8 +275,7 @@ package actor Channel {
             }
             // What another hub appended between the two reads it has told of, or the resync finds.
             let log = LogMachine(head: record.head, recent: recent, limits: registry.configuration.log)
-            facts = Facts(kind: record.kind, name: record.name, topic: record.topic,
-                          members: Set(record.members), parties: record.parties, log: log)
+            facts = Facts(record, log)
             isLoading = false
             let commands = early
             early = []
@@ -302,6 +311,8 @@ package actor Channel {
         let limit = UInt64(registry.configuration.passivationMilliseconds) * 1_000_000
         if idle >= limit, roster.isEmpty, replaying.isEmpty, reads.isIdle, unreadWrites.isEmpty,
            !isMarkingRead, !isWorking, facts?.log.isIdle ?? true, inbox.closeIfEmpty() {
+            // Sessions may keep the rest of the actor for a while.
+            facts = nil
             registry.retire(self)
             return
         }

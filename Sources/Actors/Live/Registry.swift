@@ -140,20 +140,40 @@ package final class Registry: Sendable {
     /// Hands a command to a channel. `false` when its inbox is full; control commands always get in.
     package func tell(_ organisation: OrganisationID, _ channel: ChannelID, _ command: ChannelCommand,
                       isControl: Bool = false) -> Bool {
+        var unknown: Channel?
+        return tell(organisation, channel, command, isControl: isControl, latest: &unknown)
+    }
+
+    /// - Parameter latest: the channel of the caller's last command, of the same organisation; this one's
+    ///   afterwards. Saves looking it up.
+    func tell(_ organisation: OrganisationID, _ id: ChannelID, _ command: ChannelCommand,
+              isControl: Bool = false, latest: inout Channel?) -> Bool {
         while true {
-            let actor = actors.withLock { actors in
-                if let actor = actors.channels[organisation]?[channel] { return actor }
-                let actor = Channel(organisation: organisation, id: channel,
-                                    lane: lane(channel.low), registry: self)
-                actors.channels[organisation, default: [:]][channel] = actor
-                surroundings.metrics.channels.add(1)
-                return actor
+            let channel: Channel
+            if let latest, latest.id == id {
+                channel = latest
+            } else {
+                channel = self.channel(organisation, id)
+                latest = channel
             }
-            switch actor.tell(command, isControl: isControl) {
+            switch channel.tell(command, isControl: isControl) {
             case .accepted: return true
             case .full: return false
-            case .closed: retire(actor)
+            case .closed:
+                latest = nil
+                retire(channel)
             }
+        }
+    }
+
+    /// In memory, or made now.
+    private func channel(_ organisation: OrganisationID, _ id: ChannelID) -> Channel {
+        actors.withLock { actors in
+            if let channel = actors.channels[organisation]?[id] { return channel }
+            let channel = Channel(organisation: organisation, id: id, lane: lane(id.low), registry: self)
+            actors.channels[organisation, default: [:]][id] = channel
+            surroundings.metrics.channels.add(1)
+            return channel
         }
     }
 

@@ -1,13 +1,14 @@
 // One connection's identity: it checks tokens, bounds what the client has going on, and sends commands
-// on to the organisation and its channels. It lives on the lane of its connection, which calls it
-// synchronously; answers do not come back through it but go from the actors straight to the lane, which
-// shows it what it sends (`willSend`).
+// on to the organisation and its channels. It belongs to its connection, on whose lane it is called;
+// answers do not come back through it but go from the actors straight to the lane, which shows it what it
+// sends (`willSend`). It is no actor: nobody else can have it, and an actor asks for each call where it is
+// called from, which cost more than all the rest of `willSend`.
 
 package import Model
 package import Ports
 import Rules
 
-package actor Session {
+package final class Session {
     private enum State {
         case awaitingHello
         /// The organisation is deciding; commands that came meanwhile wait, `held` in all.
@@ -16,14 +17,13 @@ package actor Session {
         case closed
     }
 
-    package nonisolated let id: SessionID
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { lane.asUnownedSerialExecutor() }
+    package let id: SessionID
 
     /// A token is honoured this long after its end, for clocks that differ.
     package static let expiryLeewayMilliseconds: Int64 = 5_000
 
-    private nonisolated let lane: any Lane
-    private nonisolated let delivery: any DeliveryLane
+    private let lane: any Lane
+    private let delivery: any DeliveryLane
     private let registry: Registry
     /// As it was when the connection came: what the client was told stays true.
     private let limits: Limits
@@ -37,6 +37,9 @@ package actor Session {
     private var patience: TokenBucket
     /// Shared with the account's other sessions, while this one is open.
     private var accountRate: AccountRate?
+    private var ownAddress: SessionAddress?
+    /// Where the last command to a channel went.
+    private var latestChannel: Channel?
     /// Channels the client asked for, in that order; what has to be told when the connection goes.
     private var subscriptions: [ChannelID] = []
     /// Subscribe commands the channel has not answered yet.
@@ -143,6 +146,7 @@ package actor Session {
         }
         state = .closed
         subscriptions = []
+        latestChannel = nil
     }
 
     // MARK: Commands
@@ -189,7 +193,9 @@ package actor Session {
     private func carryOut(_ frame: ClientFrame, _ principal: Principal) {
         let origin = Origin(address: address(principal), command: frame.id)
         func channel(_ id: ChannelID, _ command: ChannelCommand) {
-            if !registry.tell(principal.organisation, id, command) { refuseOverloaded(frame.id) }
+            if !registry.tell(principal.organisation, id, command, latest: &latestChannel) {
+                refuseOverloaded(frame.id)
+            }
         }
         func organisation(_ command: OrganisationCommand) {
             tellOrganisation(principal, frame.id, command)
@@ -272,12 +278,12 @@ package actor Session {
     private func scheduleExpiry(_ principal: Principal) {
         let left = principal.expiresAt.value + Self.expiryLeewayMilliseconds
             - registry.surroundings.clocks.now().value
-        lane.submit(afterMilliseconds: UInt32(clamping: max(0, left))) { [weak self] in
-            self?.assumeIsolated { $0.checkExpiry() }
+        lane.submit(afterMilliseconds: UInt32(clamping: max(0, left))) { [delivery, id] in
+            delivery.hand(.checkExpiry(id))
         }
     }
 
-    private func checkExpiry() {
+    package func checkExpiry() {
         guard case .open(let principal) = state else { return }
         let end = principal.expiresAt.value + Self.expiryLeewayMilliseconds
         if registry.surroundings.clocks.now().value >= end { close(.tokenExpired) }
@@ -285,8 +291,12 @@ package actor Session {
 
     // MARK: Answers
 
+    /// The account is the same for the life of the session.
     private func address(_ principal: Principal) -> SessionAddress {
-        SessionAddress(lane: delivery, session: id, account: principal.account)
+        if let ownAddress { return ownAddress }
+        let address = SessionAddress(lane: delivery, session: id, account: principal.account)
+        ownAddress = address
+        return address
     }
 
     private func tellOrganisation(_ principal: Principal, _ command: UInt32,

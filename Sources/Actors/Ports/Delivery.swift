@@ -12,8 +12,9 @@ package enum Topic: Hashable, Sendable {
     case presence(OrganisationID)
 }
 
-/// A session as actors see it: which lane to hand things to, and who it is.
-package struct SessionAddress: Sendable {
+/// A session as actors see it: which lane to hand things to, and who it is. One object for each session, as
+/// every command has it.
+package final class SessionAddress: Sendable {
     package let lane: any DeliveryLane
     package let session: SessionID
     package let account: AccountID
@@ -38,6 +39,8 @@ package enum Delivery: Sendable {
     case attach(SessionID, Topic)
     /// From here on it gets no more of them.
     case detach(SessionID, Topic)
+    /// The session's token may be over; it is asked.
+    case checkExpiry(SessionID)
     /// Sends `Closing` and closes; nothing handed over later reaches the session.
     case close(SessionID, CloseCode, retryAfterMilliseconds: UInt32)
 }
@@ -74,13 +77,24 @@ package final class Broadcast: Sendable {
 
 /// Bytes ready for the socket, shared by every outbox they wait in.
 package final class EncodedFrame: @unchecked Sendable {
-    // SAFETY: the memory is written in `init` only and freed with the object.
+    // SAFETY: the memory is not written after `init`, and freed with the object.
     /// Stays where it is for the life of the object.
     package let bytes: UnsafeRawBufferPointer
+    private let memory: UnsafeMutableRawBufferPointer
+
     package init(_ bytes: [UInt8]) {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
         memory.copyBytes(from: bytes)
         self.bytes = UnsafeRawBufferPointer(memory)
     }
-    deinit { bytes.deallocate() }
+
+    /// - Parameters:
+    ///   - bytes: a part of `memory`.
+    ///   - memory: allocated, and no one else's from here on.
+    package init(_ bytes: UnsafeRawBufferPointer, in memory: UnsafeMutableRawBufferPointer) {
+        self.bytes = bytes
+        self.memory = memory
+    }
+
+    deinit { memory.deallocate() }
 }

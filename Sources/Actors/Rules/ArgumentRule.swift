@@ -55,7 +55,7 @@ package enum ArgumentRule {
         if bytes == 0 || bytes > keyBytesMax {
             return outOfBounds("key", limit: keyBytesMax, have: bytes)
         }
-        return checkLine(key, field: "key", max: keyBytesMax)
+        return checkControls(key, field: "key")
     }
 
     /// Sequences count from 1.
@@ -88,7 +88,13 @@ package enum ArgumentRule {
 
     private static func checkLine(_ text: String, field: String, max: Int) -> ErrorReply? {
         if text.count > max { return outOfBounds(field, limit: max, have: text.count) }
-        if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+        return checkControls(text, field: field)
+    }
+
+    /// Bytes of characters beyond ASCII are all above these.
+    private static func checkControls(_ text: String, field: String) -> ErrorReply? {
+        var text = text
+        if text.withUTF8({ $0.contains { $0 < 0x20 || $0 == 0x7F } }) {
             return ErrorReply(.invalidArgument, "Control characters are not allowed here.",
                               details: [Detail("field", field)])
         }

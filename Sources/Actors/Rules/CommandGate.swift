@@ -9,7 +9,8 @@ package struct CommandGate: Sendable {
     }
 
     private let inFlightMax: Int
-    private var inFlight: Set<UInt32> = []
+    /// In no order. Nearly always a handful, of which a list is quicker to search than a set.
+    private var inFlight: [UInt32] = []
     private var bucket: TokenBucket
 
     package init(inFlightMax: UInt32, bucket: TokenBucket) {
@@ -24,10 +25,14 @@ package struct CommandGate: Sendable {
         if inFlight.contains(id) { return .refuse(.duplicateID, retryAfterMilliseconds: 0) }
         if inFlight.count >= inFlightMax { return .refuse(.tooManyInFlight, retryAfterMilliseconds: 50) }
         if let wait = bucket.take(at: now) { return .refuse(.rateLimited, retryAfterMilliseconds: wait) }
-        inFlight.insert(id)
+        inFlight.append(id)
         return .pass
     }
 
     /// The reply to a command is on its way out.
-    package mutating func answered(_ id: UInt32) { inFlight.remove(id) }
+    package mutating func answered(_ id: UInt32) {
+        guard let place = inFlight.firstIndex(of: id) else { return }
+        let last = inFlight.removeLast()
+        if place < inFlight.count { inFlight[place] = last }
+    }
 }

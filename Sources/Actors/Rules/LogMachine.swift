@@ -27,8 +27,8 @@ package struct LogMachine {
     /// Under which the actor remembers who asked.
     package typealias Origin = Int
 
-    /// An entry on its way into the log.
-    package struct Entry: Sendable {
+    /// An entry on its way into the log. A class, as it moves from list to list.
+    package final class Entry {
         package let id: EventID
         package let kind: EventKind
         package let sender: AccountID
@@ -37,8 +37,29 @@ package struct LogMachine {
         package let key: String
         package let text: String
         package let target: UInt64?
-        /// Who wants to hear: the first, and retries of the same post that came meanwhile.
-        package var origins: [Origin]
+        /// Who wants to hear: the first,
+        fileprivate let origin: Origin
+        /// and retries of the same post that came meanwhile.
+        fileprivate var retries: [Origin] = []
+        /// `nil`: without a key.
+        fileprivate let name: KeyOfSender?
+
+        fileprivate init(id: EventID, kind: EventKind, sender: AccountID, subject: AccountID?,
+                         at: UnixMilliseconds, key: String, text: String, target: UInt64?, origin: Origin,
+                         name: KeyOfSender?) {
+            self.id = id
+            self.kind = kind
+            self.sender = sender
+            self.subject = subject
+            self.at = at
+            self.key = key
+            self.text = text
+            self.target = target
+            self.origin = origin
+            self.name = name
+        }
+
+        fileprivate var origins: [Origin] { [origin] + retries }
     }
 
     package enum Admission {
@@ -58,9 +79,31 @@ package struct LogMachine {
         package var answers: [(origin: Origin, event: Event, isDuplicate: Bool)] = []
     }
 
-    private struct KeyOfSender: Hashable {
-        let sender: AccountID
-        let key: String
+    /// Hashed once: it is looked up when it comes, when it is settled and when it is forgotten.
+    fileprivate struct KeyOfSender: Hashable, Sendable {
+        private let hash: Int
+        private let sender: AccountID
+        private let key: String
+
+        /// - Returns: `nil` for an empty key, which is none.
+        init?(_ sender: AccountID, _ key: String) {
+            if key.isEmpty { return nil }
+            self.sender = sender
+            self.key = key
+            var hasher = Hasher()
+            hasher.combine(sender)
+            hasher.combine(key)
+            hash = hasher.finalize()
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+    }
+
+    private enum KeyState {
+        /// The entry of this id waits, or is being written.
+        case unsettled(EventID)
+        /// It stands in the log; `recent` may have gone past it.
+        case settled(sequence: UInt64)
     }
 
     package let limits: LogLimits
@@ -68,12 +111,12 @@ package struct LogMachine {
     /// The newest events without gaps up to `head`, oldest first.
     package private(set) var recent: [Event] = []
     private var recentBytes = 0
-    private var recentKeys: [KeyOfSender: UInt64] = [:]
+    /// What is known of keys; for joining retries to the first. Those that `recent` has gone past are
+    /// forgotten many at a time, as taking one out of a dictionary costs more than all else it is used for.
+    private var keys: [KeyOfSender: KeyState] = [:]
     private var pending: [Entry] = []
     private var pendingBytes = 0
     private var writing: [Entry] = []
-    /// Where in `writing` or `pending` an unsettled key is; for joining retries to it.
-    private var unsettled: [KeyOfSender: EventID] = [:]
     /// Unsettled changes of membership by subject, in order.
     private var changing: [AccountID: [EventKind]] = [:]
 
@@ -83,7 +126,7 @@ package struct LogMachine {
         precondition(recent.isEmpty || recent.last?.sequence == head.sequence)
         self.head = head
         self.limits = limits
-        for event in recent { remember(event) }
+        for event in recent { remember(event, KeyOfSender(event.sender, event.key), isOurs: false) }
     }
 
     package var isIdle: Bool { pending.isEmpty && writing.isEmpty }
@@ -96,23 +139,20 @@ package struct LogMachine {
         id: EventID, kind: EventKind, sender: AccountID, subject: AccountID? = nil,
         at: UnixMilliseconds, key: String, text: String, target: UInt64? = nil, origin: Origin
     ) -> Admission {
-        if !key.isEmpty {
-            let name = KeyOfSender(sender: sender, key: key)
-            if let sequence = recentKeys[name], let event = recentEvent(sequence) {
-                return .duplicate(event)
-            }
-            if let waiting = unsettled[name] {
-                join(waiting, origin)
-                return .queued
-            }
-            guard hasRoom(for: text) else { return .overloaded }
-            unsettled[name] = id
-        } else {
-            guard hasRoom(for: text) else { return .overloaded }
+        let name = KeyOfSender(sender, key)
+        switch name.flatMap({ keys[$0] }) {
+        case .settled(let sequence)?:
+            if let event = recentEvent(sequence) { return .duplicate(event) }
+        case .unsettled(let waiting)?:
+            join(waiting, origin)
+            return .queued
+        case nil: break
         }
+        guard hasRoom(for: text) else { return .overloaded }
+        if let name { keys[name] = .unsettled(id) }
         if let subject, kind.isMembership { changing[subject, default: []].append(kind) }
         pending.append(Entry(id: id, kind: kind, sender: sender, subject: subject, at: at, key: key,
-                             text: text, target: target, origins: [origin]))
+                             text: text, target: target, origin: origin, name: name))
         pendingBytes += text.utf8.count
         return .queued
     }
@@ -128,9 +168,9 @@ package struct LogMachine {
 
     private mutating func join(_ id: EventID, _ origin: Origin) {
         if let index = writing.firstIndex(where: { $0.id == id }) {
-            writing[index].origins.append(origin)
+            writing[index].retries.append(origin)
         } else if let index = pending.firstIndex(where: { $0.id == id }) {
-            pending[index].origins.append(origin)
+            pending[index].retries.append(origin)
         }
     }
 
@@ -148,8 +188,12 @@ package struct LogMachine {
             bytes += size
             count += 1
         }
-        writing = Array(pending[..<count])
-        pending.removeFirst(count)
+        if count == pending.count {
+            swap(&writing, &pending)
+        } else {
+            writing = Array(pending[..<count])
+            pending.removeFirst(count)
+        }
         pendingBytes -= bytes
         return writing
     }
@@ -157,9 +201,11 @@ package struct LogMachine {
     /// The store wrote the batch as it was taken.
     package mutating func batchCommitted() -> Settlement {
         var settlement = Settlement()
+        settlement.events.reserveCapacity(writing.count)
+        settlement.answers.reserveCapacity(writing.count)
         for entry in writing {
             head.sequence += 1
-            settle(entry, event(of: entry, at: head.sequence), isDuplicate: false, into: &settlement)
+            settle(entry, event(of: entry, at: head.sequence), into: &settlement)
         }
         writing = []
         return settlement
@@ -198,9 +244,9 @@ package struct LogMachine {
             head.sequence = event.sequence
             if let index = writing.firstIndex(where: { $0.id == event.id }) {
                 let entry = writing.remove(at: index)
-                settle(entry, event, isDuplicate: false, into: &settlement)
+                settle(entry, event, into: &settlement)
             } else {
-                remember(event)
+                remember(event, KeyOfSender(event.sender, event.key), isOurs: false)
                 settlement.events.append(event)
             }
         }
@@ -226,7 +272,7 @@ package struct LogMachine {
         writing = []
         pending = []
         pendingBytes = 0
-        unsettled = [:]
+        keys = keys.filter { if case .settled = $0.value { true } else { false } }
         changing = [:]
         return origins
     }
@@ -266,14 +312,12 @@ package struct LogMachine {
               target: entry.target)
     }
 
-    private mutating func settle(_ entry: Entry, _ event: Event, isDuplicate: Bool,
-                                 into settlement: inout Settlement) {
-        forget(entry)
-        remember(event)
+    private mutating func settle(_ entry: Entry, _ event: Event, into settlement: inout Settlement) {
+        settleMembership(entry)
+        remember(event, entry.name, isOurs: true)
         settlement.events.append(event)
-        for (index, origin) in entry.origins.enumerated() {
-            settlement.answers.append((origin, event, isDuplicate || index > 0))
-        }
+        settlement.answers.append((entry.origin, event, false))
+        for origin in entry.retries { settlement.answers.append((origin, event, true)) }
     }
 
     private mutating func requeue(_ entries: [Entry]) {
@@ -282,21 +326,31 @@ package struct LogMachine {
         pendingBytes += entries.reduce(0) { $0 + $1.text.utf8.count }
     }
 
+    /// It did not become an event of the log, or one that is not known here.
     private mutating func forget(_ entry: Entry) {
+        settleMembership(entry)
+        if let name = entry.name, let place = keys.index(forKey: name),
+           case .unsettled(entry.id) = keys[place].value {
+            keys.remove(at: place)
+        }
+    }
+
+    private mutating func settleMembership(_ entry: Entry) {
         if let subject = entry.subject, entry.kind.isMembership {
             changing[subject]?.removeFirst()
             if changing[subject]?.isEmpty == true { changing[subject] = nil }
         }
-        if !entry.key.isEmpty {
-            unsettled[KeyOfSender(sender: entry.sender, key: entry.key)] = nil
-        }
     }
 
-    private mutating func remember(_ event: Event) {
+    /// - Parameter isOurs: the event is the entry that was waited for under this name. Another hub's may
+    ///   have the name of an entry that still waits, and will be found to be its duplicate.
+    private mutating func remember(_ event: Event, _ name: KeyOfSender?, isOurs: Bool) {
         recent.append(event)
         recentBytes += event.text.utf8.count
-        if !event.key.isEmpty {
-            recentKeys[KeyOfSender(sender: event.sender, key: event.key)] = event.sequence
+        if let name {
+            if !isOurs, case .unsettled? = keys[name] {} else {
+                keys[name] = .settled(sequence: event.sequence)
+            }
         }
         // Trim in strides, so that shifting the array costs little per event.
         guard recent.count >= limits.recentMax + limits.recentMax / 4
@@ -306,12 +360,22 @@ package struct LogMachine {
         while recent.count - drop > limits.recentMax
             || (recentBytes > limits.recentBytesMax && drop < recent.count)
         {
-            let old = recent[drop]
-            recentBytes -= old.text.utf8.count
-            let name = KeyOfSender(sender: old.sender, key: old.key)
-            if recentKeys[name] == old.sequence { recentKeys[name] = nil }
+            recentBytes -= recent[drop].text.utf8.count
             drop += 1
         }
         recent.removeFirst(drop)
+        if keys.count > 2 * (recent.count + pendingCount) + limits.recentMax { forgetOldKeys() }
+    }
+
+    private mutating func forgetOldKeys() {
+        let first = recent.first?.sequence ?? head.sequence + 1
+        // As many will come again: without the room for them it would be made anew, twice each time.
+        var kept: [KeyOfSender: KeyState] = [:]
+        kept.reserveCapacity(keys.count)
+        for (name, state) in keys {
+            if case .settled(let sequence) = state, sequence < first { continue }
+            kept[name] = state
+        }
+        keys = kept
     }
 }

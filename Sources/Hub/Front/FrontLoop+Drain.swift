@@ -132,7 +132,7 @@ extension FrontLoop {
     }
 
     private func isAwaitingAnswers(_ connection: Connection) -> Bool {
-        connection.session?.assumeIsolated { $0.unansweredCommands > 0 } ?? false
+        (connection.session?.unansweredCommands ?? 0) > 0
     }
 
     private func sendAwayThoseAnswered() {

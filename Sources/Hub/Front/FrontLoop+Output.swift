@@ -22,7 +22,7 @@ extension FrontLoop {
             guard let connection = connection(of: session) else { return }
             if case .welcome = frame.body { welcomed(connection) }
             send(frame, connection)
-            connection.session?.assumeIsolated { $0.willSend(frame) }
+            connection.session?.willSend(frame)
         case .attach(let session, let topic):
             guard let connection = connection(of: session) else { return }
             join(topic, connection)
@@ -30,6 +30,7 @@ extension FrontLoop {
             guard let connection = connection(of: session),
                   let place = connection.topics.removeValue(forKey: topic) else { return }
             leave(topic, at: place)
+        case .checkExpiry(let session): connection(of: session)?.session?.checkExpiry()
         case .close(let session, let code, let wait):
             guard let connection = connection(of: session) else { return }
             readClock()
@@ -119,18 +120,19 @@ extension FrontLoop {
     /// Bytes for a connection, behind everything written before.
     func write(_ frame: EncodedFrame, _ connection: Connection) {
         let number = connection.number
-        if table[number].isBlocked {
+        let slot = table.slots + Int(number)
+        if slot.pointee.isBlocked {
             appendBlocked(number, frame, isEphemeral: false)
             return
         }
-        let index = pending.add(frame)
-        pending.append(index, to: &table[number])
+        pending.append(frame, to: &slot.pointee)
         markDirty(number)
     }
 
     func markDirty(_ number: Int32) {
-        guard !table[number].isDirty else { return }
-        table[number].isDirty = true
+        let slot = table.slots + Int(number)
+        guard !slot.pointee.isDirty else { return }
+        slot.pointee.isDirty = true
         dirty.append(number)
     }
 

@@ -171,7 +171,7 @@ extension FrontLoop {
         ProtocolCodec.decodeClientFrames(from: message, encoding) { result in
             switch result {
             case .success(let frame):
-                connection.session?.assumeIsolated { $0.receive(frame, isOverloaded: isOverloaded) }
+                connection.session?.receive(frame, isOverloaded: isOverloaded)
             case .failure(let error): faulty(error, connection)
             }
         }

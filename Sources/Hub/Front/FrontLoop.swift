@@ -266,7 +266,7 @@ final class FrontLoop: PollOwner {
         connection.session = nil
         sessions[session.id] = nil
         forgetStream(connection)
-        session.assumeIsolated { $0.connectionClosed() }
+        session.connectionClosed()
     }
 }
 

@@ -39,21 +39,15 @@ enum Packaging: UInt8, CaseIterable {
 
     /// One frame of the protocol, ready for the socket, not compressed.
     func pack(_ frame: ServerFrame) -> EncodedFrame {
-        var payload: [UInt8] = []
-        payload.reserveCapacity(512)
-        ProtocolCodec.append(frame, encoding, to: &payload)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(payload.count + 10)
         if self == .eventStream {
             // JSON has no line ends of its own.
-            bytes += "data: ".utf8
-            bytes += payload
+            var bytes = Array("data: ".utf8)
+            ProtocolCodec.append(frame, encoding, to: &bytes)
             bytes += "\n\n".utf8
             return EncodedFrame(bytes)
         }
-        let opcode: WebSocketOpcode = encoding == .json ? .text : .binary
-        payload.withUnsafeBytes { WebSocketFrame.append(opcode, $0, to: &bytes) }
-        return EncodedFrame(bytes)
+        let memory = ProtocolCodec.encoded(frame, encoding, skipping: WebSocketFrame.headerBytesMax)
+        return EncodedFrame(WebSocketFrame.prepend(encoding == .json ? .text : .binary, to: memory), in: memory)
     }
 }
 

@@ -47,6 +47,8 @@ struct PendingFrames: ~Copyable {
         slot.lastPending = node
     }
 
+    mutating func append(_ frame: EncodedFrame, to slot: inout Slot) { append(add(frame), to: &slot) }
+
     /// The bytes of a list of frames in one piece, which stays until `reset`; subscribers of one channel
     /// mostly have the same list, and share it. `nil`: too much.
     @inline(__always)

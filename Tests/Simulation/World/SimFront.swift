@@ -62,7 +62,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
                 }
                 world.trace.note(.arrived, connection.number, Int64(frame.id), "hub",
                                  "\(node.number) on \(connection.number): \(frame.summary)")
-                session.assumeIsolated { $0.receive(frame) }
+                session.receive(frame)
             }
         }
     }
@@ -80,7 +80,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
         connection.topics = []
         node.outboxBytes -= connection.outboxBytes
         connection.outboxBytes = 0
-        session.assumeIsolated { $0.connectionClosed() }
+        session.connectionClosed()
     }
 
     private func detach(_ connection: SimConnection, _ topic: Topic) {
@@ -119,7 +119,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
         case .send(let session, let frame):
             guard let connection = connections[session] else { return }
             send(Self.encode(frame, connection.encoding), frame, connection, isEphemeral: false)
-            connection.session?.assumeIsolated { $0.willSend(frame) }
+            connection.session?.willSend(frame)
         case .attach(let session, let topic):
             guard let connection = connections[session], !connection.topics.contains(topic) else { return }
             connection.topics.append(topic)
@@ -128,6 +128,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
             guard let connection = connections[session] else { return }
             connection.topics.removeAll { $0 == topic }
             detach(connection, topic)
+        case .checkExpiry(let session): connections[session]?.session?.checkExpiry()
         case .close(let session, let code, let wait):
             guard let connection = connections[session] else { return }
             close(connection, code, retryAfterMilliseconds: wait)
@@ -197,7 +198,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
 
     private func sendAway(_ connection: SimConnection, until end: Int64) {
         guard let session = connection.session, !connection.isClosing else { return }
-        guard world.scheduler.now < end, session.assumeIsolated({ $0.unansweredCommands > 0 }) else {
+        guard world.scheduler.now < end, session.unansweredCommands > 0 else {
             close(connection, .draining, retryAfterMilliseconds: random(100...1_000))
             return
         }

@@ -13,9 +13,13 @@ package struct JSONWriter: FieldWriter {
 
     /// Appends what `body` writes.
     static func append(to bytes: inout [UInt8], _ body: (inout JSONWriter) -> Void) {
-        var writer = JSONWriter(ByteSink())
+        write(to: ByteSink(), body).finish(into: &bytes)
+    }
+
+    static func write(to sink: ByteSink, _ body: (inout JSONWriter) -> Void) -> ByteSink {
+        var writer = JSONWriter(sink)
         body(&writer)
-        writer.out.finish(into: &bytes)
+        return writer.out
     }
 
     // MARK: Fields

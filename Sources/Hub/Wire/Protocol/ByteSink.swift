@@ -11,14 +11,21 @@ struct ByteSink {
     private(set) var count = 0
     private var capacity: Int
 
-    init(capacity: Int = 512) {
-        self.capacity = capacity
-        base = .allocate(capacity: capacity)
+    /// - Parameter count: bytes at the beginning that are left to whoever takes the memory.
+    init(skipping count: Int = 0, capacity: Int = 256) {
+        self.count = count
+        self.capacity = max(capacity, count)
+        base = .allocate(capacity: self.capacity)
     }
 
     func finish(into bytes: inout [UInt8]) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: base, count: count))
         base.deallocate()
+    }
+
+    /// The memory itself, to be deallocated by the caller.
+    func finish() -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: base, count: count)
     }
 
     /// Room for `size` more bytes; `advance` says how many were written.

@@ -10,9 +10,13 @@ package struct ProtoWriter: FieldWriter {
 
     /// Appends what `body` writes.
     static func append(to bytes: inout [UInt8], _ body: (inout ProtoWriter) -> Void) {
-        var writer = ProtoWriter(ByteSink())
+        write(to: ByteSink(), body).finish(into: &bytes)
+    }
+
+    static func write(to sink: ByteSink, _ body: (inout ProtoWriter) -> Void) -> ByteSink {
+        var writer = ProtoWriter(sink)
         body(&writer)
-        writer.out.finish(into: &bytes)
+        return writer.out
     }
 
     // MARK: Fields

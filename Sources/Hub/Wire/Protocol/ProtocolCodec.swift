@@ -76,6 +76,19 @@ package enum ProtocolCodec {
         write(Frame(id: frame.id, body: frame.body), encoding, to: &out, isFirst: isFirst)
     }
 
+    /// The frame as it stands alone in a WebSocket message, behind `count` bytes that are left for a header.
+    /// The memory is the caller's, to be deallocated.
+    package static func encoded(
+        _ frame: ServerFrame, _ encoding: Encoding, skipping count: Int
+    ) -> UnsafeMutableRawBufferPointer {
+        let frame = Frame(id: frame.id, body: frame.body)
+        let sink = ByteSink(skipping: count)
+        return switch encoding {
+        case .json: JSONWriter.write(to: sink) { frame.write(to: &$0) }.finish()
+        case .proto: ProtoWriter.write(to: sink) { frame.write(to: &$0) }.finish()
+        }
+    }
+
     // MARK: The client's side (tests, tools, the simulator)
 
     /// As `decodeClientFrames`. Frames that this version does not know are passed over, and so are

@@ -137,47 +137,70 @@ enum UUIDText {
             throw DecodeError(.badID)
         }
         var bad: UInt64 = 0
-        let high = word(digits, 0, 8, &bad) << 32 | word(digits, 9, 4, &bad) << 16
-            | word(digits, 14, 4, &bad)
-        let low = word(digits, 19, 4, &bad) << 48 | word(digits, 24, 12, &bad)
-        guard bad & 0xF0 == 0 else { throw DecodeError(.badID) }
+        let high = word(start.loadUnaligned(as: UInt64.self), &bad) << 32
+            | word(pair(start + 9, start + 14), &bad)
+        let low = word(pair(start + 19, start + 24), &bad) << 32
+            | word((start + 28).loadUnaligned(as: UInt64.self), &bad)
+        guard bad == 0 else { throw DecodeError(.badID) }
         return (high, low)
     }
 
     /// Writes 36 bytes, lower case.
     static func write(high: UInt64, low: UInt64, to out: UnsafeMutablePointer<UInt8>) {
-        put(high >> 32, 8, to: out)
+        let text = UnsafeMutableRawPointer(out)
+        text.storeBytes(of: digits(high >> 32), as: UInt64.self)
+        let middle = digits(high)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: middle), toByteOffset: 9, as: UInt32.self)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: middle >> 32), toByteOffset: 14, as: UInt32.self)
+        let next = digits(low >> 32)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: next), toByteOffset: 19, as: UInt32.self)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: next >> 32), toByteOffset: 24, as: UInt32.self)
+        text.storeBytes(of: digits(low), toByteOffset: 28, as: UInt64.self)
         out[8] = dash
-        put(high >> 16, 4, to: out + 9)
         out[13] = dash
-        put(high, 4, to: out + 14)
         out[18] = dash
-        put(low >> 48, 4, to: out + 19)
         out[23] = dash
-        put(low, 12, to: out + 24)
     }
 
     private static let dash = UInt8(ascii: "-")
 
-    @inline(__always)
-    private static func word(
-        _ digits: UnsafePointer<UInt8>, _ from: Int, _ count: Int, _ bad: inout UInt64
-    ) -> UInt64 {
-        var word: UInt64 = 0
-        for index in from..<from + count {
-            let digit = hexDigit(digits[index])
-            bad |= digit
-            word = word << 4 | digit & 15
-        }
-        return word
-    }
+    // Eight digits at a time, one in each byte of a word of a little-endian machine, the first in the lowest.
+
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let high: UInt64 = 0x8080_8080_8080_8080
+    private static let nibble: UInt64 = 0x0F0F_0F0F_0F0F_0F0F
 
     @inline(__always)
-    private static func put(_ word: UInt64, _ count: Int, to out: UnsafeMutablePointer<UInt8>) {
-        for index in 0..<count {
-            let digit = UInt8(truncatingIfNeeded: word >> UInt64(4 * (count - 1 - index))) & 15
-            out[index] = hexLetter(digit)
+    private static func pair(_ first: UnsafeRawPointer, _ second: UnsafeRawPointer) -> UInt64 {
+        UInt64(first.loadUnaligned(as: UInt32.self)) | UInt64(second.loadUnaligned(as: UInt32.self)) << 32
+    }
+
+    /// The number that eight digits are; `bad` becomes other than 0 when one of them is none.
+    @inline(__always)
+    private static func word(_ text: UInt64, _ bad: inout UInt64) -> UInt64 {
+        let lower = text | 0x2020_2020_2020_2020
+        // A byte's highest bit, when the byte without its own is at least a bound.
+        func isAtLeast(_ bound: UInt64, _ bytes: UInt64) -> UInt64 {
+            ((bytes & ~high) &+ (ones &* (0x80 - bound))) & high
         }
+        let isDigit = isAtLeast(0x30, text) & ~isAtLeast(0x3A, text)
+        let isLetter = isAtLeast(0x61, lower) & ~isAtLeast(0x67, lower)
+        bad |= (~(isDigit | isLetter) | text) & high
+        var nibbles = (text & nibble) &+ ((isLetter >> 7) &* 9)
+        nibbles = (nibbles << 4 | nibbles >> 8) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles << 8 | nibbles >> 16) & 0x0000_FFFF_0000_FFFF
+        return (nibbles << 16 | nibbles >> 32) & 0xFFFF_FFFF
+    }
+
+    /// The lower 32 bits as eight digits.
+    @inline(__always)
+    private static func digits(_ number: UInt64) -> UInt64 {
+        var nibbles = number & 0xFFFF_FFFF
+        nibbles = (nibbles << 32 | nibbles >> 16) & 0x0000_FFFF_0000_FFFF
+        nibbles = (nibbles << 16 | nibbles >> 8) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles << 8 | nibbles >> 4) & nibble
+        let isLetter = ((nibbles &+ 0x0606_0606_0606_0606) >> 4) & ones
+        return nibbles &+ 0x3030_3030_3030_3030 &+ (isLetter &* 0x27)
     }
 }
 
@@ -190,10 +213,9 @@ func hexLetter(_ digit: UInt8) -> UInt8 {
 /// 0...15, or 255 for what is no hexadecimal digit.
 @inline(__always)
 func hexDigit(_ byte: UInt8) -> UInt64 {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte &- UInt8(ascii: "0"))
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte &- UInt8(ascii: "a") &+ 10)
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(byte &- UInt8(ascii: "A") &+ 10)
-    default: 0xFF
-    }
+    // Without branches, which would be mispredicted for every other digit of an id.
+    let digit = byte &- UInt8(ascii: "0")
+    let letter = (byte | 0x20) &- UInt8(ascii: "a")
+    let value = letter < 6 ? letter &+ 10 : 0xFF
+    return UInt64(digit < 10 ? digit : value)
 }

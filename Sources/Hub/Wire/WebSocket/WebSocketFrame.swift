@@ -24,6 +24,28 @@ package enum WebSocketFrame {
         payloadBytes < 126 ? 2 : payloadBytes <= 0xFFFF ? 4 : 10
     }
 
+    /// Longest header of an unmasked frame.
+    package static let headerBytesMax = 10
+
+    /// Writes the header of a whole unmasked frame right before its payload, which is all of `memory` behind the
+    /// first `headerBytesMax` bytes. Returns the frame.
+    package static func prepend(
+        _ opcode: WebSocketOpcode, to memory: UnsafeMutableRawBufferPointer
+    ) -> UnsafeRawBufferPointer {
+        let payloadBytes = memory.count - headerBytesMax
+        let start = headerBytesMax - headerBytes(payloadBytes: payloadBytes)
+        memory[start] = opcode.rawValue | 0x80
+        if payloadBytes < 126 {
+            memory[start + 1] = UInt8(payloadBytes)
+        } else {
+            memory[start + 1] = payloadBytes <= 0xFFFF ? 126 : 127
+            for place in start + 2..<headerBytesMax {
+                memory[place] = UInt8(truncatingIfNeeded: payloadBytes >> (8 * (headerBytesMax - 1 - place)))
+            }
+        }
+        return UnsafeRawBufferPointer(rebasing: memory[start...])
+    }
+
     /// Appends the header of an unmasked frame; the payload follows it.
     package static func appendHeader(
         _ opcode: WebSocketOpcode, payloadBytes: Int, isFinal: Bool = true, to bytes: inout [UInt8]

@@ -27,15 +27,23 @@ struct WebSocketHeader {
     ) throws(WebSocketFault) -> Bool {
         var used = 0
         defer { input = UnsafeMutableRawBufferPointer(rebasing: input[used...]) }
-        var needed = needed
-        while count < needed, used < input.count {
-            let byte = input[used]
-            put(byte)
-            used += 1
-            try check()
-            needed = self.needed
+        while used < input.count {
+            let stop = nextStop
+            if count == stop { break }
+            let size = min(stop - count, input.count - used)
+            put(UnsafeRawBufferPointer(rebasing: input[used..<used + size]))
+            used += size
+            if count == stop { try check() }
         }
         return count == needed
+    }
+
+    /// How far the header goes that can be judged next: its first byte, its second, the length, the mask.
+    private var nextStop: Int {
+        if count < 2 { return count + 1 }
+        let needed = needed
+        let length = needed - 4
+        return count < length ? length : needed
     }
 
     /// The header, once `take` said that it is whole.
@@ -65,7 +73,7 @@ struct WebSocketHeader {
         return (2..<(short == 126 ? 4 : 10)).reduce(0) { $0 << 8 | UInt64(self[$1]) }
     }
 
-    /// Judges the byte that came last.
+    /// Judges what came last.
     private func check() throws(WebSocketFault) {
         switch count {
         case 1:
@@ -95,9 +103,11 @@ struct WebSocketHeader {
         withUnsafeBytes(of: bytes) { $0[index] }
     }
 
-    private mutating func put(_ byte: UInt8) {
+    private mutating func put(_ more: UnsafeRawBufferPointer) {
         let at = count
-        withUnsafeMutableBytes(of: &bytes) { $0[at] = byte }
-        count += 1
+        withUnsafeMutableBytes(of: &bytes) {
+            UnsafeMutableRawBufferPointer(rebasing: $0[at...]).copyMemory(from: more)
+        }
+        count += more.count
     }
 }

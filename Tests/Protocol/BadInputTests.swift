@@ -266,6 +266,48 @@ private let c = "0192f0c1-2d3e-7a4b-8c5d-6e7f8091a2b3"
     }
 }
 
+@Suite struct IDTextTests {
+    private let text = Array("0123abcd-ef45-6789-ABCD-EF0123456789".utf8)
+    private let places = (0..<36).filter { ![8, 13, 18, 23].contains($0) }
+
+    private func channel(_ text: [UInt8]) -> ChannelID? {
+        let line = Array(#"{"id":7,"join":{"channel":""#.utf8) + text + Array(#""}}"#.utf8)
+        guard case .success(let frame)? = clientFrames(line, .json).first,
+              case .join(let join) = frame.command else { return nil }
+        return join.channel
+    }
+
+    @Test func digitsOfBothCasesAreRead() {
+        #expect(channel(text) == ChannelID(high: 0x0123_ABCD_EF45_6789, low: 0xABCD_EF01_2345_6789))
+    }
+
+    /// At every place, every byte but the 22 digits.
+    @Test func nothingElseIsADigit() {
+        let digits = Set("0123456789abcdefABCDEF".utf8)
+        for place in places {
+            for byte in UInt8.min...UInt8.max {
+                var changed = text
+                changed[place] = byte
+                #expect((channel(changed) != nil) == digits.contains(byte), "\(byte) at \(place)")
+            }
+        }
+    }
+
+    @Test func everyDigitAtEveryPlaceComesBack() {
+        for place in places {
+            for digit in "0123456789abcdef".utf8 {
+                var changed = Array("00000000-0000-0000-0000-000000000000".utf8)
+                changed[place] = digit
+                let id = channel(changed)
+                #expect(id?.description == String(decoding: changed, as: UTF8.self))
+                var written: [UInt8] = []
+                ProtocolCodec.append(ClientFrame(id: 7, command: .join(Join(channel: id!))), .json, to: &written)
+                #expect(written == Array(#"{"id":7,"join":{"channel":""#.utf8) + changed + Array(#""}}"#.utf8))
+            }
+        }
+    }
+}
+
 private func text(_ bytes: [UInt8]) -> [UInt8] {
     Array(#"{"id":1,"post":{"channel":"\#(c)","key":"k","text":""#.utf8) + bytes + Array("\"}}".utf8)
 }

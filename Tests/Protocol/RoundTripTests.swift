@@ -46,6 +46,23 @@ import Wire
         #expect(serverFrames(bytes, encoding) == [.success(frame)])
     }
 
+    /// The frame that a connection sends is the one that is tested above, with a header in front.
+    @Test(arguments: [0, 20, 200, 70_000], Encoding.allCases)
+    func framedAlone(_ count: Int, _ encoding: Encoding) {
+        var event = Samples.message
+        event.text = String(repeating: "x", count: count)
+        let frame = count == 0 ? ServerFrame(id: 7, body: .done(Done()))
+            : ServerFrame(body: .events(Events(channel: Samples.channel, epoch: 1, events: [event])))
+        var payload: [UInt8] = []
+        ProtocolCodec.append(frame, encoding, to: &payload)
+        var expected: [UInt8] = []
+        payload.withUnsafeBytes { WebSocketFrame.append(.binary, $0, to: &expected) }
+
+        let memory = ProtocolCodec.encoded(frame, encoding, skipping: WebSocketFrame.headerBytesMax)
+        #expect(Array(WebSocketFrame.prepend(.binary, to: memory)) == expected)
+        memory.deallocate()
+    }
+
     @Test func everyControlCharacterIsEscaped() {
         let text = String(String.UnicodeScalarView((0..<0x80).map { Unicode.Scalar($0) }))
         let frame = ClientFrame(id: 1, command: .post(Post(

@@ -27,6 +27,13 @@ private func isOverloaded(_ admission: Machine.Admission) -> Bool {
     if case .overloaded = admission { true } else { false }
 }
 
+/// Remembers little.
+private let small: LogLimits = {
+    var limits = LogLimits()
+    limits.recentMax = 8
+    return limits
+}()
+
 private func machine(_ limits: LogLimits = .init()) -> Machine {
     Machine(head: Position(epoch: 1, sequence: 0), recent: [], limits: limits)
 }
@@ -120,6 +127,44 @@ private func machine(_ limits: LogLimits = .init()) -> Machine {
         #expect(settled.answers.isEmpty)
         #expect(log.takeBatch()?.map(\.id) == [event(1), event(2)])
         #expect(log.batchCommitted().events.map(\.sequence) == [2, 3])
+    }
+
+    @Test func aKeyThatAnotherHubWroteMeanwhileStaysThatOfTheWaitingEntry() {
+        var log = machine(small)
+        _ = log.post(1, key: "a", origin: 10)
+        _ = log.takeBatch()
+        // The log has the key already, and moves on until that event is not at hand any more.
+        let found = (1...20).map { number in
+            Event(sequence: number, id: event(50 + number), kind: .message, sender: alice, at: start,
+                  key: number == 1 ? "a" : "x\(number)", text: "yo")
+        }
+        _ = log.logMoved(found)
+        log.batchDisplaced()
+        #expect(log.recentEvent(1) == nil)
+        #expect(isQueued(log.post(2, key: "a", origin: 11)), "joins the entry that waits")
+        #expect(log.pendingCount == 1)
+        _ = log.takeBatch()
+        let answers = log.batchHadDuplicates([(index: 0, sequence: 1, id: event(51), at: start)]).answers
+        #expect(answers.map(\.origin) == [10, 11])
+        #expect(answers.allSatisfy { $0.isDuplicate && $0.event.sequence == 1 })
+    }
+
+    @Test func oldKeysAreForgottenAndThoseAtHandAreNot() {
+        var log = machine(small)
+        for number in 1...1_000 as ClosedRange<UInt64> {
+            _ = log.post(number)
+            _ = log.takeBatch()
+            _ = log.batchCommitted()
+        }
+        #expect(log.keysKnown <= 3 * small.recentMax + small.recentMax / 2)
+        for event in log.recent {
+            guard case .duplicate(let known) = log.post(event.sequence) else {
+                Issue.record("the key of event \(event.sequence) is not known")
+                continue
+            }
+            #expect(known == event)
+        }
+        #expect(isQueued(log.post(1)))
     }
 
     @Test func aFailedBatchIsForgottenAndItsKeysAreFree() {

@@ -132,6 +132,8 @@ package struct LogMachine {
     package var isIdle: Bool { pending.isEmpty && writing.isEmpty }
     package var isWriting: Bool { !writing.isEmpty }
     package var pendingCount: Int { pending.count + writing.count }
+    /// Keys remembered.
+    package var keysKnown: Int { keys.count }
 
     // MARK: Entries in
 

@@ -7,20 +7,27 @@ import Glibc
 
 /// A value behind a mutex. Hold it for a few instructions; never across an `await`.
 package final class Lock<Value>: @unchecked Sendable {
-    // SAFETY: `value` is touched only between lock and unlock of `mutex`, whose address is stable.
+    // SAFETY: `value` is touched only between lock and unlock of `mutex`; their addresses are stable. Behind a
+    // pointer no exclusive access is checked for: the mutex sees to it.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private var value: Value
+    private let value: UnsafeMutablePointer<Value>
 
     package init(_ value: Value) {
-        self.value = value
-        mutex = .allocate(capacity: 1)
-        mutex.initialize(to: pthread_mutex_t())
+        typealias Mutex = MemoryLayout<pthread_mutex_t>
+        typealias Kept = MemoryLayout<Value>
+        // One piece of memory for both.
+        let offset = (Mutex.size + Kept.alignment - 1) / Kept.alignment * Kept.alignment
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: offset + Kept.size, alignment: max(Mutex.alignment, Kept.alignment))
+        mutex = memory.initializeMemory(as: pthread_mutex_t.self, to: pthread_mutex_t())
+        self.value = (memory + offset).initializeMemory(as: Value.self, to: value)
         precondition(pthread_mutex_init(mutex, nil) == 0)
     }
 
     deinit {
         pthread_mutex_destroy(mutex)
-        mutex.deallocate()
+        value.deinitialize(count: 1)
+        UnsafeMutableRawPointer(mutex).deallocate()
     }
 
     @inline(__always)
@@ -29,6 +36,6 @@ package final class Lock<Value>: @unchecked Sendable {
     ) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        return try body(&value)
+        return try body(&value.pointee)
     }
 }

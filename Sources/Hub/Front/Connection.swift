@@ -45,6 +45,8 @@ final class Connection {
     var heldInput: [UInt8] = []
     /// Answers noted since the last flush.
     var answersNoted = 0
+    /// The peer has closed its side, and all that came before that has been read.
+    var isReadToEnd = false
     /// The connection ends when the outbox is empty.
     var endsAfterFlush = false
 

@@ -255,6 +255,19 @@ struct TLSDataTests {
         }
     }
 
+    /// The end of the handshake may come with a part of a request or a whole one: the session ticket waits for
+    /// the answer of this turn, and not for one that does not come.
+    @Test(arguments: ["GET /healthz HTTP/1.1\r\n", "GET /healthz HTTP/1.1\r\nHost: hub.test\r\n\r\n"])
+    func ticketsComeWithAndWithoutAnAnswer(_ request: String) async throws {
+        try await withTLSWorld { world, authority in
+            let client = TLSClient(trusting: authority)
+            let peer = try world.peer()
+            try await peer.shakeHands(client, then: Array(request.utf8))
+            try await peer.receiveSilently()
+            #expect(client.session?.isResumable == true)
+        }
+    }
+
     @Test func bothEndsSayGoodbye() async throws {
         try await withTLSWorld { world, authority in
             let client = TLSClient(trusting: authority)

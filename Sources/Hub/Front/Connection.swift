@@ -33,6 +33,8 @@ final class Connection {
     var isShakingHands: Bool { tls?.isOpen == false }
     /// Encrypted, and not taken by the socket yet.
     var ciphertext: [UInt8] = []
+    /// The socket was not even asked: until the end of the tick, when more may go with it.
+    var isCiphertextHeld = false
 
     // HTTP.
     var http: HTTPRequestParser?

@@ -80,7 +80,7 @@ extension FrontLoop {
                 node = pending.nodes[Int(node)].next
             }
             let wanted = gather.bytes
-            let sent = sendGathered(number)
+            let sent = sendGathered(number, isAll: node < 0)
             if sent != wanted {
                 written(number, start, sent)
                 return total + max(0, sent)

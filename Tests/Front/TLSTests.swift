@@ -127,7 +127,7 @@ struct TLSHandshakeTests {
             var configuration = world.configuration
             configuration.tls = try makeContext(authority.issue(["DNS:hub.test"], as: "second"),
                                                 TLSTickets(nowMilliseconds: 0))
-            world.front.reload(configuration)
+            await world.reload(configuration)
             // A loop that has not heard of it yet may take one or two more with the first.
             var inARow = 0
             for _ in 0..<200 where inARow < 16 {

@@ -146,6 +146,7 @@ final class FrontLoop: PollOwner {
         if events.contains(.readable) { read(connection, hasEnded: hasEnded) }
     }
 
+    /// Not watched yet.
     func open(_ descriptor: Int32, peer: NetworkAddress) -> Connection {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
@@ -159,14 +160,13 @@ final class FrontLoop: PollOwner {
         metrics.accepted.add()
         metrics.connections.add(1)
         metrics.unwelcomed.add(1)
-        connection.poll.watch(.readable)
         return connection
     }
 
     // MARK: Reading
 
     /// - Parameter hasEnded: behind what can be read now nothing comes.
-    private func read(_ connection: Connection, hasEnded: Bool) {
+    func read(_ connection: Connection, hasEnded: Bool) {
         let number = connection.number
         for _ in 0..<Self.readsMax {
             guard mayRead(connection) else { return }

@@ -61,8 +61,10 @@ final class Peer {
     func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Speaks TLS from here on; `client` tells what became of it.
-    /// - Parameter pieces: most bytes that are written at once.
-    func shakeHands(_ client: TLSClient, pieces: Int = .max) async throws {
+    /// - Parameters:
+    ///   - pieces: most bytes that are written at once.
+    ///   - bytes: go together with the end of the handshake.
+    func shakeHands(_ client: TLSClient, pieces: Int = .max, then bytes: [UInt8] = []) async throws {
         client.receive([])
         while !client.isOpen, client.complaint == nil {
             let flight = client.takeOutput()
@@ -71,8 +73,15 @@ final class Peer {
             }
             if flight.isEmpty { client.receive(try await receiveRaw()) }
         }
+        if !bytes.isEmpty { client.write(bytes) }
         try await writeRaw(client.takeOutput())
         tls = client
+    }
+
+    /// Reads what has come, and nothing of it is kept: what TLS says to TLS.
+    func receiveSilently() async throws {
+        tls?.receive(try await receiveRaw())
+        _ = tls?.read()
     }
 
     func write(_ bytes: [UInt8]) async throws {

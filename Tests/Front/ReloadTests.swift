@@ -17,7 +17,7 @@ struct ReloadTests {
             }
             var configuration = world.configuration
             configuration.metricsAllow = [AddressRange("127.0.0.1")!]
-            world.front.reload(configuration)
+            await world.reload(configuration)
             for _ in 0..<16 {
                 let answer = try await world.peer().ask("GET", "/metrics")
                 #expect(answer.status == 200)
@@ -30,7 +30,7 @@ struct ReloadTests {
             let (early, _) = try await world.webSocket()
             var configuration = world.configuration
             configuration.helloFrameBytesMax = 1_024
-            world.front.reload(configuration)
+            await world.reload(configuration)
             let (late, _) = try await world.webSocket()
             let message = "{\"id\":1,\"fly\":\"\(String(repeating: "x", count: 2_000))\"}"
             try await early.sendText(message)

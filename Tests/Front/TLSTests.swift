@@ -127,7 +127,7 @@ struct TLSHandshakeTests {
             var configuration = world.configuration
             configuration.tls = try makeContext(authority.issue(["DNS:hub.test"], as: "second"),
                                                 TLSTickets(nowMilliseconds: 0))
-            world.front.reload(configuration)
+            await world.reload(configuration)
             // A loop that has not heard of it yet may take one or two more with the first.
             var inARow = 0
             for _ in 0..<200 where inARow < 16 {
@@ -252,6 +252,19 @@ struct TLSDataTests {
             } catch is PeerClosed {}
             await eventually { world.gauge("hub_connections") == 0 }
             #expect(world.counter("hub_closes_total", "code=\"slow_reader\"") == 0, "not by the rule for the stalled")
+        }
+    }
+
+    /// The end of the handshake may come with a part of a request or a whole one: the session ticket waits for
+    /// the answer of this turn, and not for one that does not come.
+    @Test(arguments: ["GET /healthz HTTP/1.1\r\n", "GET /healthz HTTP/1.1\r\nHost: hub.test\r\n\r\n"])
+    func ticketsComeWithAndWithoutAnAnswer(_ request: String) async throws {
+        try await withTLSWorld { world, authority in
+            let client = TLSClient(trusting: authority)
+            let peer = try world.peer()
+            try await peer.shakeHands(client, then: Array(request.utf8))
+            try await peer.receiveSilently()
+            #expect(client.session?.isResumable == true)
         }
     }
 

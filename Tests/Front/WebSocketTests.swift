@@ -166,15 +166,21 @@ struct WebSocketTests {
         }
     }
 
-    @Test func answersACloseAndEnds() async throws {
-        try await withWorld { world in
+    /// One that has closed its side already is answered all the same, and waited for no longer.
+    @Test(arguments: [0x03E8, 0x0FA0], [false, true])
+    func answersACloseAndEnds(code: Int, hasFinished: Bool) async throws {
+        try await withWorld({ $0.closeMilliseconds = 600_000 }) { world in
+            let (high, low) = (UInt8(code >> 8), UInt8(code & 0xFF))
             let peer = try await world.webSocket().peer
-            try await peer.write(Peer.frame(0x88, [0x03, 0xE8] + Array("bye".utf8)))
+            try await peer.write(Peer.frame(0x88, [high, low] + Array("bye".utf8)))
+            if hasFinished { peer.finishWriting() }
             let answer = try await peer.frame()
             #expect(answer.opcode == 8)
-            #expect(answer.payload == [0x03, 0xE8])
+            #expect(answer.payload == [high, low])
             #expect(try await peer.isClosedByHub())
-            await eventually { world.gauge("hub_websockets") == 0 }
+            await eventually { world.gauge("hub_websockets") == (hasFinished ? 0 : 1) }
+            peer.finishWriting()
+            await eventually { world.gauge("hub_connections") == 0 && world.gauge("hub_websockets") == 0 }
         }
     }
 

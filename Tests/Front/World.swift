@@ -111,6 +111,14 @@ final class World: Sendable {
         return folder
     }
 
+    /// Another configuration, until every loop goes by it.
+    func reload(_ configuration: FrontConfiguration) async {
+        front.reload(configuration)
+        for loop in loops {
+            await withCheckedContinuation { continuation in loop.submit { continuation.resume() } }
+        }
+    }
+
     /// Drains, and stops the loops. Handles left open would end the process here.
     func end() async {
         gate.open()

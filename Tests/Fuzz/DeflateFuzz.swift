@@ -63,11 +63,10 @@ private func thereAndBack(_ message: UnsafeRawBufferPointer) {
 private func negotiate(_ offer: String) {
     guard case .accepted(let response, _, let agreement?) = answer(offer) else { return }
     precondition((8...15).contains(agreement.windowBits))
-    let value = response.headers.first { $0.name == "Sec-WebSocket-Extensions" }!.value
-    guard case .accepted(let again, _, agreement) = answer(value) else {
+    guard case .accepted(let again, _, agreement) = answer(agreement.response) else {
         preconditionFailure("what was agreed on is no good offer")
     }
-    precondition(again.headers == response.headers)
+    precondition(again == response)
 }
 
 private func answer(_ offer: String) -> WebSocketHandshake {

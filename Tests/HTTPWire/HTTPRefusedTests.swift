@@ -89,6 +89,9 @@ private let refused: [(String, HTTPFault)] = [
     (with("Transfer-Encoding: gzip, chunked"), .transferCodingUnknown),
     (with("Transfer-Encoding: gzip"), .transferCodingUnknown),
     (with("Transfer-Encoding: xchunked"), .transferCodingUnknown),
+    // The sign for kelvin is a k in lower case, for Unicode and no other reader.
+    (with("Transfer-Encoding: chun\u{212A}ed"), .transferCodingUnknown),
+    (with("Expect: 100-\u{212A}ontinue"), .expectationUnknown),
     (with("Transfer-Encoding: chunked;q=1"), .transferCodingUnknown),
     (with("Transfer-Encoding: \"chunked\""), .transferCodingUnknown),
     (with("Transfer-Encoding: identity"), .transferCodingUnknown),

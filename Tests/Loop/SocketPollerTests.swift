@@ -105,6 +105,51 @@ struct SocketPollerTests {
     }
 }
 
+extension SocketPollerTests {
+    @Test func saysThatThePeerHasClosedItsSideTogetherWithWhatItSentLast() async {
+        let loop = Loop(name: "poller", metrics: Metrics())
+        let pairs = makePairs(2)
+        for pair in pairs { send(pair.far, "x", 1, 0) }
+        shutdown(pairs[1].far, Int32(SHUT_WR))
+        let reader = await onLoop(loop) { Reader(loop, pairs.map(\.near)) }
+        #expect(await eventually(loop) { reader.sockets[1].watched.isEmpty })
+        let told = reader.told.withLock { $0 }
+        #expect(told.filter { $0.tag == 0 }.map(\.events) == [.readable])
+        // With its byte, and when there is nothing more to read.
+        #expect(told.filter { $0.tag == 1 }.map(\.events) == [[.readable, .ended], [.readable, .ended]])
+        await onLoop(loop) { reader.poller.close() }
+        loop.stop()
+        closeAll(pairs)
+    }
+}
+
+@Suite struct SocketTests {
+    /// TCP_NODELAY comes from the listening socket.
+    @Test(arguments: ["127.0.0.1", "::1"])
+    func acceptedSocketsSendAtOnce(host: String) throws {
+        let listener = try Socket.listen(host: host, port: 0, isFirst: true)
+        defer { close(listener) }
+        let client = socket(host == "::1" ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(client) }
+        var address = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let connected = withUnsafeMutablePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                getsockname(listener, address, &size)
+                return connect(client, address, size)
+            }
+        }
+        try #require(connected == 0)
+        let accepted = try #require(try Socket.accept(listener)).descriptor
+        defer { close(accepted) }
+        var isSet: Int32 = 0
+        var optionSize = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(accepted, Int32(IPPROTO_TCP), TCP_NODELAY, &isSet, &optionSize)
+        #expect(isSet != 0)
+        #expect(fcntl(accepted, F_GETFL) & O_NONBLOCK != 0)
+    }
+}
+
 @Suite(.timeLimit(.minutes(1)))
 struct SendRingTests {
     /// What each tag was told, in order.

@@ -22,6 +22,8 @@ package final class TLSClient {
         fileprivate let pointer: OpaquePointer
         fileprivate init(_ pointer: OpaquePointer) { self.pointer = pointer }
         deinit { SSL_SESSION_free(pointer) }
+        /// It came with a ticket.
+        package var isResumable: Bool { SSL_SESSION_is_resumable(pointer) == 1 }
     }
 
     private let ssl: OpaquePointer

@@ -37,7 +37,7 @@ package final class TLSBuffers {
 
     package func removeOutput() { outCount = 0 }
 
-    fileprivate func append(_ bytes: UnsafeRawBufferPointer) {
+    package func append(_ bytes: UnsafeRawBufferPointer) {
         if outCount + bytes.count > out.count {
             let larger = UnsafeMutableRawBufferPointer.allocate(
                 byteCount: max(out.count * 2, outCount + bytes.count), alignment: 16)
@@ -92,6 +92,7 @@ package final class TLSConnection {
     /// The callbacks of the handshake use it.
     private let context: TLSContext
     package private(set) var isOpen = false
+    private var isClosed = false
 
     /// - Parameter buffers: of the loop that serves the connection; must outlive it.
     package init(_ context: TLSContext, _ buffers: TLSBuffers) {
@@ -166,10 +167,12 @@ package final class TLSConnection {
         return count == 0 || write(UnsafeRawBufferPointer(rebasing: buffers.record[..<count]))
     }
 
-    /// Tells the peer that nothing more comes (close_notify); nothing can be encrypted after this.
+    /// Tells the peer that nothing more comes (close_notify), once; nothing can be encrypted after this.
     package func close() {
+        guard isOpen, !isClosed else { return }
+        isClosed = true
         ERR_clear_error()
-        if isOpen { SSL_shutdown(ssl) }
+        SSL_shutdown(ssl)
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer) -> Bool {

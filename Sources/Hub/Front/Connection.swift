@@ -33,6 +33,8 @@ final class Connection {
     var isShakingHands: Bool { tls?.isOpen == false }
     /// Encrypted, and not taken by the socket yet.
     var ciphertext: [UInt8] = []
+    /// The socket was not even asked: until the end of the tick, when more may go with it.
+    var isCiphertextHeld = false
 
     // HTTP.
     var http: HTTPRequestParser?
@@ -45,6 +47,8 @@ final class Connection {
     var heldInput: [UInt8] = []
     /// Answers noted since the last flush.
     var answersNoted = 0
+    /// The peer has closed its side, and all that came before that has been read.
+    var isReadToEnd = false
     /// The connection ends when the outbox is empty.
     var endsAfterFlush = false
 

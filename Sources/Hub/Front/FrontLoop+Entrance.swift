@@ -47,7 +47,9 @@ extension FrontLoop {
             metrics.refused(reason)
             // An answer over TLS would cost more than the connection.
             if !isTLS, refusedCount < Self.refusalsMax {
-                refuse(open(descriptor, peer: peer), status: 503)
+                let connection = open(descriptor, peer: peer)
+                refuse(connection, status: 503)
+                watch(connection)
             } else {
                 Socket.close(descriptor)
             }
@@ -62,6 +64,9 @@ extension FrontLoop {
             if isTLS { beginTLS(connection) }
             charge(peer, connection)
         }
+        // Its first request is mostly there already, and need not be waited for.
+        if connections[Int(connection.number)] === connection { read(connection, hasEnded: false) }
+        if connections[Int(connection.number)] === connection { watch(connection) }
     }
 
     private func beginTLS(_ connection: Connection) {

@@ -70,7 +70,7 @@ extension FrontLoop {
     /// A request for one of the two paths. The type of the body is one that a page of another origin
     /// cannot send unasked, so that even a browser that sends no Origin is no way around the rule.
     func answerStream(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
-        guard isAllowedOrigin(request) else {
+        guard isAllowedOrigin(request, host: request.header("host"), isSecure: request.isSecure) else {
             metrics.refused(.origin)
             refuse(403, .forbidden, "Pages of this origin may not use the hub.", request, exchange,
                    connection)

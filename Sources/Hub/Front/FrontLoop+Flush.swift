@@ -27,9 +27,11 @@ extension FrontLoop {
                 flushed(number)
                 continue
             }
+            // Nearly always there is nothing to do afterwards.
             let isPlain = slot.pointee.phase == .open
             if !slot.pointee.isEncrypted, let bytes = pending.joined(from: first) {
-                if isPlain, usesRing {
+                if usesRing {
+                    if !isPlain { changing.append(number) }
                     sentBytes += bytes.count
                     if batch.isFull { sentBytes -= submit() }
                     batch.add(slot.pointee.descriptor, bytes, number: number, first: first)
@@ -41,10 +43,11 @@ extension FrontLoop {
             } else {
                 sentBytes += flushPieces(number, first)
             }
-            // Nearly always there is no more to do.
             if !isPlain || slot.pointee.isBlocked { flushed(number) }
         }
         sentBytes -= submit()
+        for number in changing { flushed(number) }
+        changing.removeAll(keepingCapacity: true)
         // Nothing is noted during a flush: what a closed connection's session tells others comes back
         // as a job.
         dirty.removeAll(keepingCapacity: true)
@@ -77,7 +80,7 @@ extension FrontLoop {
                 node = pending.nodes[Int(node)].next
             }
             let wanted = gather.bytes
-            let sent = sendGathered(number)
+            let sent = sendGathered(number, isAll: node < 0)
             if sent != wanted {
                 written(number, start, sent)
                 return total + max(0, sent)

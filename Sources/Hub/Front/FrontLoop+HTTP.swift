@@ -80,13 +80,16 @@ extension FrontLoop {
             return
         }
         holds(0, connection)
-        route(request.sent(by: requester), requester, exchange, connection)
+        if request.path == "/ws" {
+            upgrade(request, by: requester, exchange, connection)
+        } else {
+            route(request.sent(by: requester), requester, exchange, connection)
+        }
     }
 
     private func route(_ request: HTTPRequest, _ requester: Requester, _ exchange: HTTPExchange,
                        _ connection: Connection) {
         switch request.path {
-        case "/ws": upgrade(request, by: requester, exchange, connection)
         case Self.streamPath, Self.commandsPath: answerStream(request, exchange, connection)
         case "/healthz": answerText(200, "ok\n", request, exchange, connection)
         case "/readyz":

@@ -212,7 +212,7 @@ extension FrontLoop {
         while !connection.outbox.isEmpty {
             connection.outbox.gather(into: &gather)
             let wanted = gather.bytes
-            let sent = sendGathered(number)
+            let sent = sendGathered(number, isAll: wanted == connection.outbox.bytes)
             guard sent >= 0 else {
                 drop(connection)
                 return

@@ -29,13 +29,29 @@ extension FrontLoop {
 
     func receivedCiphertext(_ bytes: UnsafeRawBufferPointer, _ tls: TLSConnection, _ connection: Connection) {
         let number = connection.number
+        takeUp(connection)
         let decrypted = tls.decrypt(bytes, tlsBuffers)
         if let handshake = decrypted.handshake { metrics.shookHands(handshake) }
+        if decrypted.handshake != nil, !decrypted.plaintext.isEmpty, connection.ciphertext.isEmpty {
+            // A request came together with the end of the handshake: what we say to the one (a session
+            // ticket) goes out with the answer to the other.
+            connection.ciphertext = Array(tlsBuffers.output)
+            connection.isCiphertextHeld = true
+            tlsBuffers.removeOutput()
+        }
         guard transmit(connection) else {
             drop(connection)
             return
         }
         if !decrypted.plaintext.isEmpty { received(decrypted.plaintext, connection) }
+        if connection.isCiphertextHeld, connections[Int(number)] === connection, table[number].firstPending < 0 {
+            // No answer yet.
+            takeUp(connection)
+            guard transmit(connection) else {
+                drop(connection)
+                return
+            }
+        }
         guard let end = decrypted.end, connections[Int(number)] === connection, connection.tls != nil
         else { return }
         switch end {
@@ -64,11 +80,14 @@ extension FrontLoop {
 
     /// Sends what was gathered, through TLS where the connection has it. As `Gather.send`: how many bytes of
     /// plaintext were taken; negative when the connection is gone.
-    func sendGathered(_ number: Int32) -> Int {
+    /// - Parameter isAll: nothing else waits for the connection. If it is to end then, it is told so together
+    ///   with the last of it.
+    func sendGathered(_ number: Int32, isAll: Bool) -> Int {
         guard table[number].isEncrypted else { return gather.send(table[number].descriptor) }
         defer { gather.removeAll() }
         // Behind the end of TLS there is nobody to send to.
         guard let connection = connections[Int(number)], let tls = connection.tls else { return gather.bytes }
+        takeUp(connection)
         var taken = 0
         var index = 0
         var offset = 0
@@ -82,10 +101,20 @@ extension FrontLoop {
                 offset += part.count
                 if offset == piece.count { (index, offset) = (index + 1, 0) }
             }
-            guard tls.seal(tlsBuffers), transmit(connection) else { return -1 }
+            guard tls.seal(tlsBuffers) else { return -1 }
+            if isAll, index == gather.count, connection.endsAfterFlush { tls.close() }
+            guard transmit(connection) else { return -1 }
             taken += Self.encryptedBytesMax - room
         }
         return taken
+    }
+
+    /// What was held back goes in front of what is made now.
+    private func takeUp(_ connection: Connection) {
+        guard connection.isCiphertextHeld else { return }
+        connection.isCiphertextHeld = false
+        connection.ciphertext.withUnsafeBytes { tlsBuffers.append($0) }
+        connection.ciphertext = []
     }
 
     /// Sends the ciphertext that was made for the connection, behind what it has waiting. `false`: it is gone,
@@ -133,6 +162,7 @@ extension FrontLoop {
     /// Nothing will be sent any more (close_notify).
     func endTLS(_ connection: Connection) {
         guard let tls = connection.tls else { return }
+        takeUp(connection)
         tls.close()
         _ = transmit(connection)
         connection.tls = nil

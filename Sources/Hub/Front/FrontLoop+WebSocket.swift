@@ -23,13 +23,12 @@ extension FrontLoop {
         }
         // Of a proxy's connection only now is known whose it is.
         guard connection.chargedTo != nil || charge(requester.address, connection) else { return }
-        guard isAllowedOrigin(request) else {
+        guard isAllowedOrigin(request, host: requester.host, isSecure: requester.isSecure) else {
             metrics.refused(.origin)
             answer(HTTPResponse(status: 403), .faulty, connection)
             return
         }
-        let offered = Encoding.allCases.map(\.subprotocol)
-        switch WebSocketHandshake.answer(request, exchange, subprotocols: offered,
+        switch WebSocketHandshake.answer(request, exchange, subprotocols: Self.subprotocols,
                                          deflates: configuration.isDeflating) {
         case .refused(let response):
             metrics.refused(.handshake)
@@ -48,11 +47,12 @@ extension FrontLoop {
         }
     }
 
-    private func begin(_ response: HTTPResponse, _ encoding: Encoding, _ deflate: DeflateAgreement?,
+    private static let subprotocols = Encoding.allCases.map(\.subprotocol)
+
+    private func begin(_ response: [UInt8], _ encoding: Encoding, _ deflate: DeflateAgreement?,
                        _ connection: Connection) {
-        var bytes: [UInt8] = []
-        metrics.answered(response.write(to: &bytes, exchange: HTTPExchange(), date: "").status)
-        write(EncodedFrame(bytes), connection)
+        metrics.answered(101)
+        write(EncodedFrame(response), connection)
         var limits = WebSocketLimits()
         limits.messageBytesMax = configuration.helloFrameBytesMax
         limits.fragmentsMax = configuration.fragmentsMax
@@ -85,14 +85,13 @@ extension FrontLoop {
 
     /// Browsers always send an Origin with an upgrade; programs send none. An origin is compared whole, byte
     /// by byte: the hub's own, made of the scheme and authority of the request, or one that is configured.
-    func isAllowedOrigin(_ request: HTTPRequest) -> Bool {
-        let origins = request.headers.filter { $0.name == "origin" }
-        guard let origin = origins.first?.value else { return true }
-        guard origins.count == 1 else { return false }
+    func isAllowedOrigin(_ request: HTTPRequest, host: String?, isSecure: Bool) -> Bool {
+        guard let origin = request.header("origin") else { return true }
+        guard request.headers.count(where: { $0.name == "origin" }) == 1 else { return false }
         // Strings are equal by what they look like; bytes are not.
         if configuration.allowedOrigins.contains(where: { $0.utf8.elementsEqual(origin.utf8) }) { return true }
-        guard let host = request.header("host") else { return false }
-        return origin.utf8.elementsEqual(((request.isSecure ? "https://" : "http://") + host).utf8)
+        guard let host else { return false }
+        return origin.utf8.elementsEqual(((isSecure ? "https://" : "http://") + host).utf8)
     }
 
     // MARK: Messages in
@@ -205,7 +204,7 @@ extension FrontLoop {
         }
         table[number].phase = .closing
         leaveSession(connection)
-        write(EncodedFrame(WebSocketFrame.closeEcho(code)), connection)
+        write(code == 1_000 ? normalEcho : EncodedFrame(WebSocketFrame.closeEcho(code)), connection)
         endAfterFlush(connection)
     }
 

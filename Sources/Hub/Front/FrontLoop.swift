@@ -37,7 +37,7 @@ final class FrontLoop: PollOwner {
     /// keep what they were told, and deadlines that were set stay.
     private(set) var configuration: FrontConfiguration
 
-    var table = SlotTable()
+    let table = SlotTable()
     /// By number; `nil` where the slot is free.
     var connections: [Connection?] = []
     var sessions: [SessionID: Int32] = [:]
@@ -45,10 +45,14 @@ final class FrontLoop: PollOwner {
     var pending = PendingFrames()
     /// Numbers of the slots to be written to at the end of the tick.
     var dirty: [Int32] = []
+    /// Of those, the ones for which a write may be followed by something; empty between flushes.
+    var changing: [Int32] = []
     var gather = Gather()
     /// For all connections of this loop: none needs to remember a message.
     var deflater = Deflater()
     var inflater = Inflater()
+    /// What nearly every client that leaves is answered with.
+    let normalEcho = EncodedFrame(WebSocketFrame.closeEcho(1_000))
     var batch: SendBatch
     private(set) var poller: SocketPoller!
     /// Milliseconds, as of the last event.
@@ -135,12 +139,14 @@ final class FrontLoop: PollOwner {
         }
         let number = Int32(truncatingIfNeeded: tag)
         guard let connection = connections[tag] else { return }
+        let hasEnded = events.contains(.ended)
         let events = events.intersection(connection.poll.watched)
         if events.contains(.writable) { writable(connection) }
         guard connections[tag] === connection, table[number].phase != .free else { return }
-        if events.contains(.readable) { read(connection) }
+        if events.contains(.readable) { read(connection, hasEnded: hasEnded) }
     }
 
+    /// Not watched yet.
     func open(_ descriptor: Int32, peer: NetworkAddress) -> Connection {
         let number = table.take()
         while connections.count <= Int(number) { connections.append(nil) }
@@ -154,13 +160,13 @@ final class FrontLoop: PollOwner {
         metrics.accepted.add()
         metrics.connections.add(1)
         metrics.unwelcomed.add(1)
-        connection.poll.watch(.readable)
         return connection
     }
 
     // MARK: Reading
 
-    private func read(_ connection: Connection) {
+    /// - Parameter hasEnded: behind what can be read now nothing comes.
+    func read(_ connection: Connection, hasEnded: Bool) {
         let number = connection.number
         for _ in 0..<Self.readsMax {
             guard mayRead(connection) else { return }
@@ -173,6 +179,7 @@ final class FrontLoop: PollOwner {
                 metrics.bytesIn.add(UInt64(count))
                 table[number].heardAt = now
                 table[number].isPinged = false
+                if hasEnded, count < buffer.count { connection.isReadToEnd = true }
                 arrived(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), connection)
                 guard connections[Int(number)] === connection, count == buffer.count,
                       !connection.isHolding else { return }
@@ -244,6 +251,11 @@ final class FrontLoop: PollOwner {
         let number = connection.number
         leaveSession(connection)
         endTLS(connection)
+        // Where nothing can come any more there is nothing to wait for.
+        guard !connection.isReadToEnd, Socket.finish(table[number].descriptor) else {
+            drop(connection)
+            return
+        }
         connection.http = nil
         connection.webSocket = nil
         connection.exchange = nil
@@ -254,7 +266,6 @@ final class FrontLoop: PollOwner {
         table[number].phase = .closing
         table[number].isBlocked = false
         table[number].deadline = now + min(configuration.closeMilliseconds, 2_000)
-        Socket.finish(table[number].descriptor)
         watch(connection)
     }
 

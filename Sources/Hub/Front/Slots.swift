@@ -44,21 +44,35 @@ struct Slot {
     var heardAt: UInt64 = 0
 }
 
-/// Slots by number, in memory that grows by doubling.
+/// Slots by number, in memory that grows by doubling. What changes stands behind a pointer, so that who owns
+/// a table has a constant: access to a variable of a class is checked each time, which costs more than the
+/// access.
 struct SlotTable: ~Copyable {
-    private(set) var slots: UnsafeMutablePointer<Slot>
-    private var capacity: Int
-    /// Numbers at and above this have never been used.
-    private(set) var count = 0
-    private var free: [Int32] = []
+    private struct State {
+        var slots: UnsafeMutablePointer<Slot>
+        var capacity: Int
+        var count = 0
+        var free: [Int32] = []
+    }
+    private let state: UnsafeMutablePointer<State>
 
     init() {
-        capacity = 64
-        slots = .allocate(capacity: capacity)
+        let capacity = 64
+        let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
         slots.initialize(repeating: Slot(), count: capacity)
+        state = .allocate(capacity: 1)
+        state.initialize(to: State(slots: slots, capacity: capacity))
     }
 
-    deinit { slots.deallocate() }
+    deinit {
+        state.pointee.slots.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
+    }
+
+    @inline(__always) var slots: UnsafeMutablePointer<Slot> { state.pointee.slots }
+    /// Numbers at and above this have never been used.
+    var count: Int { state.pointee.count }
 
     @inline(__always)
     subscript(_ number: Int32) -> Slot {
@@ -66,24 +80,25 @@ struct SlotTable: ~Copyable {
         nonmutating _modify { yield &slots[Int(number)] }
     }
 
-    mutating func take() -> Int32 {
-        if let number = free.popLast() { return number }
+    func take() -> Int32 {
+        if let number = state.pointee.free.popLast() { return number }
+        let (count, capacity) = (state.pointee.count, state.pointee.capacity)
         if count == capacity {
             let larger = UnsafeMutablePointer<Slot>.allocate(capacity: capacity * 2)
             larger.moveInitialize(from: slots, count: capacity)
             (larger + capacity).initialize(repeating: Slot(), count: capacity)
             slots.deallocate()
-            slots = larger
-            capacity *= 2
+            state.pointee.slots = larger
+            state.pointee.capacity = capacity * 2
         }
-        count += 1
-        return Int32(count - 1)
+        state.pointee.count = count + 1
+        return Int32(count)
     }
 
-    mutating func release(_ number: Int32) {
+    func release(_ number: Int32) {
         let generation = self[number].generation &+ 1
         self[number] = Slot()
         self[number].generation = generation
-        free.append(number)
+        state.pointee.free.append(number)
     }
 }

@@ -10,6 +10,9 @@ package struct PollEvents: OptionSet, Sendable {
     package init(rawValue: Int32) { self.rawValue = rawValue }
     package static let readable = PollEvents(rawValue: 1)
     package static let writable = PollEvents(rawValue: 2)
+    /// The peer has closed its side: behind what can be read nothing comes. Told by a `SocketPoller` together
+    /// with `readable`, and not watched for by itself.
+    package static let ended = PollEvents(rawValue: 4)
 }
 
 /// Told on the loop's thread.

@@ -34,6 +34,8 @@ package enum Socket {
         guard descriptor >= 0 else { throw Failure(code: errno) }
         set(descriptor, SOL_SOCKET, SO_REUSEADDR)
         set(descriptor, SOL_SOCKET, SO_REUSEPORT)
+        // Linux hands it on to the connections that it accepts, which saves a call for each.
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
         if isV6 { set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY) }
         let bound = bind(descriptor, host: host, port: port)
         guard bound == 0, Glibc.listen(descriptor, 4_096) == 0 else {
@@ -128,7 +130,6 @@ package enum Socket {
             default: throw Failure(code: errno)
             }
         }
-        set(accepted.result, Int32(IPPROTO_TCP), TCP_NODELAY)
         return (accepted.result, accepted.bytes)
     }
 
@@ -158,8 +159,9 @@ package enum Socket {
 
     package static func close(_ descriptor: Int32) { Glibc.close(descriptor) }
 
-    /// No more bytes will be sent; the peer reads to the end.
-    package static func finish(_ descriptor: Int32) { shutdown(descriptor, Int32(SHUT_WR)) }
+    /// No more bytes will be sent; the peer reads to the end. `false`: the connection is gone already, and
+    /// nothing more will be heard of it.
+    package static func finish(_ descriptor: Int32) -> Bool { shutdown(descriptor, Int32(SHUT_WR)) == 0 }
 }
 
 /// Pieces of memory for one send (`sendmsg`), reused from call to call.

@@ -45,6 +45,7 @@ package final class SocketPoller: PollOwner {
             var told: PollEvents = []
             if event.events & EPOLLIN.rawValue != 0 { told.insert(.readable) }
             if event.events & EPOLLOUT.rawValue != 0 { told.insert(.writable) }
+            if event.events & EPOLLRDHUP.rawValue != 0 { told.insert(.ended) }
             // Reading or writing says what is wrong.
             if event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { told.formUnion(watched) }
             owner.pollReady(told, tag: Int(Int64(bitPattern: event.data.u64) >> 2), error: nil)
@@ -54,7 +55,7 @@ package final class SocketPoller: PollOwner {
     fileprivate func change(_ socket: Int32, from old: PollEvents, to new: PollEvents, tag: Int) {
         guard old != new else { return }
         var event = epoll_event()
-        if new.contains(.readable) { event.events |= EPOLLIN.rawValue }
+        if new.contains(.readable) { event.events |= EPOLLIN.rawValue | EPOLLRDHUP.rawValue }
         if new.contains(.writable) { event.events |= EPOLLOUT.rawValue }
         event.data.u64 = UInt64(bitPattern: Int64(tag) << 2) | UInt64(new.rawValue & 3)
         // A socket that is watched for nothing would still report its end, again and again: it is taken out.

@@ -38,7 +38,8 @@ package struct HTTPRequest: Sendable {
 
     /// The first header of that lower-case name.
     package func header(_ name: String) -> String? {
-        headers.first { $0.name == name }?.value
+        // Counts first: comparing texts is a call.
+        headers.first { $0.name.utf8.count == name.utf8.count && $0.name == name }?.value
     }
 }
 

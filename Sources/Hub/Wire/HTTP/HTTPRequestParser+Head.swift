@@ -49,9 +49,7 @@ extension HTTPRequestParser {
         head.isVersion10 = try Self.isVersion10(line[(second + 1)...])
         let name = line[..<first]
         guard !name.isEmpty, name.allSatisfy(\.isTokenByte) else { throw .malformedRequestLine }
-        guard let method = HTTPMethod(rawValue: String(decoding: name, as: UTF8.self)) else {
-            throw .methodUnknown
-        }
+        guard let method = Self.method(UnsafeRawBufferPointer(rebasing: name)) else { throw .methodUnknown }
         let target = try HTTPTarget(
             UnsafeRawBufferPointer(rebasing: line[(first + 1)..<second]),
             allowsAsterisk: method == .options)
@@ -59,6 +57,12 @@ extension HTTPRequestParser {
         draft.path = target.path
         draft.query = target.query
         head.authority = target.authority
+    }
+
+    private static func method(_ name: UnsafeRawBufferPointer) -> HTTPMethod? {
+        // Most requests by far; the others are compared as text.
+        if name.elementsEqual("GET".utf8) { return .get }
+        return HTTPMethod(rawValue: String(decoding: name, as: UTF8.self))
     }
 
     /// Any minor version above 0 is read as 1.1 (RFC 9110 §2.5).
@@ -75,31 +79,40 @@ extension HTTPRequestParser {
     }
 
     mutating func headerReceived(_ line: UnsafeRawBufferPointer) throws(HTTPFault) {
-        let header = try splitLine(line)
-        switch header.name {
-        case "host":
+        let parts = try splitLine(line)
+        try noteFraming(parts)
+        draft.headers.append(HTTPHeader(
+            Self.text(ofName: parts.name), String(decoding: parts.value, as: UTF8.self)))
+    }
+
+    /// What a header says about the message it stands in. Only counts are compared with most of them.
+    private mutating func noteFraming(_ header: HeaderLine) throws(HTTPFault) {
+        let value = header.value
+        switch header.name.count {
+        case 4 where header.name.isFolded("host"):
             head.hosts += 1
-            guard HTTPTarget.isAuthority(header.value.utf8) else { throw .malformedHost }
-        case "content-length":
+            guard HTTPTarget.isAuthority(value) else { throw .malformedHost }
+        case 6 where header.name.isFolded("expect"):
+            guard value.isFolded("100-continue") else { throw .expectationUnknown }
+            head.hasExpectation = true
+        case 10 where header.name.isFolded("connection"):
+            value.forEachListElement { option in
+                if option.isFolded("close") { head.hasClose = true }
+                if option.isFolded("keep-alive") { head.hasKeepAlive = true }
+            }
+        case 14 where header.name.isFolded("content-length"):
             // Even equal repetitions are refused: nobody needs them but smugglers.
-            guard head.contentLength == nil, let length = Self.length(header.value) else {
+            guard head.contentLength == nil, let length = Self.length(value) else {
                 throw .ambiguousLength
             }
             head.contentLength = length
-        case "transfer-encoding":
-            head.transferCodings = (head.transferCodings ?? []) + header.value.foldedListElements
-        case "connection":
-            for option in header.value.foldedListElements {
-                if option == "close" { head.hasClose = true }
-                if option == "keep-alive" { head.hasKeepAlive = true }
-            }
-        case "expect":
-            guard header.value.lowercased() == "100-continue" else { throw .expectationUnknown }
-            head.hasExpectation = true
+        case 17 where header.name.isFolded("transfer-encoding"):
+            var codings = head.transferCodings ?? []
+            value.forEachListElement { coding in codings.append(Self.lowered(coding)) }
+            head.transferCodings = codings
         default:
             break
         }
-        draft.headers.append(header)
     }
 
     /// Trailers are checked like headers, then dropped: nothing here needs any.
@@ -107,9 +120,15 @@ extension HTTPRequestParser {
         _ = try splitLine(line)
     }
 
+    private struct HeaderLine {
+        let name: UnsafeRawBufferPointer
+        /// Without white space around it.
+        let value: UnsafeRawBufferPointer
+    }
+
     private mutating func splitLine(
         _ line: UnsafeRawBufferPointer
-    ) throws(HTTPFault) -> HTTPHeader {
+    ) throws(HTTPFault) -> HeaderLine {
         head.sectionBytes += line.count + 2
         head.lines += 1
         if head.lines > limits.headersMax { throw .headersTooLarge }
@@ -124,18 +143,35 @@ extension HTTPRequestParser {
         while start < end, line[start].isBlank { start += 1 }
         while end > start, line[end - 1].isBlank { end -= 1 }
         for index in start..<end where !line[index].isFieldByte { throw .malformedHeader }
-        let name = String(unsafeUninitializedCapacity: colon) { room in
-            for index in 0..<colon { room.initializeElement(at: index, to: line[index].lowered) }
-            return colon
+        return HeaderLine(name: UnsafeRawBufferPointer(rebasing: line[..<colon]),
+                          value: UnsafeRawBufferPointer(rebasing: line[start..<end]))
+    }
+
+    /// A name in lower case. Those that every upgrade has and a String cannot hold without memory of its own
+    /// (more than 15 bytes) are constants.
+    private static func text(ofName name: UnsafeRawBufferPointer) -> String {
+        switch name.count {
+        case 17 where name.isFolded("sec-websocket-key"): "sec-websocket-key"
+        case 21 where name.isFolded("sec-websocket-version"): "sec-websocket-version"
+        case 22 where name.isFolded("sec-websocket-protocol"): "sec-websocket-protocol"
+        case 24 where name.isFolded("sec-websocket-extensions"): "sec-websocket-extensions"
+        default: lowered(name)
         }
-        return HTTPHeader(name, String(decoding: line[start..<end], as: UTF8.self))
+    }
+
+    /// ASCII letters only: what else there is in lower case for Unicode is not the same to other readers.
+    private static func lowered(_ text: UnsafeRawBufferPointer) -> String {
+        String(unsafeUninitializedCapacity: text.count) { room in
+            for index in 0..<text.count { room.initializeElement(at: index, to: text[index].lowered) }
+            return text.count
+        }
     }
 
     /// Decimal digits only; a number that does not fit becomes the largest one, to be refused as
     /// too large.
-    private static func length(_ text: String) -> Int? {
-        guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit) else { return nil }
-        return Int(text) ?? .max
+    private static func length(_ text: UnsafeRawBufferPointer) -> Int? {
+        guard !text.isEmpty, text.allSatisfy(\.isDigit) else { return nil }
+        return Int(String(decoding: text, as: UTF8.self)) ?? .max
     }
 
     /// `1*HEXDIG`, then nothing or an extension that is ignored (RFC 9112 §7.1.1). At most 15

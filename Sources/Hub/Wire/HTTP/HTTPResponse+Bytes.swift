@@ -34,24 +34,20 @@ extension HTTPResponse {
             HTTPResponse(status: 500).writeHead(to: &bytes, exchange: exchange, date: date)
             return Written(status: 500, hasBody: false)
         }
-        bytes += "HTTP/1.1 ".utf8
-        bytes += String(status).utf8
-        bytes.append(.space)
-        bytes += Self.reason(status).utf8
-        bytes += "\r\n".utf8
+        "HTTP/1.1 \(status) \(Self.reason(status))\r\n".withBytes { bytes.append(contentsOf: $0) }
         let isInterim = status < 200
         if !isInterim, !date.isEmpty { Self.writeHeader("Date", date, to: &bytes) }
         var declaredLength: String?
         var options: [String] = []
         for header in headers {
-            switch header.name.lowercased() {
-            case "content-length": declaredLength = header.value
-            case "date", "transfer-encoding", "connection": break
-            case "upgrade":
+            switch OwnHeader(header.name) {
+            case .length: declaredLength = header.value
+            case .dropped: continue
+            case .upgrade:
                 // It concerns this connection only, and has to say so (RFC 9110 §7.8).
                 options.append("Upgrade")
-                fallthrough
-            default: Self.writeHeader(header.name, header.value, to: &bytes)
+                Self.writeHeader(header.name, header.value, to: &bytes)
+            case nil: Self.writeHeader(header.name, header.value, to: &bytes)
             }
         }
         if Self.hasBody(status), !endsWithConnection {
@@ -68,8 +64,28 @@ extension HTTPResponse {
         if !options.isEmpty {
             Self.writeHeader("Connection", options.joined(separator: ", "), to: &bytes)
         }
-        bytes += "\r\n".utf8
+        bytes.append(.carriageReturn)
+        bytes.append(.lineFeed)
         return Written(status: status, hasBody: Self.hasBody(status) && !exchange.isHead)
+    }
+
+    /// Headers that handlers do not decide on alone.
+    private enum OwnHeader {
+        case length, dropped, upgrade
+        init?(_ name: String) {
+            let kind: OwnHeader? = name.withBytes { name in
+                switch name.count {
+                case 4 where name.isFolded("date"): .dropped
+                case 7 where name.isFolded("upgrade"): .upgrade
+                case 10 where name.isFolded("connection"): .dropped
+                case 14 where name.isFolded("content-length"): .length
+                case 17 where name.isFolded("transfer-encoding"): .dropped
+                default: nil
+                }
+            }
+            guard let kind else { return nil }
+            self = kind
+        }
     }
 
     /// 1xx, 204 and 304 have no body, whatever the handler gave (RFC 9110 §6.4.1).
@@ -78,15 +94,17 @@ extension HTTPResponse {
     }
 
     private static func writeHeader(_ name: String, _ value: String, to bytes: inout [UInt8]) {
-        bytes += name.utf8
-        bytes += ": ".utf8
-        bytes += value.utf8
-        bytes += "\r\n".utf8
+        name.withBytes { bytes.append(contentsOf: $0) }
+        bytes.append(UInt8(ascii: ":"))
+        bytes.append(.space)
+        value.withBytes { bytes.append(contentsOf: $0) }
+        bytes.append(.carriageReturn)
+        bytes.append(.lineFeed)
     }
 
     private static func isWritable(_ header: HTTPHeader) -> Bool {
-        !header.name.isEmpty && header.name.utf8.allSatisfy(\.isTokenByte)
-            && header.value.utf8.allSatisfy(\.isFieldByte)
+        !header.name.isEmpty && header.name.withBytes { $0.allSatisfy(\.isTokenByte) }
+            && header.value.withBytes { $0.allSatisfy(\.isFieldByte) }
     }
 
     /// The phrase for a status; nobody but people reads it.

@@ -44,6 +44,14 @@ struct HTTPTarget {
     }
 
     private static func decodedPath(_ raw: UnsafeRawBufferPointer) throws(HTTPFault) -> String {
+        // Visible ASCII all through: with nothing encoded in it, and no segment that begins with a dot, it
+        // is a path as it is.
+        var isPlain = true
+        for index in 0..<raw.count where raw[index] == UInt8(ascii: "%")
+            || raw[index] == UInt8(ascii: ".") && (index == 0 || raw[index - 1] == UInt8(ascii: "/")) {
+            isPlain = false
+        }
+        if isPlain { return String(decoding: raw, as: UTF8.self) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(raw.count)
         var segment = 0  // where the current segment begins in `bytes`
@@ -101,11 +109,12 @@ struct HTTPTarget {
             return inner.first == UInt8(ascii: "]")
         }
         return host.allSatisfy { byte in
-            byte.isDigit || byte.lowered &- 0x61 < 26 || hostPunctuation.contains(byte)
+            switch byte {
+            case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"): true
+            default: byte.isDigit || byte.lowered &- 0x61 < 26
+            }
         }
     }
-
-    private static let hostPunctuation = Array("-._~".utf8)
 }
 
 extension Collection<UInt8> {

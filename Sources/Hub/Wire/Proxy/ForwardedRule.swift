@@ -44,7 +44,14 @@ package struct ForwardedRule: Sendable {
 
     /// Addresses of one request that are looked at. More is a loop of proxies, or nonsense.
     private static let hopsMax = 32
-    private static let names: Set<String> = ["forwarded", "x-forwarded-for", "x-real-ip"]
+
+    private static func isForwarding(_ header: HTTPHeader) -> Bool {
+        switch header.name.utf8.count {
+        case 9: header.name == "forwarded" || header.name == "x-real-ip"
+        case 15: header.name == "x-forwarded-for"
+        default: false
+        }
+    }
 
     package func isTrusted(_ address: NetworkAddress) -> Bool { trustedProxies.contains(address) }
 
@@ -56,7 +63,7 @@ package struct ForwardedRule: Sendable {
     package func requester(of request: HTTPRequest, from peer: NetworkAddress, isSecure: Bool) -> Requester? {
         var requester = Requester(address: peer, host: request.header("host"), isSecure: isSecure)
         guard headers != .none, isTrusted(peer) else {
-            requester.isDoubtful = request.headers.contains { Self.names.contains($0.name) }
+            requester.isDoubtful = request.headers.contains(where: Self.isForwarding)
             return requester
         }
         switch headers {

@@ -1,50 +1,73 @@
 // SHA-1 (FIPS 180-4 §6.1) for the accept key of the WebSocket handshake and nothing else: there it
 // only shows that the server speaks the protocol, and its weakness does not matter. Wire imports no
-// crypto.
+// crypto. Nothing is allocated: every connection begins with one of these.
 
 enum SHA1 {
-    static func digest(_ message: some Collection<UInt8>) -> [UInt8] {
-        var padded = Array(message)
-        let bits = UInt64(padded.count) * 8
-        padded.append(0x80)
-        while padded.count % 64 != 56 { padded.append(0) }
-        for shift in stride(from: 56, through: 0, by: -8) {
-            padded.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
-        }
-        var state: [UInt32] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0]
-        var words = [UInt32](repeating: 0, count: 80)
-        for start in stride(from: 0, to: padded.count, by: 64) {
-            for index in 0..<16 {
-                words[index] = padded[(start + 4 * index)...].prefix(4)
-                    .reduce(0) { $0 << 8 | UInt32($1) }
+    static let digestBytes = 20
+
+    /// Writes the digest of `message` to `digest`, which has room for its 20 bytes.
+    static func digest(_ message: UnsafeRawBufferPointer, to digest: UnsafeMutableRawBufferPointer) {
+        precondition(digest.count >= digestBytes)
+        // A whole block is mixed where it lies; the rest, the bit that ends it, and its length fill one
+        // or two more.
+        let rest = message.count % 64
+        let tailBytes = rest < 56 ? 64 : 128
+        var state = State()
+        withUnsafeTemporaryAllocation(byteCount: 320 + 128, alignment: 16) { room in
+            let words = room.baseAddress!.assumingMemoryBound(to: UInt32.self)
+            let tail = UnsafeMutableRawBufferPointer(rebasing: room[320..<(320 + tailBytes)])
+            tail.initializeMemory(as: UInt8.self, repeating: 0)
+            tail.copyMemory(from: UnsafeRawBufferPointer(rebasing: message.suffix(rest)))
+            tail[rest] = 0x80
+            tail.storeBytes(of: (UInt64(message.count) * 8).bigEndian, toByteOffset: tailBytes - 8, as: UInt64.self)
+            for start in stride(from: 0, to: message.count - rest, by: 64) {
+                state.mix(message.baseAddress! + start, words)
             }
-            mix(&words, into: &state)
+            for start in stride(from: 0, to: tailBytes, by: 64) {
+                state.mix(UnsafeRawPointer(tail.baseAddress!) + start, words)
+            }
         }
-        return state.flatMap { word in
-            [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) }
-        }
+        let words = (state.a.bigEndian, state.b.bigEndian, state.c.bigEndian, state.d.bigEndian, state.e.bigEndian)
+        withUnsafeBytes(of: words) { digest.copyMemory(from: $0) }
     }
 
-    private static func mix(_ words: inout [UInt32], into state: inout [UInt32]) {
-        for index in 16..<80 {
-            words[index] = rotate(
-                words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16], 1)
-        }
-        var (a, b, c, d, e) = (state[0], state[1], state[2], state[3], state[4])
-        for index in 0..<80 {
-            let (choice, constant): (UInt32, UInt32) = switch index {
-            case 0..<20: (b & c | ~b & d, 0x5A82_7999)
-            case 20..<40: (b ^ c ^ d, 0x6ED9_EBA1)
-            case 40..<60: (b & c | b & d | c & d, 0x8F1B_BCDC)
-            default: (b ^ c ^ d, 0xCA62_C1D6)
+    private struct State {
+        var a: UInt32 = 0x6745_2301
+        var b: UInt32 = 0xEFCD_AB89
+        var c: UInt32 = 0x98BA_DCFE
+        var d: UInt32 = 0x1032_5476
+        var e: UInt32 = 0xC3D2_E1F0
+
+        /// Takes in a block of 64 bytes. `words` is room for 80.
+        mutating func mix(_ block: UnsafeRawPointer, _ words: UnsafeMutablePointer<UInt32>) {
+            for index in 0..<16 {
+                words[index] = UInt32(bigEndian: block.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self))
             }
-            let next = rotate(a, 5) &+ choice &+ e &+ constant &+ words[index]
+            for index in 16..<80 {
+                words[index] = rotate(
+                    words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16], 1)
+            }
+            let before = self
+            for index in 0..<20 { round(b & c | ~b & d, 0x5A82_7999, words[index]) }
+            for index in 20..<40 { round(b ^ c ^ d, 0x6ED9_EBA1, words[index]) }
+            for index in 40..<60 { round(b & c | b & d | c & d, 0x8F1B_BCDC, words[index]) }
+            for index in 60..<80 { round(b ^ c ^ d, 0xCA62_C1D6, words[index]) }
+            a &+= before.a
+            b &+= before.b
+            c &+= before.c
+            d &+= before.d
+            e &+= before.e
+        }
+
+        @inline(__always)
+        private mutating func round(_ choice: UInt32, _ constant: UInt32, _ word: UInt32) {
+            let next = rotate(a, 5) &+ choice &+ e &+ constant &+ word
             (a, b, c, d, e) = (next, a, rotate(b, 30), c, d)
         }
-        for (index, value) in [a, b, c, d, e].enumerated() { state[index] &+= value }
-    }
 
-    private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
-        word << count | word >> (32 - count)
+        @inline(__always)
+        private func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
+            word &<< count | word &>> (32 - count)
+        }
     }
 }

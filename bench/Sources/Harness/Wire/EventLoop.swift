@@ -5,9 +5,9 @@
 // moment of each read is noted; what was read is decoded when nothing is ready. So a message's latency
 // ends where a client of its own would have had it, not behind the decoding of a thousand others.
 //
-// What was tried: 96 % of a read is the kernel's TCP, 40 % of the generator's time the acknowledgement it
-// sends, so one io_uring call for many reads saves next to nothing, and would make their times coarse.
-// To look again and again for 0.1 ms before sleeping gained nothing either.
+// What was tried: nine tenths of a read are the kernel's TCP, and the larger part of those the
+// acknowledgement that it sends; so one io_uring call for many reads could save next to nothing, and would
+// make their times coarse. To look again and again for 0.1 ms before sleeping gained nothing.
 
 internal import CBench
 internal import Glibc

@@ -22,6 +22,12 @@ package enum Socket {
     /// A peer that resets its connection must not end the process (SIGPIPE); once, at start.
     package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
+    /// What the kernel takes of a peer's bytes beyond those that the peer's window has room for
+    /// (TCP_NOTSENT_LOWAT). Without a bound it keeps up to 4 MB for one that never reads, which no budget
+    /// counts, and copying them there is as much work as a delivery. Lower: a fast reader of much is woken
+    /// for more often.
+    package static let unsentBytesMax = 128 << 10
+
     /// A listening socket; several may listen on one address, and the kernel spreads connections over
     /// them (SO_REUSEPORT), if they are of one user — `isFirst` refuses an address that somebody has.
     /// - Parameter host: numeric, IPv4 or IPv6.
@@ -37,6 +43,8 @@ package enum Socket {
         // Linux hands it on to the connections that it accepts, which saves a call for each.
         set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
         if isV6 { set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY) }
+        // Inherited by the connections.
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, Int32(unsentBytesMax))
         let bound = bind(descriptor, host: host, port: port)
         guard bound == 0, Glibc.listen(descriptor, 4_096) == 0 else {
             let failure = Failure(code: errno)
@@ -83,9 +91,9 @@ package enum Socket {
         }
     }
 
-    private static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32) {
-        var on: Int32 = 1
-        setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<Int32>.size))
+    private static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32 = 1) {
+        var value = value
+        setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
     /// The port a socket is bound to.

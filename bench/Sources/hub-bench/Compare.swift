@@ -57,26 +57,11 @@ struct Compare: ParsableCommand {
     @Option(name: [.short, .long], help: "Connections that receive.")
     var subscribers = 1_000
 
-    @Option(name: [.short, .long], help: "Connections that post.")
-    var publishers = 1
-
-    @Option(name: [.short, .long], help: "Messages per second over all publishers. (default: 20)")
-    var rate: Double?
-
-    @Option(help: "Instead of --rate: always so many messages of each publisher under way.")
-    var inFlight: Int?
-
-    @Option(help: "Bytes of each message's text, 47 or more.")
-    var size = 128
-
     @Option(name: [.short, .long], help: "Seconds to measure in each run.")
     var duration = 8.0
 
-    @Option(help: "Seconds of load before, checked but not measured.")
-    var warmup = 2.0
-
-    @Option(help: "Seconds to wait at the end for what is still under way.")
-    var drain = 10.0
+    @OptionGroup(title: "Load")
+    var load: LoadOptions
 
     @OptionGroup(title: "Results")
     var report: ReportOptions
@@ -90,12 +75,8 @@ struct Compare: ParsableCommand {
         all += others
         var load = FanoutConfiguration(url: "ws://127.0.0.1:1")
         load.subscribers = subscribers
-        load.publishers = publishers
-        load.load = inFlight.map { .inFlight($0) } ?? .rate(rate ?? 20)
-        load.payloadBytes = size
         load.durationSeconds = duration
-        load.warmupSeconds = warmup
-        load.drainSeconds = drain
+        self.load.fill(&load)
         var configuration = CompareConfiguration(
             contenders: all, base: base ?? others.first?.name ?? all.last?.name ?? "", load: load)
         configuration.rounds = rounds
@@ -110,9 +91,6 @@ struct Compare: ParsableCommand {
     }
 
     mutating func validate() throws {
-        if rate != nil, inFlight != nil {
-            throw ValidationError("--rate and --in-flight exclude each other")
-        }
         try ReportOptions.validating {
             let configuration = try makeConfiguration()
             try configuration.validate()

@@ -60,26 +60,8 @@ struct Fanout: ParsableCommand {
     @Option(name: [.short, .long], help: "Connections that receive, 0 to 60000.")
     var subscribers = 200
 
-    @Option(name: [.short, .long], help: "Connections that post, in turn, 1 to 10000.")
-    var publishers = 1
-
-    @Option(name: [.short, .long], help: "Messages per second over all publishers. (default: 20)")
-    var rate: Double?
-
-    @Option(help: "Instead of --rate: always so many messages of each publisher under way.")
-    var inFlight: Int?
-
-    @Option(help: "Bytes of each message's text, 47 or more.")
-    var size = 128
-
     @Option(name: [.short, .long], help: "Seconds to measure.")
     var duration = 10.0
-
-    @Option(help: "Seconds of load before, checked but not measured.")
-    var warmup = 2.0
-
-    @Option(help: "Seconds to wait at the end for what is still under way.")
-    var drain = 10.0
 
     @Option(help: "Name of the channel; made and joined if need be.")
     var channel = "bench"
@@ -89,6 +71,9 @@ struct Fanout: ParsableCommand {
 
     @Option(help: "Connections that may be opening at the same time.")
     var connecting = 64
+
+    @OptionGroup(title: "Load")
+    var load: LoadOptions
 
     @OptionGroup(title: "Signing in")
     var account: AccountOptions
@@ -121,9 +106,6 @@ struct Fanout: ParsableCommand {
     var quiet = false
 
     mutating func validate() throws {
-        if rate != nil, inFlight != nil {
-            throw ValidationError("--rate and --in-flight exclude each other")
-        }
         do {
             let configuration = makeConfiguration()
             try configuration.validate()
@@ -159,12 +141,8 @@ struct Fanout: ParsableCommand {
         configuration.encoding = encoding
         configuration.deflates = deflate
         configuration.subscribers = subscribers
-        configuration.publishers = publishers
-        configuration.load = inFlight.map { .inFlight($0) } ?? .rate(rate ?? 20)
-        configuration.payloadBytes = size
-        configuration.warmupSeconds = warmup
+        load.fill(&configuration)
         configuration.durationSeconds = duration
-        configuration.drainSeconds = drain
         configuration.channel = channel
         configuration.connecting = connecting
         configuration.verifiesPeer = !account.insecure

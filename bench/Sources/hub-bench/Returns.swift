@@ -133,14 +133,16 @@ struct Drain: ParsableCommand {
         abstract: "SIGTERM under load: everybody comes back, nothing is lost, the hub ends with 0.",
         discussion: """
             Starts a hub of its own, stops it with SIGTERM while posts go on, and starts it again, or \
-            with --second and a store for several hubs, lets another take over. Clients come back as \
-            the hub tells them; publishers repeat what was not answered.
+            with --second lets another take over, on another port and the same PostgreSQL, which is \
+            started for the run unless --store names one. Clients come back as the hub tells them; \
+            publishers repeat what was not answered.
 
             FIGURES
             \(DrainRun.kind.figures)
 
             EXAMPLES
               hub-bench drain --hub .build/release/hub --clients 1000 --rounds 5
+              hub-bench drain --hub .build/release/hub --second
               hub-bench drain --hub .build/release/hub --second -- --store postgresql://…
             """)
 
@@ -156,15 +158,23 @@ struct Drain: ParsableCommand {
     @OptionGroup(title: "Results")
     var report: ReportOptions
 
+    private var startsPostgres: Bool {
+        second && !server.hubArguments.contains { $0 == "--store" || $0.hasPrefix("--store=") }
+    }
+
     mutating func validate() throws {
         try report.validate(DrainRun.kind) {
             try load.plan.validate()
             try server.validateServer(needsOwn: true)
+            if startsPostgres, PostgresServer.find() == nil {
+                throw BenchError("--second needs PostgreSQL: install it, name its folder in "
+                    + "HUB_POSTGRES_BIN, or give --store postgresql://… behind --")
+            }
         }
     }
 
     mutating func run() throws {
-        try report.run(DrainRun.kind, on: server) { server in
+        try report.run(DrainRun.kind, on: server, startsPostgres: startsPostgres) { server in
             guard let own = server.own else { throw BenchError("it needs --hub") }
             let hubs = try second ? [own.server, own.makeSecond()] : [own.server]
             return try DrainRun.measure(server.settings, access: server.access, load.plan,

@@ -66,13 +66,15 @@ struct ServerOptions: ParsableArguments {
     }
 
     /// Starts the hub if it is to be started; the server lives as long as what is returned.
-    func start(isRelay: Bool = false) throws -> ScenarioServer {
+    /// - Parameter startsPostgres: the hub's store is in a PostgreSQL of the run's own.
+    func start(isRelay: Bool = false, startsPostgres: Bool = false) throws -> ScenarioServer {
         guard let hub else {
             let credentials = isRelay ? nil : try account.credentials(for: url!)
             return ScenarioServer(settings: settings(url: url!, isRelay: isRelay),
                                   access: FanoutAccess(credentials), own: nil)
         }
-        let own = try OwnHub(program: hub, arguments: hubArguments, isSecure: tls)
+        let own = try OwnHub(program: hub, arguments: hubArguments, isSecure: tls,
+                             startsPostgres: startsPostgres)
         var settings = settings(url: own.server.url)
         settings.serverProcess = own.server.child.process
         return ScenarioServer(settings: settings, access: FanoutAccess(own.server.credentials),
@@ -103,12 +105,12 @@ extension ReportOptions {
 
     /// One run from start to report; throws its exit code.
     func run(_ kind: ScenarioKind, on options: ServerOptions, isRelay: Bool = false,
-             _ measure: (ScenarioServer) throws -> ScenarioBook) throws {
+             startsPostgres: Bool = false, _ measure: (ScenarioServer) throws -> ScenarioBook) throws {
         signal(SIGPIPE, SIG_IGN)
         let environment = Environment.current(commit: commit)
         let limits = try limits(kind)
         let book = try Self.guarded {
-            let server = try options.start(isRelay: isRelay)
+            let server = try options.start(isRelay: isRelay, startsPostgres: startsPostgres)
             return try withExtendedLifetime(server.own) { try measure(server) }
         }
         let violations = book.violations(of: limits)

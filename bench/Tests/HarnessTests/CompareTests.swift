@@ -76,6 +76,20 @@ private func outcome(_ samples: [CompareSample]) throws -> CompareOutcome {
         #expect(outcome.text.contains("INCORRECT"))
     }
 
+    @Test func incorrectRoundsAreNotInTheMedians() throws {
+        let outcome = try outcome([
+            sample("hub", 1, cpu: 1, p99: 0.001, isCorrect: false), sample("hub", 2, cpu: 4, p99: 0.1),
+            sample("hub", 3, cpu: 6, p99: 0.3), sample("uws", 1, cpu: 5, p99: 0.1, isCorrect: false),
+        ])
+        let cell = try #require(outcome.cell("hub", .processorPerMillion))
+        #expect(cell.median == 5 && cell.lowest == 4)
+        #expect(cell.ratio == nil)
+        #expect(outcome.cell("uws", .p99) == nil)
+        #expect(outcome.text.contains("hub: round 1 was not correct: left out of its medians"))
+        #expect(outcome.violations(of: [try CompareLimit("hub.p99>100s", among: outcome.names)]).isEmpty)
+        #expect(outcome.violations(of: [try CompareLimit("uws.p99>100s", among: outcome.names)]).count == 1)
+    }
+
     @Test func peersAreDescribed() throws {
         let peer = try Contender(description: "name=x,url=ws://127.0.0.1:1/sub,"
             + "publish-url=ws://127.0.0.1:1/pub,encoding=proto,pid=7,command=./x 1,2 -f")

@@ -207,6 +207,24 @@ extension ControlClient.Reply {
         #expect(reply.string(reply.frame.message) == "a\"\\/\u{8}\u{c}\n\r\tää😀")
     }
 
+    /// Strings are looked through eight bytes at a time.
+    @Test(arguments: 0..<34)
+    func findsTheEndOfStringsOfEveryLength(_ length: Int) throws {
+        // Bytes that differ from those looked for in one bit, and bytes above ASCII.
+        let plain = (0..<length).map { ["!", "#", "]", "\u{7F}", "ä", "¢", " "][$0 % 7] }.joined()
+        func text(_ inner: String) throws -> String {
+            let json = Array(#"{"error":{"message":"\#(inner)"}}"#.utf8)
+            let reply = try #require(try decode(json, .json).first)
+            return reply.string(reply.frame.message)
+        }
+        #expect(try text(plain) == plain)
+        for place in plain.indices {
+            let (head, tail) = (plain[..<place], plain[place...])
+            #expect(try text("\(head)\\\"\(tail)") == "\(head)\"\(tail)")
+            #expect(throws: DecodingError.self) { try text("\(head)\u{1F}\(tail)") }
+        }
+    }
+
     @Test func writesWhatNeedsEscaping() throws {
         var out: [UInt8] = []
         Command.post(channel: "c", key: "k", text: Array("\"\\\n\u{1}ä".utf8))

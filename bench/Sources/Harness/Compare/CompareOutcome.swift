@@ -33,8 +33,10 @@ package struct CompareOutcome {
                     ratio: base.flatMap { $0 > 0 ? median / $0 : nil })
     }
 
+    /// Of the correct rounds only: a server that loses messages is quick.
     private func values(_ name: String, _ figure: CompareFigure) -> [Double] {
-        samples.filter { $0.contender == name }.compactMap { $0.value(of: figure) }.sorted()
+        samples.filter { $0.contender == name && $0.isCorrect }
+            .compactMap { $0.value(of: figure) }.sorted()
     }
 
     package static func median(_ sorted: [Double]) -> Double? {
@@ -61,10 +63,11 @@ package struct CompareOutcome {
                 out.append("\(name): the generator needed \(Figure.percent(busiest)) of its core: "
                     + "latencies and deliveries/s may be its own, CPU per delivery is not")
             }
-            let faults = faults(of: name)
-            if !faults.isEmpty {
-                out.append("\(name): " + faults.map { "\($0.count) \($0.name)" }
-                    .joined(separator: ", "))
+            let wrong = mine.filter { !$0.isCorrect }.map { "\($0.round)" }
+            if !wrong.isEmpty {
+                let what = faults(of: name).map { "\($0.count) \($0.name)" } + ["left out of its medians"]
+                out.append("\(name): round \(wrong.joined(separator: ", ")) was not correct: "
+                    + what.joined(separator: ", "))
             }
         }
         if cores.server == nil { out.append("one core: server and generator share it") }

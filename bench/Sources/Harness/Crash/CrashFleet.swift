@@ -97,7 +97,7 @@ package final class CrashFleet: WebSocketDelegate {
     }
 
     /// What has arrived by now counts.
-    func takeArrived() throws { try loop.turn(until: 0) }
+    func takeArrived() throws { try loop.takeArrived() }
 
     /// What the hub had sent before its death is still in the sockets and counts.
     func outliveHub() throws {
@@ -321,7 +321,7 @@ package final class CrashFleet: WebSocketDelegate {
                                 eventID: frame.string(frame.eventID, in: bytes),
                                 isDuplicate: frame.isDuplicate)
             hasAcknowledged[publisher] = true
-            if firstAcknowledgedAt == nil { firstAcknowledgedAt = MonotonicClock.now() }
+            if firstAcknowledgedAt == nil { firstAcknowledgedAt = loop.readAt }
         case (.error, let role): refused(frame, bytes, index, role)
         case (.subscriptionEnded, _):
             fault = BenchError("the hub ended a subscription: "

@@ -297,7 +297,7 @@ package final class FanoutRun: WebSocketDelegate {
 
     package func connection(_ connection: WebSocketConnection, received kind: MessageKind,
                             _ bytes: UnsafeRawBufferPointer) {
-        target.received(bytes, on: connection, at: MonotonicClock.now(), self)
+        target.received(bytes, on: connection, at: connection.readAt, self)
     }
 
     /// Ends the run: nothing can be measured.

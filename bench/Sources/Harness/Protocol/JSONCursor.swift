@@ -1,6 +1,8 @@
 // Walks over JSON text (RFC 8259) in place and without building values. It trusts nothing: every
 // step is checked against the end, and nesting is limited.
 
+internal import Glibc
+
 struct JSONCursor {
     private static let depthMax = 64
 
@@ -18,20 +20,24 @@ struct JSONCursor {
     func failure(_ what: String) -> DecodingError { DecodingError(what, at: position) }
 
     /// Skips white space, line feeds between frames included. False at the end of the text.
+    @inline(__always)
     mutating func skipSpace() -> Bool {
         while position < end {
             let byte = base[position]
+            if byte > 0x20 { return true }
             guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return true }
             position += 1
         }
         return false
     }
 
+    @inline(__always)
     private mutating func peek() throws -> UInt8 {
         guard skipSpace() else { throw failure("JSON ends early") }
         return base[position]
     }
 
+    @inline(__always)
     private mutating func take(_ byte: UInt8) throws {
         guard try peek() == byte else {
             throw failure("JSON: expected '\(Character(UnicodeScalar(byte)))'")
@@ -40,6 +46,7 @@ struct JSONCursor {
     }
 
     /// Calls `each` with the place of every key; `each` must take or skip the value.
+    @inline(__always)
     mutating func object(_ each: (inout JSONCursor, Slice) throws -> Void) throws {
         try take(UInt8(ascii: "{"))
         try enter()
@@ -58,6 +65,7 @@ struct JSONCursor {
         depth -= 1
     }
 
+    @inline(__always)
     mutating func array(_ each: (inout JSONCursor) throws -> Void) throws {
         try take(UInt8(ascii: "["))
         try enter()
@@ -80,11 +88,10 @@ struct JSONCursor {
     }
 
     /// Whether a key is `name` (keys of the protocol have nothing to escape).
+    @inline(__always)
     func matches(_ key: Slice, _ name: StaticString) -> Bool {
-        guard key.count == name.utf8CodeUnitCount else { return false }
-        let text = name.utf8Start
-        for index in 0..<key.count where base[key.start + index] != text[index] { return false }
-        return true
+        key.count == name.utf8CodeUnitCount
+            && memcmp(base + key.start, name.utf8Start, name.utf8CodeUnitCount) == 0
     }
 
     /// A string's place between its quotes, and whether it has escapes.
@@ -92,7 +99,9 @@ struct JSONCursor {
         try take(UInt8(ascii: "\""))
         let start = position
         var hasEscapes = false
-        while position < end {
+        while true {
+            position = special(from: position)
+            guard position < end else { break }
             switch base[position] {
             case 0x22:
                 let slice = Slice(start: start, count: position - start)
@@ -101,13 +110,29 @@ struct JSONCursor {
             case 0x5C:
                 hasEscapes = true
                 position += 2
-            case ..<0x20:
-                throw failure("JSON: control character in a string")
             default:
-                position += 1
+                throw failure("JSON: control character in a string")
             }
         }
         throw failure("JSON: string without end")
+    }
+
+    /// The first byte that ends a string, begins an escape or must not be in one; eight at a time.
+    @inline(__always)
+    private func special(from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101, tops = ones << 7
+        var index = start
+        while index + 8 <= end {
+            let word = UInt64(littleEndian: UnsafeRawPointer(base + index).loadUnaligned(as: UInt64.self))
+            // The top bit of the lowest byte that is 0, or below 0x20, is right; those above it may not be.
+            let quote = word ^ 0x22 &* ones, escape = word ^ 0x5C &* ones
+            let found = ((quote &- ones) & ~quote | (escape &- ones) & ~escape
+                | (word &- 0x20 &* ones) & ~word) & tops
+            if found != 0 { return index + found.trailingZeroBitCount >> 3 }
+            index += 8
+        }
+        while index < end, base[index] >= 0x20, base[index] != 0x22, base[index] != 0x5C { index += 1 }
+        return index
     }
 
     /// A string value; escapes are undone into `unescaped`.

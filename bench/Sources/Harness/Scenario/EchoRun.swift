@@ -110,12 +110,11 @@ package final class EchoRun: WebSocketDelegate {
             return world.book.fault("wrong", 1, "connection \(slot): answer to \(number), "
                 + "expected \(answered[slot])")
         }
-        let now = MonotonicClock.now()
         // A handful at most: those under way.
-        world.book.record("echo", now &- due[slot].removeFirst())
+        world.book.record("echo", connections[slot].readAt &- due[slot].removeFirst())
         answered[slot] += 1
         answeredCount += 1
-        if isLoading, plan.rate == nil { ask(slot, now) }
+        if isLoading, plan.rate == nil { ask(slot, MonotonicClock.now()) }
     }
 
     package func connectionOpened(_ connection: WebSocketConnection) {

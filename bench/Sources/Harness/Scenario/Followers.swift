@@ -244,7 +244,7 @@ final class Followers: WebSocketDelegate {
                 for post in clients[index].unanswered { send(post, index) }
             }
         case .subscribed:
-            clients[index].subscribedAt = MonotonicClock.now()
+            clients[index].subscribedAt = connection.readAt
             ledger.subscribed(index, from: frame.position, hasGap: frame.gapTo > 0)
             clients[index].catchesUpTo = frame.head.sequence
             clients[index].isCatchingUp = true
@@ -275,16 +275,15 @@ final class Followers: WebSocketDelegate {
     private func checkCaughtUp(_ index: Int) {
         guard ledger.has(index, upTo: clients[index].catchesUpTo) else { return }
         clients[index].isCatchingUp = false
-        let now = MonotonicClock.now()
         if clients[index].awaySince != nil {
-            world.book.record("catch_up", now - clients[index].subscribedAt)
+            world.book.record("catch_up", connections[index].readAt - clients[index].subscribedAt)
         }
         back(index)
     }
 
     private func back(_ index: Int) {
         guard let since = clients[index].awaySince else { return }
-        world.book.record("back", MonotonicClock.now() - since)
+        world.book.record("back", connections[index].readAt &- since)
         clients[index].awaySince = nil
     }
 
@@ -294,7 +293,7 @@ final class Followers: WebSocketDelegate {
             clients[index].unanswered.remove(at: place)
         }
         ledger.acknowledged(post, at: position.sequence)
-        let now = MonotonicClock.now()
+        let now = connections[index].readAt
         if lastAnswer > 0 { longestSilence = max(longestSilence, now - lastAnswer) }
         lastAnswer = now
         world.book.record("ack", now &- due[post])

@@ -118,7 +118,7 @@ package final class IdleRun: WebSocketDelegate {
     package func connection(_ connection: WebSocketConnection, ponged bytes: UnsafeRawBufferPointer) {
         guard bytes.count == 8 else { return }
         answered += 1
-        world.book.record("ping", MonotonicClock.now() &- bytes.loadUnaligned(as: UInt64.self))
+        world.book.record("ping", connection.readAt &- bytes.loadUnaligned(as: UInt64.self))
     }
 
     package func connection(_ connection: WebSocketConnection, received kind: MessageKind,

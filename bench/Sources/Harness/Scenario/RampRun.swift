@@ -107,7 +107,7 @@ package final class RampRun: WebSocketDelegate {
     }
 
     package func connectionOpened(_ connection: WebSocketConnection) {
-        world.book.record("open", MonotonicClock.now() &- dueAt[connection.slot])
+        world.book.record("open", connection.readAt &- dueAt[connection.slot])
         if plan.signsIn, !world.settings.isRelay { world.hello(on: connection) } else {
             becameReady(connection)
         }
@@ -126,7 +126,7 @@ package final class RampRun: WebSocketDelegate {
         world.decode(bytes) { frame in
             switch frame.kind {
             case .welcome:
-                world.book.record("welcome", MonotonicClock.now() &- dueAt[connection.slot])
+                world.book.record("welcome", connection.readAt &- dueAt[connection.slot])
                 becameReady(connection)
             case .error: world.fail("the hub answered \(frame.string(frame.slug, in: bytes))")
             default: break

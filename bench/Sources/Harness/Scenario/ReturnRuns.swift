@@ -45,6 +45,67 @@ private func returnKind(_ name: String,
         readings: readings, faults: Followers.faults)
 }
 
+/// All followers gone at once and back after a while, again and again: what storm and resume do.
+private struct Returns {
+    let world: ScenarioWorld
+    let fleet: Followers
+    private let plan: ReturnPlan
+    /// Of each time: seconds until everybody was back.
+    private var times: [Double] = []
+    private var server: UInt64 = 0
+    /// Events that came while everybody was away, over all rounds.
+    private var missed = 0
+
+    init(_ settings: ScenarioSettings, _ kind: ScenarioKind, access: FanoutAccess, _ plan: ReturnPlan,
+         title: String, channel: String) throws {
+        try plan.validate()
+        let total = plan.clients + plan.publishers
+        world = try ScenarioWorld(settings, kind, access: access,
+                                  connections: total * (plan.rounds + 1), atOnce: total)
+        world.book.title = title
+        self.plan = plan
+        fleet = try Followers(world, plan.followers, channel: channel)
+        try fleet.start()
+        fleet.mayEnd = true
+        fleet.jitter = plan.jitter
+    }
+
+    var missedByEach: Double { Double(missed) / Double(times.count) }
+    var worstTime: Double? { times.max() }
+
+    /// - Parameter away: seconds until they come back; times and costs count from then.
+    mutating func measure(away: Double, progress: (String) -> Void) throws {
+        world.book.settings.append(("rounds", "\(plan.rounds)"))
+        world.begin()
+        for round in 1...plan.rounds {
+            try fleet.turn(seconds: plan.pause) { false }
+            let posts = fleet.ledger.postedCount
+            var before = (world.serverProcessor(), MonotonicClock.now())
+            fleet.drop(fleet.followers)
+            if away > 0 {
+                try fleet.turn(seconds: away) { false }
+                before = (world.serverProcessor(), MonotonicClock.now())
+            }
+            missed += fleet.ledger.postedCount - posts
+            fleet.comeBack(fleet.followers)
+            let isBack = try fleet.turn(seconds: 60 + plan.jitter) { fleet.isEverybodyBack }
+            let seconds = Double(MonotonicClock.now() - before.1) / 1e9
+            times.append(seconds)
+            if let first = before.0, let last = world.serverProcessor() { server += last - first }
+            progress("round \(round)  \(fleet.backCount) of \(plan.clients + plan.publishers) back after "
+                + "\(Figure.decimal(seconds)) s")
+            if !isBack { break }
+        }
+        world.end()
+        try fleet.finish()
+        world.book.set("all_back_time", CompareOutcome.median(times.sorted()))
+        world.book.set("posts", Double(fleet.ledger.postedCount))
+        if world.settings.serverProcess != nil {
+            world.book.set("cpu_per_return", Double(server) / 1e9 / Double(times.count * plan.clients))
+        }
+    }
+}
+
 package enum StormRun {
     package static let kind = returnKind("storm", readings: [
         "all_back_time": "until everybody was back, median", "all_back_worst_time": "the same, worst",
@@ -55,46 +116,13 @@ package enum StormRun {
     package static func measure(_ settings: ScenarioSettings, access: FanoutAccess,
                                 _ plan: ReturnPlan,
                                 progress: (String) -> Void) throws -> ScenarioBook {
-        try plan.validate()
-        let total = plan.clients + plan.publishers
-        let world = try ScenarioWorld(settings, kind, access: access,
-                                      connections: total * (plan.rounds + 1), atOnce: total)
-        world.book.title = "\(Figure.count(Double(plan.clients))) clients dropped at once, "
+        let title = "\(Figure.count(Double(plan.clients))) clients dropped at once, "
             + "back within \(Figure.decimal(plan.jitter)) s of jitter"
-        world.book.settings.append(("rounds", "\(plan.rounds)"))
-        let fleet = try Followers(world, plan.followers, channel: "bench-storm")
-        try fleet.start()
-        fleet.mayEnd = true
-        fleet.jitter = plan.jitter
-        var times: [Double] = []
-        world.begin()
-        var server: UInt64 = 0
-        for round in 1...plan.rounds {
-            try fleet.turn(seconds: plan.pause) { false }
-            let before = world.serverProcessor()
-            let start = MonotonicClock.now()
-            fleet.drop(fleet.followers)
-            fleet.comeBack(fleet.followers)
-            let isBack = try fleet.turn(seconds: 60 + plan.jitter) { fleet.isEverybodyBack }
-            let seconds = Double(MonotonicClock.now() - start) / 1e9
-            times.append(seconds)
-            if let before, let after = world.serverProcessor() { server += after - before }
-            progress("round \(round)  \(fleet.backCount) of \(total) back after "
-                + "\(Figure.decimal(seconds)) s")
-            if !isBack { break }
-        }
-        world.end()
-        try fleet.finish()
-        times.sort()
-        world.book.set("all_back_time", CompareOutcome.median(times))
-        world.book.set("all_back_worst_time", times.last)
-        world.book.set("refused", Double(fleet.refusedConnections))
-        world.book.set("posts", Double(fleet.ledger.postedCount))
-        if settings.serverProcess != nil {
-            world.book.set("cpu_per_return",
-                           Double(server) / 1e9 / Double(times.count * plan.clients))
-        }
-        return world.book
+        var returns = try Returns(settings, kind, access: access, plan, title: title, channel: "bench-storm")
+        try returns.measure(away: 0, progress: progress)
+        returns.world.book.set("all_back_worst_time", returns.worstTime)
+        returns.world.book.set("refused", Double(returns.fleet.refusedConnections))
+        return returns.world.book
     }
 }
 
@@ -108,46 +136,12 @@ package enum ResumeRun {
     package static func measure(_ settings: ScenarioSettings, access: FanoutAccess,
                                 _ plan: ReturnPlan,
                                 progress: (String) -> Void) throws -> ScenarioBook {
-        try plan.validate()
-        let total = plan.clients + plan.publishers
-        let world = try ScenarioWorld(settings, kind, access: access,
-                                      connections: total * (plan.rounds + 1), atOnce: total)
-        world.book.title = "\(Figure.count(Double(plan.clients))) clients away for "
+        let title = "\(Figure.count(Double(plan.clients))) clients away for "
             + "\(Figure.decimal(plan.away)) s, \(Figure.count(plan.rate)) messages/s meanwhile"
-        world.book.settings.append(("rounds", "\(plan.rounds)"))
-        let fleet = try Followers(world, plan.followers, channel: "bench-resume")
-        try fleet.start()
-        fleet.mayEnd = true
-        fleet.jitter = plan.jitter
-        var times: [Double] = []
-        var server: UInt64 = 0
-        var missed = 0
-        world.begin()
-        for round in 1...plan.rounds {
-            try fleet.turn(seconds: plan.pause) { false }
-            let posts = fleet.ledger.postedCount
-            fleet.drop(fleet.followers)
-            try fleet.turn(seconds: plan.away) { false }
-            missed += fleet.ledger.postedCount - posts
-            let before = world.serverProcessor()
-            let start = MonotonicClock.now()
-            fleet.comeBack(fleet.followers)
-            let isBack = try fleet.turn(seconds: 60 + plan.jitter) { fleet.isEverybodyBack }
-            times.append(Double(MonotonicClock.now() - start) / 1e9)
-            if let before, let after = world.serverProcessor() { server += after - before }
-            progress("round \(round)  caught up after \(Figure.decimal(times.last ?? 0)) s")
-            if !isBack { break }
-        }
-        world.end()
-        try fleet.finish()
-        world.book.set("missed", Double(missed) / Double(times.count))
-        world.book.set("all_back_time", CompareOutcome.median(times.sorted()))
-        world.book.set("posts", Double(fleet.ledger.postedCount))
-        if settings.serverProcess != nil {
-            world.book.set("cpu_per_return",
-                           Double(server) / 1e9 / Double(times.count * plan.clients))
-        }
-        return world.book
+        var returns = try Returns(settings, kind, access: access, plan, title: title, channel: "bench-resume")
+        try returns.measure(away: plan.away, progress: progress)
+        returns.world.book.set("missed", returns.missedByEach)
+        return returns.world.book
     }
 }
 

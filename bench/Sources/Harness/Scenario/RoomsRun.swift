@@ -151,8 +151,7 @@ package final class RoomsRun: WebSocketDelegate {
 
     package func connection(_ connection: WebSocketConnection, received kind: MessageKind,
                             _ bytes: UnsafeRawBufferPointer) {
-        let now = MonotonicClock.now()
-        world.decode(bytes) { take(&$0, bytes, connection, now) }
+        world.decode(bytes) { take(&$0, bytes, connection, connection.readAt) }
     }
 
     private func take(_ frame: inout Inbound, _ bytes: UnsafeRawBufferPointer,

@@ -121,6 +121,11 @@ package final class TemporaryFolder {
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
+    /// Who runs as another user may reach what it owns in here.
+    func admitOthers() throws {
+        guard chmod(path, 0o711) == 0 else { throw BenchError.system("cannot open '\(path)' to others") }
+    }
+
     func write(_ name: String, _ text: String) throws -> String {
         try ReportFolder.write(file: path + "/" + name, Array(text.utf8))
         return path + "/" + name
@@ -154,15 +159,20 @@ package final class OwnHub {
     private let arguments: [String]
     private let core: Int?
     private let certificate: (chain: String, key: String)?
+    private let postgres: PostgresServer?
 
-    package init(program: String, arguments: [String], isSecure: Bool) throws {
+    /// - Parameter startsPostgres: its store is in a PostgreSQL that is started for it.
+    package init(program: String, arguments: [String], isSecure: Bool,
+                 startsPostgres: Bool = false) throws {
         folder = try TemporaryFolder()
         // The hub inherits the limit.
         try DescriptorLimit.raiseFully()
         let cores = CorePlan()
         cores.pinGenerator()
         self.program = program
-        self.arguments = (cores.server == nil ? [] : ["--front-loops", "1"]) + arguments
+        postgres = try startsPostgres ? OwnHub.startPostgres(in: folder) : nil
+        self.arguments = (cores.server == nil ? [] : ["--front-loops", "1"])
+            + (postgres.map { ["--store", $0.url] } ?? []) + arguments
         core = cores.server
         certificate = isSecure ? try OwnHub.makeCertificate(in: folder.path) : nil
         server = try HubServer(program: program, arguments: self.arguments, folder: folder.path,
@@ -177,6 +187,15 @@ package final class OwnHub {
     package func makeSecond() throws -> HubServer {
         try HubServer(program: program, arguments: arguments, folder: folder.path, core: core,
                       certificate: certificate)
+    }
+
+    private static func startPostgres(in folder: TemporaryFolder) throws -> PostgresServer {
+        try folder.admitOthers()
+        let server = try PostgresServer(folder: folder.path + "/postgres", logFolder: nil,
+                                        environment: [:], logPath: folder.path + "/postgres.log")
+        try server.start()
+        try server.waitUntilReady()
+        return server
     }
 
     /// For 127.0.0.1, P-256, signed by itself.

@@ -38,7 +38,7 @@ package struct HTTPClient {
         let where_ = "\(endpoint.host):\(endpoint.port)"
         let deadline = MonotonicClock.now() + timeoutNanoseconds
         let transport = try Transport(to: endpoint.resolve(), host: endpoint.host,
-                                      tls: endpoint.isSecure ? tls : nil, scratch: scratch)
+                                      tls: endpoint.isSecure ? tls : nil)
         try wait(transport, POLLOUT, deadline)
         if let failure = transport.connectionFailure() {
             throw BenchError("cannot connect to \(where_): \(failure). Is the hub running there?")
@@ -51,7 +51,7 @@ package struct HTTPClient {
         defer { buffer.deallocate() }
         while true {
             if let answer = try parse(received, atEnd: false) { return answer }
-            switch transport.read(into: buffer) {
+            switch transport.read(into: buffer, scratch: scratch) {
             case .bytes(let count):
                 received.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 guard received.count <= Self.answerBytesMax else {

@@ -16,17 +16,13 @@ final class Transport {
     private let tls: TLSClient?
     private var unsent: [UInt8] = []
     private var unsentStart = 0
-    /// Ciphertext on its way in, shared by all sessions: one thread reads one socket at a time.
-    private let scratch: UnsafeMutableRawBufferPointer
 
     /// Begins to connect; the socket is writable when that has succeeded or failed.
     init(to address: SocketAddress, host: String, tls context: TLSContext?,
-         from source: UInt32? = nil, receiveBufferBytes: Int32? = nil,
-         scratch: UnsafeMutableRawBufferPointer) throws {
+         from source: UInt32? = nil, receiveBufferBytes: Int32? = nil) throws {
         let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw BenchError.system("cannot make a socket") }
         self.descriptor = descriptor
-        self.scratch = scratch
         do {
             tls = try context.map { try TLSClient($0, host: host) }
         } catch {
@@ -69,23 +65,35 @@ final class Transport {
         return code == 0 ? nil : String(cString: strerror(code))
     }
 
-    /// Whether one successful read may leave more behind that the kernel will not tell about.
-    var mustReadUntilBlocked: Bool { tls != nil }
+    var isEncrypted: Bool { tls != nil }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
-        guard let tls else { return receive(into: buffer) }
+    /// Ciphertext that was read from the socket elsewhere; `decrypt` gives what it holds.
+    func received(_ ciphertext: UnsafeRawBufferPointer) { tls?.received(ciphertext) }
+
+    /// The next bytes of what was received; `wouldBlock` when there are no more.
+    func decrypt(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+        guard let tls else { return .wouldBlock }
+        let outcome = tls.read(into: buffer)
+        if let failure = flush() { return .failed(failure) }
+        return switch outcome {
+        case .bytes(let count): .bytes(count)
+        case .closed: .closed
+        case .failed(let reason): .failed(reason)
+        case .needsInput: .wouldBlock
+        }
+    }
+
+    /// Reads from the socket, for whoever has no event loop.
+    /// - Parameter scratch: for ciphertext on its way in.
+    func read(into buffer: UnsafeMutableRawBufferPointer,
+              scratch: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+        guard tls != nil else { return receive(into: buffer) }
         while true {
-            let outcome = tls.read(into: buffer)
-            if let failure = flush() { return .failed(failure) }
-            switch outcome {
-            case .bytes(let count): return .bytes(count)
-            case .closed: return .closed
-            case .failed(let reason): return .failed(reason)
-            case .needsInput:
-                let raw = receive(into: scratch)
-                guard case .bytes(let count) = raw else { return raw }
-                tls.received(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
-            }
+            let outcome = decrypt(into: buffer)
+            guard case .wouldBlock = outcome else { return outcome }
+            let raw = receive(into: scratch)
+            guard case .bytes(let count) = raw else { return raw }
+            received(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
         }
     }
 

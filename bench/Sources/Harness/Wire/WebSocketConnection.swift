@@ -78,7 +78,7 @@ package final class WebSocketConnection {
         precondition(state == .closed, "a connection is opened once at a time")
         let transport = try Transport(to: address, host: endpoint.host,
                                       tls: endpoint.isSecure ? loop.tls : nil, from: source,
-                                      receiveBufferBytes: receiveBufferBytes, scratch: loop.cipherBuffer)
+                                      receiveBufferBytes: receiveBufferBytes)
         generation &+= 1
         try loop.watch(self, descriptor: transport.descriptor, generation: generation)
         self.transport = transport
@@ -113,23 +113,53 @@ package final class WebSocketConnection {
     package func abandon() {
         state = .closed
         transport = nil
+        loop.forget(self)
     }
 
-    func ready(generation: UInt32, events: UInt32) {
-        guard generation == self.generation, let transport else { return }
+    /// Its socket has connected, or failed to, or takes more.
+    func becameWritable() {
+        guard let transport else { return }
         if state == .connecting {
             if let failure = transport.connectionFailure() {
                 return end(ConnectionEnd(code: nil, reason: failure))
             }
             delegate.connectionConnected(self)
             sendUpgrade()
-        } else if events & UInt32(BENCH_WRITABLE) != 0 {
-            if let failure = transport.flush() {
-                return end(ConnectionEnd(code: nil, reason: failure))
+        } else if let failure = transport.flush() {
+            return end(ConnectionEnd(code: nil, reason: failure))
+        }
+        if state != .closed { updateInterest() }
+    }
+
+    /// When what is being received was read from the socket (`MonotonicClock`).
+    package var readAt: UInt64 { loop.readAt }
+
+    /// What a read brought, some time after it.
+    func received(_ outcome: SocketRead.Outcome, generation opened: UInt32) {
+        guard opened == generation, let transport else { return }
+        switch outcome {
+        case .closed: return end(ConnectionEnd(code: nil, reason: "the server closed the connection"))
+        case .failed(let code): return end(ConnectionEnd(code: nil, reason: String(cString: strerror(code))))
+        case .bytes(let bytes):
+            guard transport.isEncrypted else { return take(bytes) }
+            decrypt(bytes, with: transport)
+        }
+        if generation == opened, state != .closed { updateInterest() }
+    }
+
+    private func decrypt(_ bytes: UnsafeRawBufferPointer, with transport: Transport) {
+        let opened = generation
+        transport.received(bytes)
+        while generation == opened, state != .closed {
+            switch transport.decrypt(into: loop.readBuffer) {
+            case .wouldBlock: return
+            case .closed:
+                return end(ConnectionEnd(code: nil, reason: "the server closed the connection"))
+            case .failed(let reason): return end(ConnectionEnd(code: nil, reason: reason))
+            case .bytes(let count):
+                take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
             }
         }
-        if events & ~UInt32(BENCH_WRITABLE) != 0 { readAll() }
-        if state != .closed { updateInterest() }
     }
 
     private func updateInterest() {
@@ -157,37 +187,8 @@ package final class WebSocketConnection {
         watch()
     }
 
-    /// While paused: takes at most so many bytes.
-    package func read(upTo count: Int) {
-        guard let transport else { return }
-        let buffer = UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<min(
-            count, loop.readBuffer.count)])
-        switch transport.read(into: buffer) {
-        case .wouldBlock: break
-        case .closed: end(ConnectionEnd(code: nil, reason: "the server closed the connection"))
-        case .failed(let reason): end(ConnectionEnd(code: nil, reason: reason))
-        case .bytes(let count): take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
-        }
-    }
-
-    private func readAll() {
-        let opened = generation
-        while generation == opened, let transport {
-            switch transport.read(into: loop.readBuffer) {
-            case .wouldBlock:
-                return
-            case .closed:
-                return end(ConnectionEnd(code: nil, reason: "the server closed the connection"))
-            case .failed(let reason):
-                return end(ConnectionEnd(code: nil, reason: reason))
-            case .bytes(let count):
-                let isFull = count == loop.readBuffer.count
-                take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
-                if isPaused { return }
-                if !isFull, !transport.mustReadUntilBlocked { return }
-            }
-        }
-    }
+    /// While paused: takes at most so many bytes, ciphertext over TLS.
+    package func read(upTo count: Int) { loop.read(self, upTo: count) }
 
     private func take(_ bytes: UnsafeRawBufferPointer) {
         if state == .open { return scan(bytes) }

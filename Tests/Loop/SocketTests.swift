@@ -1,10 +1,35 @@
-// What the kernel keeps for a peer that does not read.
+// What connections have from the listening socket, and what the kernel keeps for a peer that does not read.
 
 import Glibc
 import Loop
 import Testing
 
 @Suite struct SocketTests {
+    /// TCP_NODELAY comes from the listening socket.
+    @Test(arguments: ["127.0.0.1", "::1"])
+    func acceptedSocketsSendAtOnce(host: String) throws {
+        let listener = try Socket.listen(host: host, port: 0, isFirst: true)
+        defer { close(listener) }
+        let client = socket(host == "::1" ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(client) }
+        var address = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let connected = withUnsafeMutablePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                getsockname(listener, address, &size)
+                return connect(client, address, size)
+            }
+        }
+        try #require(connected == 0)
+        let accepted = try #require(try Socket.accept(listener)).descriptor
+        defer { close(accepted) }
+        var isSet: Int32 = 0
+        var optionSize = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(accepted, Int32(IPPROTO_TCP), TCP_NODELAY, &isSet, &optionSize)
+        #expect(isSet != 0)
+        #expect(fcntl(accepted, F_GETFL) & O_NONBLOCK != 0)
+    }
+
     /// A connection that was accepted, and a peer with a small window that reads nothing by itself.
     private func makeConnection() throws -> (near: Int32, peer: Int32) {
         let listener = try Socket.listen(host: "127.0.0.1", port: 0, isFirst: true)

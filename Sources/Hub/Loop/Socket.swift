@@ -40,10 +40,9 @@ package enum Socket {
         guard descriptor >= 0 else { throw Failure(code: errno) }
         set(descriptor, SOL_SOCKET, SO_REUSEADDR)
         set(descriptor, SOL_SOCKET, SO_REUSEPORT)
-        // Linux hands it on to the connections that it accepts, which saves a call for each.
-        set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
         if isV6 { set(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY) }
-        // Inherited by the connections.
+        // Linux hands these on to the connections that it accepts, which saves two calls for each.
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
         set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, Int32(unsentBytesMax))
         let bound = bind(descriptor, host: host, port: port)
         guard bound == 0, Glibc.listen(descriptor, 4_096) == 0 else {

@@ -59,7 +59,7 @@ package struct LogMachine {
             self.name = name
         }
 
-        fileprivate var origins: [Origin] { [origin] + retries }
+        package var origins: [Origin] { [origin] + retries }
     }
 
     package enum Admission {

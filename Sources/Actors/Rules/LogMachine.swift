@@ -27,7 +27,8 @@ package struct LogMachine {
     /// Under which the actor remembers who asked.
     package typealias Origin = Int
 
-    /// An entry on its way into the log. A class, as it moves from list to list.
+    /// An entry on its way into the log. A class, as it moves from list to list; so a machine that has entries
+    /// under way must not be copied, for both would add retries to the same.
     package final class Entry {
         package let id: EventID
         package let kind: EventKind
@@ -79,7 +80,8 @@ package struct LogMachine {
         package var answers: [(origin: Origin, event: Event, isDuplicate: Bool)] = []
     }
 
-    /// Hashed once: it is looked up when it comes, when it is settled and when it is forgotten.
+    /// An idempotency key and whose it is. Hashed once: it is looked up when it comes, when it is settled and
+    /// when it is forgotten.
     fileprivate struct KeyOfSender: Hashable, Sendable {
         private let hash: Int
         private let sender: AccountID

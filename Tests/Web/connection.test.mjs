@@ -198,6 +198,22 @@ test('a hub that keeps sending us away at once is left alone for longer', async 
   assert.deepEqual(waits, [500, 500, 1000, 2000, 4000]);
 });
 
+test('a new role is taken up at once, also by who has only just come back from an outage', async () => {
+  const world = new World();
+  const client = await world.ready();
+  for (let index = 0; index < 6; index += 1) {
+    await world.lose();
+    await world.advance(client.state.retryAtMs - world.nowMs);
+  }
+  await world.welcome();
+  await world.lose(4201);
+  assert.equal(client.state.retryAtMs - world.nowMs, 50);
+  await world.advance(50);
+  await world.welcome();
+  await world.lose();
+  assert.equal(client.state.retryAtMs - world.nowMs, 15_000, 'the outage itself is not forgotten');
+});
+
 test('silence is answered with a ping, and an unanswered ping ends the link', async () => {
   const world = new World();
   const client = await world.ready();

@@ -41,6 +41,8 @@ export class HubClient extends Emitter {
   /** @type {Map<string, Subscription>} */
   #subscriptions = new Map();
   #attempt = 0;
+  /** Closings that asked to come back, since a connection stood for long. */
+  #sentAway = 0;
   /** Counts connection attempts, so that what belongs to an older one is ignored. */
   #generation = 0;
   #readyAtMs = 0;
@@ -250,7 +252,9 @@ export class HubClient extends Emitter {
   #ended({ code, retryAfterMs, heard }) {
     if (!heard && code !== 1000) this.route.failed();
     const wasReady = this.state.name === 'ready';
-    if (wasReady && this.environment.now() - this.#readyAtMs >= stableMs) this.#attempt = 0;
+    if (wasReady && this.environment.now() - this.#readyAtMs >= stableMs) {
+      this.#attempt = this.#sentAway = 0;
+    }
     this.#connection = null;
     this.outbox.suspend();
     for (const subscription of this.#subscriptions.values()) subscription.suspend();
@@ -265,22 +269,32 @@ export class HubClient extends Emitter {
   }
 
   /**
-   * @param {import('./codes.js').CloseAction} action
+   * @param {Exclude<import('./codes.js').CloseAction, 'stop'>} action
    * @param {number} atLeastMs
    * @param {string} slug
    */
   #wait(action, atLeastMs, slug) {
     const { now, random } = this.environment;
-    // "At once" holds for the first time; a hub that keeps sending us away is left alone for
-    // longer.
-    const spreadMs = action !== 'backoff' && this.#attempt === 0
-      ? Math.floor(random() * (action === 'resume' ? resumeSpreadMs : 100))
-      : fullJitterMs(this.#attempt, random);
-    const waitMs = atLeastMs + spreadMs;
+    const waitMs = atLeastMs + (action === 'backoff' ? fullJitterMs(this.#attempt, random)
+      : this.#spreadMs(action));
     const attempt = ++this.#attempt;
     this.#generation += 1;
     this.#become({ name: 'waiting', attempt, retryAtMs: now() + waitMs, slug });
     this.#timer = this.environment.after(() => void this.#connect(), waitMs);
+  }
+
+  /**
+   * "At once" holds for the first time, whatever went wrong before: who comes back after an outage
+   * does not wait for a new role as for an absent hub. A hub that keeps sending us away is left
+   * alone for longer.
+   * @param {'resume' | 'refresh'} action
+   * @returns {number} milliseconds
+   */
+  #spreadMs(action) {
+    const { random } = this.environment;
+    const times = this.#sentAway++;
+    if (times > 0) return fullJitterMs(times, random);
+    return Math.floor(random() * (action === 'resume' ? resumeSpreadMs : 100));
   }
 
   /** @param {{code: number, slug: string}} why */

@@ -70,6 +70,40 @@ struct FanOutTests {
         }
     }
 
+    /// A fan-out to many takes long enough for the next to wait (`FanOutPace`); what is for one connection goes
+    /// out at once, and with it what waits for the same connection, in front of it.
+    @Test(arguments: [true, false])
+    func whatWaitsForThePaceKeepsItsPlace(usesRing: Bool) async throws {
+        try await withWorld({ $0.usesRing = usesRing }) { world in
+            let readers = try await world.webSockets(300)
+            for reader in readers { reader.session.attach(topic) }
+            let lane = readers[0].session.lane
+            var last: UInt64 = 0
+            for _ in 0..<20 {
+                lane.hand(.broadcast(topic, news(Int(last) + 1), except: nil))
+                // The first of all has it, so the loop is about to write or has written to the others.
+                #expect(try await sequences(readers[0].peer, 1) == [last + 1])
+                lane.hand(.broadcast(topic, news(Int(last) + 2), except: nil))
+                lane.hand(.send(readers[0].session.id, ServerFrame(body: news(Int(last) + 3).frame.body)))
+                lane.hand(.broadcast(topic, news(Int(last) + 3), except: readers[0].session.id))
+                #expect(try await sequences(readers[0].peer, 2) == [last + 2, last + 3])
+                last += 3
+            }
+            lane.hand(.broadcast(topic, news(Int(last) + 1), except: nil))
+            lane.hand(.broadcast(topic, news(Int(last) + 2), except: nil))
+            lane.hand(.close(readers[1].session.id, .revoked, retryAfterMilliseconds: 0))
+            for (index, reader) in readers.enumerated() where index != 0 {
+                #expect(try await sequences(reader.peer, Int(last) + 2) == Array(1...last + 2))
+            }
+            // Behind all that the notice that the session is closed, and the close frame.
+            guard case .closing? = serverFrames(try await readers[1].peer.frame().payload).first?.body else {
+                Issue.record("no notice")
+                return
+            }
+            #expect(try await readers[1].peer.closeCode() == Int(CloseCode.revoked.rawValue))
+        }
+    }
+
     @Test func whoLeavesMakesRoomForTheOthers() async throws {
         try await withWorld { world in
             var readers = try await world.webSockets(10)

@@ -123,3 +123,51 @@ import Wire
         #expect(gate.enter(held, at: at(0)) == .tooFast)
     }
 }
+
+@Suite struct FanOutPaceTests {
+    private let millisecond: UInt64 = 1_000_000
+
+    @Test func aShortFlushIsFollowedAtOnce() {
+        var pace = FanOutPace()
+        #expect(pace.wait(at: 0) == 0)
+        pace.flushed(from: 5 * millisecond, to: 6 * millisecond - 1)
+        #expect(pace.wait(at: 6 * millisecond) == 0)
+    }
+
+    @Test func behindALongOneFanOutsWaitAsLongAgain() {
+        var pace = FanOutPace()
+        pace.flushed(from: 10 * millisecond, to: 17 * millisecond)
+        #expect(pace.wait(at: 17 * millisecond) == 7 * millisecond)
+        #expect(pace.wait(at: 23 * millisecond) == millisecond)
+        #expect(pace.wait(at: 24 * millisecond) == 0)
+    }
+
+    @Test func twiceAsLongWhenSomethingCameMeanwhileAndOnlyThen() {
+        var pace = FanOutPace()
+        pace.flushed(from: 0, to: 7 * millisecond)
+        #expect(pace.wait(at: 8 * millisecond) > 0)
+        pace.flushed(from: 14 * millisecond, to: 21 * millisecond)
+        #expect(pace.wait(at: 35 * millisecond) == 0)
+        #expect(pace.wait(at: 35 * millisecond - 1) == 1)
+        pace.flushed(from: 35 * millisecond, to: 42 * millisecond)
+        #expect(pace.wait(at: 55 * millisecond) == millisecond)
+        // The last flush before had made somebody wait, this one nobody.
+        pace.flushed(from: 60 * millisecond, to: 67 * millisecond)
+        pace.flushed(from: 100 * millisecond, to: 107 * millisecond)
+        #expect(pace.wait(at: 107 * millisecond) == 7 * millisecond)
+    }
+
+    @Test func nothingWaitsLongerThanItsLimit() {
+        var pace = FanOutPace()
+        pace.flushed(from: 0, to: 300 * millisecond)
+        #expect(pace.wait(at: 300 * millisecond) == FanOutPace.longestNanoseconds)
+        pace.flushed(from: 400 * millisecond, to: 700 * millisecond)
+        #expect(pace.wait(at: 700 * millisecond) == FanOutPace.longestNanoseconds)
+    }
+
+    @Test func aClockThatStandsIsNoWait() {
+        var pace = FanOutPace()
+        pace.flushed(from: 9 * millisecond, to: 9 * millisecond)
+        #expect(pace.wait(at: 9 * millisecond) == 0)
+    }
+}

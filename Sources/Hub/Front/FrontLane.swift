@@ -39,6 +39,7 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
     }
     func reload(_ configuration: FrontConfiguration) { target.reload(configuration) }
     func sweep() { target.sweep() }
+    func comeBack() { target.isComingBack = false }
     func drain(_ done: @escaping @Sendable () -> Void) { target.drain(done) }
     func takeMessage(_ body: [UInt8], of session: SessionID) { target.takeMessage(body, of: session) }
     func hurryDrain() { target.hurryDrain() }

@@ -11,39 +11,33 @@ extension FrontLoop {
     private static let ringConnectionsMin = 4
 
     /// One write per connection that something was noted for. At the end of every tick.
-    func flush() {
-        guard !dirty.isEmpty else { return }
-        readClock()
+    /// - Parameter isPaced: what only fan-outs have noted may wait (`FanOutPace`); else all goes.
+    func flush(isPaced: Bool = true) {
+        guard !dirty.isEmpty || !fannedOut.isEmpty else { return }
+        let start = clocks.monotonic().value
+        now = start / 1_000_000
+        let wait = isPaced && !fannedOut.isEmpty ? pace.wait(at: start) : 0
+        let usesRing = batch.isAvailable
+            && dirty.count + (wait > 0 ? 0 : fannedOut.count) >= Self.ringConnectionsMin
         var sentBytes = 0
-        let usesRing = dirty.count >= Self.ringConnectionsMin && batch.isAvailable
         for number in dirty {
             let slot = table.slots + Int(number)
             slot.pointee.isDirty = false
             guard slot.pointee.phase != .free else { continue }
-            let first = slot.pointee.firstPending
-            slot.pointee.firstPending = -1
-            slot.pointee.lastPending = -1
-            guard first >= 0 else {
-                flushed(number)
-                continue
-            }
-            // Nearly always there is nothing to do afterwards.
-            let isPlain = slot.pointee.phase == .open
-            if !slot.pointee.isEncrypted, let bytes = pending.joined(from: first) {
-                if usesRing {
-                    if !isPlain { changing.append(number) }
-                    sentBytes += bytes.count
-                    if batch.isFull { sentBytes -= submit() }
-                    batch.add(slot.pointee.descriptor, bytes, number: number, first: first)
-                    continue
-                }
-                let sent = Socket.send(slot.pointee.descriptor, bytes.baseAddress!, bytes.count)
-                sentBytes += max(0, sent)
-                if sent != bytes.count { written(number, first, sent) }
+            if slot.pointee.firstPending >= 0 {
+                sentBytes += write(slot, number, usesRing: usesRing)
             } else {
-                sentBytes += flushPieces(number, first)
+                flushed(number)
             }
-            if !isPlain || slot.pointee.isBlocked { flushed(number) }
+        }
+        if wait == 0 {
+            for number in fannedOut {
+                let slot = table.slots + Int(number)
+                slot.pointee.isFannedOut = false
+                // Written with an answer, or gone.
+                guard slot.pointee.firstPending >= 0 else { continue }
+                sentBytes += write(slot, number, usesRing: usesRing)
+            }
         }
         sentBytes -= submit()
         for number in changing { flushed(number) }
@@ -51,8 +45,51 @@ extension FrontLoop {
         // Nothing is noted during a flush: what a closed connection's session tells others comes back
         // as a job.
         dirty.removeAll(keepingCapacity: true)
-        pending.reset()
         metrics.bytesOut.add(UInt64(sentBytes))
+        if wait > 0 {
+            pending.forgetJoined()
+            comeBack(afterNanoseconds: wait)
+        } else {
+            pending.reset()
+            guard !fannedOut.isEmpty else { return }
+            fannedOut.removeAll(keepingCapacity: true)
+            pace.flushed(from: start, to: clocks.monotonic().value)
+        }
+    }
+
+    /// Sends what is pending for a connection, or puts it into the batch; how many bytes, those included.
+    @inline(__always)
+    private func write(_ slot: UnsafeMutablePointer<Slot>, _ number: Int32, usesRing: Bool) -> Int {
+        let first = slot.pointee.firstPending
+        slot.pointee.firstPending = -1
+        slot.pointee.lastPending = -1
+        // Nearly always there is nothing to do afterwards.
+        let isPlain = slot.pointee.phase == .open
+        var sentBytes = 0
+        if !slot.pointee.isEncrypted, let bytes = pending.joined(from: first) {
+            if usesRing {
+                if !isPlain { changing.append(number) }
+                if batch.isFull { sentBytes -= submit() }
+                batch.add(slot.pointee.descriptor, bytes, number: number, first: first)
+                return sentBytes + bytes.count
+            }
+            let sent = Socket.send(slot.pointee.descriptor, bytes.baseAddress!, bytes.count)
+            sentBytes += max(0, sent)
+            if sent != bytes.count { written(number, first, sent) }
+        } else {
+            sentBytes += flushPieces(number, first)
+        }
+        if !isPlain || slot.pointee.isBlocked { flushed(number) }
+        return sentBytes
+    }
+
+    /// A turn of the loop when fan-outs may go.
+    private func comeBack(afterNanoseconds wait: UInt64) {
+        guard !isComingBack else { return }
+        isComingBack = true
+        loop.submit(afterMilliseconds: UInt32((wait + 999_999) / 1_000_000)) { [weak lane] in
+            lane?.comeBack()
+        }
     }
 
     /// Carries out the batch; how many of its bytes were not taken.

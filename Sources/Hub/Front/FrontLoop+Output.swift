@@ -36,10 +36,10 @@ extension FrontLoop {
             readClock()
             close(connection, code, retryAfterMilliseconds: wait)
         }
-        if pending.count >= Self.pendingMax { flush() }
+        if pending.count >= Self.pendingMax { flush(isPaced: false) }
     }
 
-    /// Frames noted before they are sent without waiting for the end of the tick. Higher: more of them
+    /// Frames noted before they are sent without waiting for the pace or the end of the tick. Higher: more of them
     /// share a write, at 8 bytes each.
     private static let pendingMax = 1 << 18
 
@@ -101,9 +101,9 @@ extension FrontLoop {
                     continue
                 }
                 pending.append(frame, to: &slot.pointee)
-                if !slot.pointee.isDirty {
-                    slot.pointee.isDirty = true
-                    dirty.append(number)
+                if !slot.pointee.isFannedOut {
+                    slot.pointee.isFannedOut = true
+                    fannedOut.append(number)
                 }
             }
         }

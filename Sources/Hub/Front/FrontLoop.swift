@@ -45,7 +45,12 @@ final class FrontLoop: PollOwner {
     var pending = PendingFrames()
     /// Numbers of the slots to be written to at the end of the tick.
     var dirty: [Int32] = []
-    /// Of those, the ones for which a write may be followed by something; empty between flushes.
+    /// Of those for which a fan-out has noted something; they may wait for some ticks.
+    var fannedOut: [Int32] = []
+    var pace = FanOutPace()
+    /// A turn is planned for what waits.
+    var isComingBack = false
+    /// Of the ones that are written to, the ones for which a write may be followed by something; empty between flushes.
     var changing: [Int32] = []
     var gather = Gather()
     /// For all connections of this loop: none needs to remember a message.
@@ -109,7 +114,9 @@ final class FrontLoop: PollOwner {
 
     var metrics: FrontMetrics { shared.metrics }
 
-    func readClock() { now = shared.services.clocks.monotonic().value / 1_000_000 }
+    var clocks: any Clocks { shared.services.clocks }
+
+    func readClock() { now = clocks.monotonic().value / 1_000_000 }
 
     // MARK: Listening
 

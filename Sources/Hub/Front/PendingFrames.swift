@@ -1,11 +1,11 @@
-// What is to be written at the end of a tick: which connection gets which frames, the memory in which the
+// What is to be written: which connection gets which frames, the memory in which the
 // frames of one connection are joined, and the batch of sends.
 
 import Loop
 import Ports
 
-/// The frames of one tick, and which connection gets which: lists threaded through one array. Emptied
-/// after every flush; its memory is kept.
+/// The frames to be written, and which connection gets which: lists threaded through one array. Emptied
+/// by every flush that writes all; its memory is kept.
 struct PendingFrames: ~Copyable {
     struct Node {
         let frame: Int32
@@ -49,7 +49,7 @@ struct PendingFrames: ~Copyable {
 
     mutating func append(_ frame: EncodedFrame, to slot: inout Slot) { append(add(frame), to: &slot) }
 
-    /// The bytes of a list of frames in one piece, which stays until `reset`; subscribers of one channel
+    /// The bytes of a list of frames in one piece, which stays until `forgetJoined`; subscribers of one channel
     /// mostly have the same list, and share it. `nil`: too much.
     @inline(__always)
     mutating func joined(from first: Int32) -> UnsafeRawBufferPointer? {
@@ -90,6 +90,11 @@ struct PendingFrames: ~Copyable {
     mutating func reset() {
         frames.removeAll(keepingCapacity: frames.count < 4_096)
         nodes.removeAll(keepingCapacity: nodes.count < 1 << 18)
+        forgetJoined()
+    }
+
+    /// The memory of joined frames may be used again; the frames stay.
+    mutating func forgetJoined() {
         memoryUsed = 0
         lastFirst = -1
     }

@@ -30,13 +30,15 @@ struct Slot {
     var isEncrypted = false
     /// In the list of those to be written to at the end of the tick.
     var isDirty = false
+    /// In the list of those that a fan-out has noted something for.
+    var isFannedOut = false
     /// The socket takes no more now; what comes waits in the outbox.
     var isBlocked = false
     /// A ping is unanswered.
     var isPinged = false
     /// A part of a WebSocket message has come.
     var isReceiving = false
-    /// What was put in during this tick: first and last node of a list in `PendingFrames`; -1: nothing.
+    /// What is to be written: first and last node of a list in `PendingFrames`; -1: nothing.
     var firstPending: Int32 = -1
     var lastPending: Int32 = -1
     /// Milliseconds of the loop's clock; 0: none.

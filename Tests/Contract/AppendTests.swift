@@ -1,5 +1,6 @@
 // The promise of a channel's log: one order, no gaps, nothing twice, whatever comes at once.
 
+import Glibc
 import Model
 import Ports
 import Store
@@ -215,6 +216,36 @@ import Testing
                 let log = try await store.events(office.id, channel, .after(0), limit: 100)
                 #expect(log.map(\.sequence) == (1...UInt64(rounds)).map { $0 })
             }
+        }
+    }
+
+    /// 160 MB in all, by writers that never rest: what is copied into the file makes room in the log.
+    @Test func theWriteAheadLogBeginsAnewUnderLoad() async throws {
+        try await Database.sqlite.withStore { store, place in
+            let office = try await Office(store)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for writer in 0..<4 {
+                    let channel = try await office.channel("c\(writer)")
+                    group.addTask {
+                        for round in 0..<40 {
+                            var events = office.messages(16, after: UInt64(round * 16), key: "r\(round)-")
+                            for index in events.indices {
+                                events[index].body = SealedBody(
+                                    key: fresh(), bytes: [UInt8](repeating: 7, count: 64 << 10))
+                            }
+                            let outcome = try await store.append(
+                                office.id, channel, expecting: position(UInt64(round * 16)), events)
+                            #expect(outcome == .committed)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            guard case .sqlite(let path) = place.location else { return }
+            var log = stat()
+            #expect(stat(path + "-wal", &log) == 0)
+            #expect(log.st_size < 120 << 20, "\(log.st_size) bytes")
+            #expect(place.recorded("hub_store_checkpoint_seconds") > 5)
         }
     }
 

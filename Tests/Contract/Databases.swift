@@ -66,6 +66,13 @@ struct Place: Sendable {
         where counter.name == name && counter.labels == labels { return counter.current }
         return 0
     }
+
+    /// How many durations a histogram has.
+    func recorded(_ name: String) -> UInt64 {
+        for case .histogram(let histogram) in metrics.entries
+        where histogram.name == name { return histogram.current.counts.reduce(0, +) }
+        return 0
+    }
 }
 
 /// A folder of its own under the system's temporary one.

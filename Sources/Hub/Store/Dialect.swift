@@ -104,9 +104,8 @@ extension Dialect {
     static let sqlitePragmas = [
         "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON",
         "PRAGMA temp_store = MEMORY",
-        // 2,000 pages of 4 KiB: higher means rarer but longer pauses at a checkpoint, and a longer
-        // recovery after a crash.
-        "PRAGMA wal_autocheckpoint = 2000", "PRAGMA journal_size_limit = 67108864",
+        // Behind a burst the log is cut to this; see Checkpointer for when it is copied.
+        "PRAGMA journal_size_limit = 134217728",
     ]
 
     /// What each of these must then answer; a file system without shared memory refuses WAL.

@@ -18,6 +18,7 @@ struct StoreMetrics: Sendable {
     let jobs: Counter
     let reads: Counter
     let commitTime: DurationHistogram
+    let checkpointTime: DurationHistogram
     let queueJobs: Gauge
     let queueBytes: Gauge
     private let unavailable: Counter
@@ -33,6 +34,8 @@ struct StoreMetrics: Sendable {
         reads = metrics.counter("hub_store_reads_total", help: "Reads answered.")
         commitTime = metrics.histogram(
             "hub_store_commit_seconds", help: "From the start of a transaction until it is durable.")
+        checkpointTime = metrics.histogram(
+            "hub_store_checkpoint_seconds", help: "Copying from SQLite's write-ahead log into its file.")
         queueJobs = metrics.gauge("hub_store_queue_jobs", help: "Jobs that wait for the database.")
         queueBytes = metrics.gauge("hub_store_queue_bytes", help: "Bytes in jobs that wait.")
         func errors(_ kind: String) -> Counter {

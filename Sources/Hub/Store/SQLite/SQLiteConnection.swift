@@ -32,6 +32,7 @@ final class SQLiteConnection {
             throw failure
         }
         handle = raw
+        logged.initialize(to: 0)
         sqlite3_busy_timeout(raw, 5_000)
         if readOnly {
             try execute("PRAGMA query_only = ON")
@@ -44,9 +45,30 @@ final class SQLiteConnection {
         }
     }
 
+    /// Pages in the write-ahead log as of the last commit; with `leaveCheckpoints` only.
+    var logPages: Int { Int(logged.pointee) }
+    private let logged = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+
+    /// Commits copy nothing from the log into the file any more.
+    func leaveCheckpoints() {
+        sqlite3_wal_hook(handle, { logged, _, _, pages in
+            logged!.assumingMemoryBound(to: Int32.self).pointee = pages
+            return SQLITE_OK
+        }, logged)
+    }
+
+    /// Copies what it can from the log into the file, and syncs that, without waiting for readers or the
+    /// writer; how many pages of the log are copied now. `nil`: it failed, or somebody else is doing it.
+    func checkpoint() -> Int? {
+        var copied: Int32 = 0
+        let code = sqlite3_wal_checkpoint_v2(handle, "main", SQLITE_CHECKPOINT_PASSIVE, nil, &copied)
+        return code == SQLITE_OK ? Int(copied) : nil
+    }
+
     deinit {
         for (_, entry) in prepared { sqlite3_finalize(entry.statement) }
         sqlite3_close_v2(handle)
+        logged.deallocate()
     }
 
     /// Text without parameters that is not kept.

@@ -1,5 +1,5 @@
 // The embedded database: one writer thread that gives one commit (one fsync) to all that waits, and a
-// few reader threads. In WAL mode readers and the writer do not wait for each other. One hub per file:
+// few reader threads. In WAL mode readers, the writer and the Checkpointer do not wait for each other. One hub per file:
 // a lock file is held for as long as the process lives.
 
 import Model
@@ -19,11 +19,13 @@ final class SQLiteEngine: Engine {
     {
         let fileLock = try FileLock(database: path)
         let writer: SQLiteConnection
+        let copier: SQLiteConnection
         var readers: [SQLiteConnection] = []
         do throws(OpenError) {
             try await Self.migrate(path, migrator)
             do throws(Failure) {
                 writer = try SQLiteConnection(path: path, readOnly: false)
+                copier = try SQLiteConnection(path: path, readOnly: false)
                 for _ in 0..<options.sqliteReaders {
                     readers.append(try SQLiteConnection(path: path, readOnly: true))
                 }
@@ -48,9 +50,11 @@ final class SQLiteEngine: Engine {
 
         // SAFETY: each connection is used by its one thread from here on, and by nobody else.
         nonisolated(unsafe) let own = writer
+        let checkpointer = Checkpointer(connection: copier, metrics: metrics, clocks: clocks)
         var threads = [
             WorkerThread {
-                SQLiteWriter(connection: own, metrics: metrics, clocks: clocks, trouble: trouble)
+                SQLiteWriter(connection: own, checkpointer: checkpointer, metrics: metrics, clocks: clocks,
+                             trouble: trouble)
                     .run(writes, jobsMax: options.commitJobsMax, bytesMax: options.commitBytesMax)
             }
         ]
@@ -125,11 +129,13 @@ final class SQLiteEngine: Engine {
 /// The writer's loop: all that waits, one transaction, a savepoint per job, one commit, the answers.
 struct SQLiteWriter {
     let connection: SQLiteConnection
+    let checkpointer: Checkpointer
     let metrics: StoreMetrics
     let clocks: any Clocks
     let trouble: Trouble
 
     func run(_ queue: JobQueue, jobsMax: Int, bytesMax: Int) {
+        connection.leaveCheckpoints()
         while true {
             let batch = queue.take(jobs: jobsMax, bytes: bytesMax)
             if batch.isEmpty { break }
@@ -150,7 +156,9 @@ struct SQLiteWriter {
             for (pending, answer) in zip(batch, answers) {
                 pending.continuation.resume(returning: answer)
             }
+            checkpointer.committed(pages: connection.logPages, writer: connection)
         }
+        checkpointer.close()
         try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 

@@ -3,6 +3,8 @@
 package struct FanoutOutcome {
     /// Above this share of a core the generator's own waiting shows in the latencies.
     package static let generatorShareMax = 0.85
+    /// From here on the machine was not this run's alone.
+    static let stealMax = 0.05
 
     package let configuration: FanoutConfiguration
     package let faults: FanoutChecker.Faults
@@ -120,6 +122,10 @@ package struct FanoutOutcome {
         if let lag = recorder.stages[.lag], lag.value(at: 99) > 5_000_000 {
             warnings.append("one message in a hundred was sent more than "
                 + "\(Figure.time(lag.value(at: 99))) late by the generator itself")
+        }
+        if let steal = recorder.steal, steal > Self.stealMax {
+            warnings.append("the host of this machine withheld \(Figure.percent(steal)) of its processors' "
+                + "time: latencies are longer for it")
         }
         if foreign > 0 {
             warnings.append("\(foreign) messages of others were in the channel")

@@ -21,6 +21,8 @@ package struct FanoutRecorder {
         package var generatorProcessor: Double
         package var serverProcessor: Double?
         package var serverResident: UInt64?
+        /// Share of the processors' time that the machine's host withheld.
+        package var steal: Double?
         /// Since the measurement began; for the progress line.
         package var p50SoFar: UInt64
         package var p99SoFar: UInt64
@@ -41,6 +43,7 @@ package struct FanoutRecorder {
             case generatorProcessor = "generator_cpu"
             case serverProcessor = "server_cpu"
             case serverResident = "server_rss_bytes"
+            case steal
             case p50SoFar = "p50_so_far_ns"
             case p99SoFar = "p99_so_far_ns"
         }
@@ -53,6 +56,7 @@ package struct FanoutRecorder {
         var deliveries: UInt64 = 0
         var generator: UInt64 = 0
         var server: UInt64?
+        var stolen = StolenTime.now()
 
         init() {}
 
@@ -63,6 +67,11 @@ package struct FanoutRecorder {
             deliveries = checker.deliveries
             generator = MonotonicClock.threadProcessorTime()
             self.server = server?.processorNanoseconds
+        }
+
+        func steal(since start: Mark) -> Double? {
+            guard let first = start.stolen, let last = stolen else { return nil }
+            return last.share(since: first)
         }
     }
 
@@ -82,6 +91,8 @@ package struct FanoutRecorder {
     package private(set) var measuredNanoseconds: UInt64 = 0
     package private(set) var generatorProcessor: UInt64 = 0
     package private(set) var serverProcessor: UInt64?
+    /// Share of the processors' time that the machine's host withheld.
+    package private(set) var steal: Double?
 
     private var delivery = Latency()
     private var ack = Latency()
@@ -118,6 +129,7 @@ package struct FanoutRecorder {
         secondStart.time = time
         secondStart.generator = MonotonicClock.threadProcessorTime()
         secondStart.server = server?.processorNanoseconds
+        secondStart.stolen = StolenTime.now()
     }
 
     mutating func measureBegins(at time: UInt64, server: ProcessSample?, _ checker: FanoutChecker) {
@@ -132,6 +144,7 @@ package struct FanoutRecorder {
         measuredDeliveries = end.deliveries - measureStart.deliveries
         generatorProcessor = end.generator - measureStart.generator
         if let first = measureStart.server, let last = end.server { serverProcessor = last - first }
+        steal = end.steal(since: measureStart)
     }
 
     @inline(__always)
@@ -167,7 +180,7 @@ package struct FanoutRecorder {
             ackP99: secondAck.value(at: 99), lagMax: secondLag, underWay: underWay,
             generatorProcessor: Double(mark.generator - secondStart.generator) / length / 1e9,
             serverProcessor: nil, serverResident: server?.residentBytes,
-            p50SoFar: delivery.value(at: 50), p99SoFar: delivery.value(at: 99))
+            steal: mark.steal(since: secondStart), p50SoFar: delivery.value(at: 50), p99SoFar: delivery.value(at: 99))
         if let first = secondStart.server, let last = mark.server {
             second.serverProcessor = Double(last - first) / length / 1e9
         }

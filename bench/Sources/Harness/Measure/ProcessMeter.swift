@@ -82,6 +82,35 @@ package struct ProcessMeter: Sendable {
     }
 }
 
+/// What the host of a virtual machine gave to others while this machine wanted to run: `steal` of proc(5).
+/// It makes every latency longer, and none of it is the server's.
+struct StolenTime: Sendable {
+    private var stolen: UInt64
+    private var all: UInt64
+
+    /// Of all processors since the machine started; `nil` where the kernel does not say.
+    static func now() -> StolenTime? {
+        SystemFile.read("/proc/stat").flatMap { StolenTime(statistics: $0) }
+    }
+
+    init?(statistics text: String) {
+        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("cpu ") }) else {
+            return nil
+        }
+        // user nice system idle iowait irq softirq steal; the two behind them are in user and nice.
+        let ticks = line.split(separator: " ").dropFirst().prefix(8).compactMap { UInt64($0) }
+        guard ticks.count == 8 else { return nil }
+        stolen = ticks[7]
+        all = ticks.reduce(0, &+)
+    }
+
+    /// The share of the processors' time since then, from 0 to 1.
+    func share(since start: StolenTime) -> Double {
+        guard all > start.all, stolen >= start.stolen else { return 0 }
+        return Double(stolen - start.stolen) / Double(all - start.all)
+    }
+}
+
 enum SystemFile {
     /// A small file of /proc or /sys, whose size the kernel does not tell beforehand.
     static func read(_ path: String) -> String? {

@@ -25,7 +25,7 @@ package enum FanoutFiles {
     package static func csv(_ seconds: [FanoutRecorder.Second]) -> String {
         var out = "time_s,warmup,sent_per_s,acknowledged_per_s,deliveries_per_s,p50_ms,p99_ms,"
             + "max_ms,ack_p50_ms,ack_p99_ms,lag_max_ms,under_way,generator_cpu,server_cpu,"
-            + "server_rss_bytes\n"
+            + "server_rss_bytes,steal\n"
         for second in seconds {
             let fields = [
                 fixed(second.time), second.isWarmup ? "1" : "0", fixed(second.sent),
@@ -33,7 +33,7 @@ package enum FanoutFiles {
                 milliseconds(second.p99), milliseconds(second.max), milliseconds(second.ackP50),
                 milliseconds(second.ackP99), milliseconds(second.lagMax), "\(second.underWay)",
                 fixed(second.generatorProcessor), second.serverProcessor.map(fixed) ?? "",
-                second.serverResident.map(String.init) ?? "",
+                second.serverResident.map(String.init) ?? "", second.steal.map(fixed) ?? "",
             ]
             out += fields.joined(separator: ",") + "\n"
         }

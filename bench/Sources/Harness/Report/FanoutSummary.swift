@@ -99,7 +99,14 @@ package enum FanoutSummary {
         }
         line += "  lag \(Figure.time(second.lagMax))  under way \(second.underWay)"
         if let share = second.serverProcessor { line += "  server \(Figure.percent(share))" }
-        return line + "  generator \(Figure.percent(second.generatorProcessor))"
+        line += "  generator \(Figure.percent(second.generatorProcessor))"
+        return line + steal(second)
+    }
+
+    /// Of a second in which the host withheld more than a hundredth.
+    static func steal(_ second: FanoutRecorder.Second) -> String {
+        guard let steal = second.steal, steal >= 0.01 else { return "" }
+        return "  steal \(Figure.percent(steal))"
     }
 
     private static func row(_ name: String, _ value: String) -> String {

@@ -30,7 +30,8 @@ package enum PostsRun {
         load.connecting = settings.connecting
         let run = try FanoutRun(load, access: access) { second in
             progress("\(Int(second.time.rounded())) s  \(Figure.count(second.acknowledged)) posts/s  "
-                + "ack p50 \(Figure.time(second.ackP50))  p99 \(Figure.time(second.ackP99))")
+                + "ack p50 \(Figure.time(second.ackP50))  p99 \(Figure.time(second.ackP99))"
+                + FanoutSummary.steal(second))
         }
         return book(of: try run.measure())
     }

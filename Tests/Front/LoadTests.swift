@@ -127,47 +127,59 @@ import Wire
 @Suite struct FanOutPaceTests {
     private let millisecond: UInt64 = 1_000_000
 
-    @Test func aShortFlushIsFollowedAtOnce() {
+    /// A flush of 7 ms to 1,000 connections, `every` so often, with so many messages each time; how long what comes
+    /// right behind it waits.
+    private func settled(_ pace: inout FanOutPace, every period: UInt64, messages: Int) -> UInt64 {
+        var end: UInt64 = 0
+        for number in 1...5 {
+            end = UInt64(number) * period * millisecond
+            pace.flushed(from: end - 7 * millisecond, to: end, messages: messages * 1_000, sends: 1_000)
+        }
+        return pace.wait(at: end)
+    }
+
+    @Test func nothingWaitsAsLongAsEachMessageCouldBeSentByItself() {
         var pace = FanOutPace()
         #expect(pace.wait(at: 0) == 0)
-        pace.flushed(from: 5 * millisecond, to: 6 * millisecond - 1)
-        #expect(pace.wait(at: 6 * millisecond) == 0)
+        #expect(settled(&pace, every: 50, messages: 1) == 0)
+        #expect(settled(&pace, every: 8, messages: 1) == 0)
+        #expect(settled(&pace, every: 50, messages: 7) == 0)
     }
 
-    @Test func behindALongOneFanOutsWaitAsLongAgain() {
+    @Test func whenMessagesComeFasterTheyWaitForTwoFlushes() {
         var pace = FanOutPace()
-        pace.flushed(from: 10 * millisecond, to: 17 * millisecond)
-        #expect(pace.wait(at: 17 * millisecond) == 7 * millisecond)
-        #expect(pace.wait(at: 23 * millisecond) == millisecond)
-        #expect(pace.wait(at: 24 * millisecond) == 0)
+        #expect(settled(&pace, every: 7, messages: 1) == 14 * millisecond)
+        #expect(settled(&pace, every: 21, messages: 3) == 14 * millisecond)
+        #expect(settled(&pace, every: 21, messages: 2) == 0)
     }
 
-    @Test func twiceAsLongWhenSomethingCameMeanwhileAndOnlyThen() {
+    @Test func theWaitEnds() {
         var pace = FanOutPace()
-        pace.flushed(from: 0, to: 7 * millisecond)
-        #expect(pace.wait(at: 8 * millisecond) > 0)
-        pace.flushed(from: 14 * millisecond, to: 21 * millisecond)
-        #expect(pace.wait(at: 35 * millisecond) == 0)
-        #expect(pace.wait(at: 35 * millisecond - 1) == 1)
-        pace.flushed(from: 35 * millisecond, to: 42 * millisecond)
-        #expect(pace.wait(at: 55 * millisecond) == millisecond)
-        // The last flush before had made somebody wait, this one nobody.
-        pace.flushed(from: 60 * millisecond, to: 67 * millisecond)
-        pace.flushed(from: 100 * millisecond, to: 107 * millisecond)
-        #expect(pace.wait(at: 107 * millisecond) == 7 * millisecond)
+        _ = settled(&pace, every: 7, messages: 1)
+        #expect(pace.wait(at: 48 * millisecond) == millisecond)
+        #expect(pace.wait(at: 49 * millisecond) == 0)
+        pace.flushed(from: 90 * millisecond, to: 97 * millisecond, messages: 3_000, sends: 1_000)
+        #expect(pace.wait(at: 97 * millisecond) == 0)
     }
 
-    @Test func nothingWaitsLongerThanItsLimit() {
+    /// Many channels whose members differ are no reason to wait: nothing would share a send.
+    @Test func deliveriesToDifferentConnectionsAreNoReason() {
         var pace = FanOutPace()
-        pace.flushed(from: 0, to: 300 * millisecond)
-        #expect(pace.wait(at: 300 * millisecond) == FanOutPace.longestNanoseconds)
-        pace.flushed(from: 400 * millisecond, to: 700 * millisecond)
-        #expect(pace.wait(at: 700 * millisecond) == FanOutPace.longestNanoseconds)
+        for number in 1...5 {
+            let end = UInt64(number) * 10 * millisecond
+            pace.flushed(from: end - 8 * millisecond, to: end, messages: 1_000, sends: 1_000)
+        }
+        #expect(pace.wait(at: 50 * millisecond) == 0)
     }
 
-    @Test func aClockThatStandsIsNoWait() {
+    @Test func aShortFlushIsFollowedAtOnceAndNothingWaitsLongerThanTheLimit() {
         var pace = FanOutPace()
-        pace.flushed(from: 9 * millisecond, to: 9 * millisecond)
-        #expect(pace.wait(at: 9 * millisecond) == 0)
+        pace.flushed(from: 0, to: millisecond - 1, messages: 9_000, sends: 10)
+        #expect(pace.wait(at: millisecond) == 0)
+        pace.flushed(from: millisecond, to: 301 * millisecond, messages: 9_000, sends: 1_000)
+        #expect(pace.wait(at: 301 * millisecond) == FanOutPace.longestNanoseconds)
+        // A clock that stands.
+        pace.flushed(from: 400 * millisecond, to: 400 * millisecond, messages: 9_000, sends: 1_000)
+        #expect(pace.wait(at: 400 * millisecond) == 0)
     }
 }

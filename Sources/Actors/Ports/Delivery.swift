@@ -63,6 +63,11 @@ package final class Broadcast: Sendable {
         self.isEphemeral = isEphemeral
     }
 
+    /// How many messages it carries: the events of one commit come together.
+    package var messages: Int {
+        if case .events(let events) = frame.body { events.events.count } else { 1 }
+    }
+
     /// The encoded form number `index`, made by the first who asks.
     package func encoded(_ index: Int, by encode: (ServerFrame) -> EncodedFrame) -> EncodedFrame {
         encoded.withLock { forms in

@@ -52,8 +52,10 @@ extension FrontLoop {
         } else {
             pending.reset()
             guard !fannedOut.isEmpty else { return }
+            pace.flushed(from: start, to: clocks.monotonic().value, messages: fannedOutMessages,
+                         sends: fannedOut.count)
             fannedOut.removeAll(keepingCapacity: true)
-            pace.flushed(from: start, to: clocks.monotonic().value)
+            fannedOutMessages = 0
         }
     }
 

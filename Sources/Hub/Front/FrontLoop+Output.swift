@@ -107,6 +107,7 @@ extension FrontLoop {
                 }
             }
         }
+        fannedOutMessages += (pending.count - nodesBefore) * broadcast.messages
         metrics.deliveries.add(UInt64(pending.count - nodesBefore))
     }
 

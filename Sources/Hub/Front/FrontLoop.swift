@@ -47,6 +47,8 @@ final class FrontLoop: PollOwner {
     var dirty: [Int32] = []
     /// Of those for which a fan-out has noted something; they may wait for some ticks.
     var fannedOut: [Int32] = []
+    /// Messages in what was noted, counted for each of them.
+    var fannedOutMessages = 0
     var pace = FanOutPace()
     /// A turn is planned for what waits.
     var isComingBack = false

@@ -1,6 +1,6 @@
-// The embedded database: one writer thread that gives one commit (one fsync) to all that waits, and a
-// few reader threads. In WAL mode readers, the writer and the Checkpointer do not wait for each other. One hub per file:
-// a lock file is held for as long as the process lives.
+// The embedded database: one writer thread that gives one commit (one fsync) to all that waits, and a few reader
+// threads. In WAL mode readers, the writer and the Checkpointer do not wait for each other. One hub per file: a
+// lock file is held for as long as the process lives.
 
 import Model
 import Ports

@@ -132,3 +132,23 @@ import Testing
         #expect(ProcessMeter.kernelSocketBytes() != nil)
     }
 }
+
+@Suite struct StolenTimeTests {
+    private func statistics(_ stolen: Int, idle: Int) -> String {
+        "cpu  100 0 50 \(idle) 7 0 3 \(stolen) 40 0\ncpu0 1 2 3 4 5 6 7 8 9 10\nintr 5\n"
+    }
+
+    @Test func itsShareIsOfAllProcessorsAndOfTheTimeBetween() throws {
+        let before = try #require(StolenTime(statistics: statistics(1_000, idle: 5_000)))
+        let after = try #require(StolenTime(statistics: statistics(1_030, idle: 5_270)))
+        #expect(after.share(since: before) == 0.1)
+        #expect(before.share(since: before) == 0)
+        // Counters of a machine that was moved may go back.
+        #expect(before.share(since: after) == 0)
+    }
+
+    @Test(arguments: ["", "cpu0 1 2 3 4 5 6 7 8\n", "cpu  1 2 3 4 5 6 7\n", "cpu  1 2 3 4 5 6 7 x\n"])
+    func whatDoesNotSayItIsNothing(_ text: String) { #expect(StolenTime(statistics: text) == nil) }
+
+    @Test func thisMachineSaysIt() { #expect(StolenTime.now() != nil) }
+}

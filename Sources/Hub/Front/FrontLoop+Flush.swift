@@ -89,6 +89,7 @@ extension FrontLoop {
     private func comeBack(afterNanoseconds wait: UInt64) {
         guard !isComingBack else { return }
         isComingBack = true
+        metrics.waits.add()
         loop.submit(afterMilliseconds: UInt32((wait + 999_999) / 1_000_000)) { [weak lane] in
             lane?.comeBack()
         }

@@ -34,6 +34,7 @@ final class FrontMetrics: Sendable {
     let deliveries: Counter
     let ephemeralDropped: Counter
     let batches: Counter
+    let waits: Counter
     let faultyCommands: Counter
     let deflated: Counter
     let deflateSavedBytes: Counter
@@ -74,6 +75,8 @@ final class FrontMetrics: Sendable {
                                            help: "Ephemeral pushes not sent to slow readers.")
         batches = metrics.counter("hub_send_batches_total",
                                   help: "Sends to many connections with one system call.")
+        waits = metrics.counter("hub_fan_out_waits_total",
+                                help: "Times that fan-outs waited for others to share a send with.")
         faultyCommands = metrics.counter("hub_commands_faulty_total",
                                          help: "Commands that could not be decoded.")
         deflated = metrics.counter("hub_deflated_messages_total",

@@ -32,7 +32,6 @@ final class SQLiteConnection {
             throw failure
         }
         handle = raw
-        logged.initialize(to: 0)
         sqlite3_busy_timeout(raw, 5_000)
         if readOnly {
             try execute("PRAGMA query_only = ON")
@@ -46,15 +45,14 @@ final class SQLiteConnection {
     }
 
     /// Pages in the write-ahead log as of the last commit; with `leaveCheckpoints` only.
-    var logPages: Int { Int(logged.pointee) }
-    private let logged = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+    private(set) var logPages = 0
 
     /// Commits copy nothing from the log into the file any more.
     func leaveCheckpoints() {
-        sqlite3_wal_hook(handle, { logged, _, _, pages in
-            logged!.assumingMemoryBound(to: Int32.self).pointee = pages
+        sqlite3_wal_hook(handle, { connection, _, _, pages in
+            Unmanaged<SQLiteConnection>.fromOpaque(connection!).takeUnretainedValue().logPages = Int(pages)
             return SQLITE_OK
-        }, logged)
+        }, Unmanaged.passUnretained(self).toOpaque())
     }
 
     /// Copies what it can from the log into the file, and syncs that, without waiting for readers or the
@@ -68,7 +66,6 @@ final class SQLiteConnection {
     deinit {
         for (_, entry) in prepared { sqlite3_finalize(entry.statement) }
         sqlite3_close_v2(handle)
-        logged.deallocate()
     }
 
     /// Text without parameters that is not kept.

@@ -56,7 +56,7 @@ package struct FanoutRecorder {
         var deliveries: UInt64 = 0
         var generator: UInt64 = 0
         var server: UInt64?
-        var stolen = StolenTime.now()
+        var stolen: StolenTime?
 
         init() {}
 
@@ -67,6 +67,7 @@ package struct FanoutRecorder {
             deliveries = checker.deliveries
             generator = MonotonicClock.threadProcessorTime()
             self.server = server?.processorNanoseconds
+            stolen = StolenTime.now()
         }
 
         func steal(since start: Mark) -> Double? {

@@ -35,7 +35,7 @@ package final class HubServer {
 
     /// All load comes from one account and a few addresses, so what bounds one of them would bound
     /// the whole run. Older hubs do not know all of these.
-    private static func limitsLifted(_ program: String, _ folder: String) throws -> [String] {
+    static func limitsLifted(_ program: String, _ folder: String) throws -> [String] {
         let options = [
             ("--commands-per-second", "0"), ("--account-commands-per-second", "0"),
             ("--account-sessions-max", "0"), ("--address-connections-max", "0"),

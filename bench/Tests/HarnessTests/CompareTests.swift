@@ -48,6 +48,18 @@ private func outcome(_ samples: [CompareSample]) throws -> CompareOutcome {
         #expect(outcome.text.contains("1.2×"))
     }
 
+    @Test func saysWhatTheHostWithheld() throws {
+        var samples = try [sample("hub", 1, cpu: 4, p99: 0.1), sample("uws", 1, cpu: 5, p99: 0.1),
+                           sample("hub", 2, cpu: 4, p99: 0.1), sample("uws", 2, cpu: 5, p99: 0.1)]
+        samples[0].steal = 0.05
+        samples[1].steal = 0.01
+        #expect(try outcome(samples).warnings.allSatisfy { !$0.contains("withheld") })
+        samples[2].steal = 0.12
+        #expect(try outcome(samples).warnings.filter { $0.contains("withheld") } == [
+            "hub: the host withheld up to 12 % of the processors' time in round 2: latencies are longer for it",
+        ])
+    }
+
     @Test func limitsMayBeRatios() throws {
         let outcome = try outcome([sample("hub", 1, cpu: 4.5, p99: 0.1),
                                    sample("uws", 1, cpu: 5, p99: 0.1)])

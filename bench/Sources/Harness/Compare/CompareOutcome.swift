@@ -63,6 +63,11 @@ package struct CompareOutcome {
                 out.append("\(name): the generator needed \(Figure.percent(busiest)) of its core: "
                     + "latencies and deliveries/s may be its own, CPU per delivery is not")
             }
+            let stolen = mine.filter { ($0.steal ?? 0) > FanoutOutcome.stealMax }
+            if let most = stolen.compactMap(\.steal).max() {
+                out.append("\(name): the host withheld up to \(Figure.percent(most)) of the processors' time in round "
+                    + stolen.map { "\($0.round)" }.joined(separator: ", ") + ": latencies are longer for it")
+            }
             let wrong = mine.filter { !$0.isCorrect }.map { "\($0.round)" }
             if !wrong.isEmpty {
                 let what = faults(of: name).map { "\($0.count) \($0.name)" } + ["left out of its medians"]

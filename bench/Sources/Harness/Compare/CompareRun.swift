@@ -47,10 +47,11 @@ package struct CompareSample: Codable, Sendable {
     package var deliveries: Double
     package var spread: Double?
     package var generatorShare: Double
+    package var steal: Double?
     package var warnings: [String]
 
     enum CodingKeys: String, CodingKey {
-        case contender, round, faults, warnings
+        case contender, round, faults, steal, warnings
         case isCorrect = "correct"
         case processorPerMillion = "cpu_s_per_million_deliveries"
         case serverShare = "server_cpu_share_of_a_core"
@@ -73,6 +74,7 @@ package struct CompareSample: Codable, Sendable {
         deliveries = outcome.deliveriesPerSecond
         spread = outcome.spread
         generatorShare = outcome.generatorShare
+        steal = outcome.recorder.steal
         warnings = outcome.warnings
     }
 

@@ -78,7 +78,7 @@ let package = Package(
         tests("Rules", ["Rules", "Model"]),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"], path: "Tests/Simulation/Suite",
                     swiftSettings: house),
-        tests("Live", ["Live", "Ports", "Model"]),
+        tests("Live", ["Live", "Simulation", "Ports", "Model"]),
         tests("App", ["App", "Wire", "Ports", "Model"]),
         tests("EndToEnd", ["App"]),
         tests("Protocol", ["Wire", "Model"], exclude: ["Golden"]),

@@ -4,6 +4,7 @@
 import Live
 import Model
 import Ports
+import Simulation
 import Testing
 
 @Suite struct EditTests {

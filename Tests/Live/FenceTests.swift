@@ -4,6 +4,7 @@
 import Live
 import Model
 import Ports
+import Simulation
 import Testing
 
 /// Alice is an admin and in the secret channel with Bob.

@@ -4,6 +4,7 @@
 import Live
 import Model
 import Ports
+import Simulation
 import Testing
 
 /// Long enough for one resync.
@@ -404,8 +405,8 @@ private let resync: Int64 = 13_000
         let world = world()
         _ = Client(world, as: alice)
         let dave = AccountID(high: 1, low: 4)
-        let before = world.store.members[acme]!
-        world.store.members[acme] = before
+        let before = world.store.model.people(acme)
+        world.store.members[acme]! += []
         world.store.peopleAnswer = {
             world.store.person(dave, in: acme)
             _ = world.registry.tell(acme, .personChanged(world.store.member(dave, in: acme)!), isControl: true)

@@ -4,6 +4,7 @@
 import Live
 import Model
 import Ports
+import Simulation
 import Testing
 
 /// Alice owns the organisation, Bob is an admin, Eve a member.

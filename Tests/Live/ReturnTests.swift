@@ -5,6 +5,7 @@
 import Live
 import Model
 import Ports
+import Simulation
 import Testing
 
 /// Long enough for one resync.

@@ -146,7 +146,7 @@ package final class Simulation: @unchecked Sendable {
 
     private func addClient(_ account: AccountID, _ organisation: OrganisationID) {
         let login = LoginID(high: 7, low: UInt64(clients.count + 1))
-        store.model.logins[login] = account
+        store.model.logins[login] = .init(account: account, organisation: organisation)
         guard let principal = principal(of: account, in: organisation, login: login) else { return }
         clients.append(SimClient(self, number: clients.count, principal: principal,
                                  channels: channels[organisation] ?? [], random: random.fork()))

@@ -13,6 +13,14 @@ package struct StoreModel {
         fileprivate var keys: [KeyOfSender: Int] = [:]
         package init(_ record: ChannelRecord) { self.record = record }
     }
+    package struct Owner: Equatable {
+        package let account: AccountID
+        package let organisation: OrganisationID
+        package init(account: AccountID, organisation: OrganisationID) {
+            self.account = account
+            self.organisation = organisation
+        }
+    }
     fileprivate struct KeyOfSender: Hashable {
         let sender: AccountID
         let key: String
@@ -25,7 +33,7 @@ package struct StoreModel {
     private var since: [OrganisationID: [AccountID: UnixMilliseconds]] = [:]
     package var revoked: Set<LoginID> = []
     /// Whose sign-in it is; one that is not here is anybody's and stands.
-    package var logins: [LoginID: AccountID] = [:]
+    package var logins: [LoginID: Owner] = [:]
     package init() {}
 
     package mutating func add(_ person: Person, to organisation: OrganisationID) {
@@ -91,10 +99,10 @@ package struct StoreModel {
         let all = logs[organisation]?[channel]?.events ?? []
         switch range {
         case .before(let end):
-            let end = end == 0 ? all.count : min(all.count, Int(end) - 1)
+            let end = end == 0 ? all.count : Int(min(UInt64(all.count), end - 1))
             return Array(all[max(0, end - limit)..<end])
         case .after(let start):
-            let start = min(all.count, Int(start))
+            let start = Int(min(UInt64(all.count), start))
             return Array(all[start..<min(all.count, start + limit)])
         }
     }
@@ -156,7 +164,7 @@ package struct StoreModel {
     // MARK: MemberStore
 
     package func login(_ organisation: OrganisationID, _ login: LoginID) -> LoginRecord? {
-        LoginRecord(id: login, account: logins[login] ?? AccountID(high: 1, low: login.low),
+        LoginRecord(id: login, account: logins[login]?.account ?? AccountID(high: 1, low: login.low),
                     organisation: organisation, createdAt: UnixMilliseconds(0),
                     lastUsedAt: UnixMilliseconds(0), refreshLifetimeMilliseconds: 1, address: "",
                     userAgent: "", revokedAt: revoked.contains(login) ? UnixMilliseconds(1) : nil)
@@ -199,7 +207,8 @@ package struct StoreModel {
               keepsOwner(without: whom, organisation)
         else { return .refused(actor: who?.role, subject: whom?.role) }
         members[organisation]!.removeAll { $0.account == account }
-        for (login, owner) in logins where owner == account { revoked.insert(login) }
+        let removed = Owner(account: account, organisation: organisation)
+        for (login, owner) in logins where owner == removed { revoked.insert(login) }
         for (channel, log) in logs[organisation] ?? [:] where log.record.kind != .direct {
             logs[organisation]![channel]!.record.members.removeAll { $0 == account }
         }

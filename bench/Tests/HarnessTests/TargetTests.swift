@@ -141,6 +141,29 @@ private struct Bent {
         #expect(damaged.faults().damaged == 1)
     }
 
+    /// As Centrifugo sends them: JSON around each text, several of them in a message.
+    @Test func relaysMayWrapTextsInJSON() throws {
+        func wrapped(_ text: [UInt8]) -> [UInt8] {
+            ascii("{\"channel\":\"t\",\"pub\":{\"data\":\"") + text + ascii("\",\"info\":{\"user\":\"\"}}}")
+        }
+        let bent = try Bent(.raw)
+        let all = (0..<4).map { wrapped(bent.wire($0)) }
+        for message in all { bent.receive(message, at: 0) }
+        bent.receive(all[0] + [10] + all[1] + [10] + all[2], at: 1)
+        bent.receive(ascii("{}"), at: 1)
+        #expect(!bent.run.checker.isComplete)
+        bent.receive(all[3], at: 1)
+        #expect(bent.run.checker.isComplete)
+        #expect(bent.faults().isClean)
+        let faulty = try Bent(.raw)
+        var damaged = faulty.wire(1)
+        damaged[100] ^= 1
+        for text in [faulty.wire(0), damaged, faulty.wire(2), faulty.wire(2)] { faulty.receive(wrapped(text), at: 0) }
+        faulty.receive(Array(wrapped(faulty.wire(3)).prefix(60)), at: 0)
+        let faults = faulty.faults()
+        #expect(faults.damaged == 1 && faults.duplicates == 1 && faults.lost == 6)
+    }
+
     /// MQTT and NATS are streams: where a WebSocket message ends says nothing.
     @Test(arguments: [FanoutConfiguration.Target.mqtt, .nats])
     func whereAStreamIsCutSaysNothing(_ target: FanoutConfiguration.Target) throws {

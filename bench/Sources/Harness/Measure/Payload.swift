@@ -53,10 +53,14 @@ package struct Payload: Equatable, Sendable {
         }
     }
 
+    /// Whether this may be a message of the bench.
+    static func begins(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.count >= 3 && bytes[0] == UInt8(ascii: "h") && bytes[1] == UInt8(ascii: "b")
+            && bytes[2] == UInt8(ascii: "1")
+    }
+
     package static func read(_ bytes: UnsafeRawBufferPointer) -> Reading {
-        guard bytes.count >= bytesMin, bytes[0] == UInt8(ascii: "h"), bytes[1] == UInt8(ascii: "b"),
-              bytes[2] == UInt8(ascii: "1")
-        else { return .foreign }
+        guard bytes.count >= bytesMin, begins(bytes) else { return .foreign }
         // The checksum covers every other byte, so what it confirms are digits.
         var sum = checksum(bytes)
         for index in stride(from: 46, through: 39, by: -1) {

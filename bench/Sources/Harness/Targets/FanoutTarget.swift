@@ -1,6 +1,8 @@
 // The kinds of servers that a fan-out run can load: what a client of each says and how it reads what
 // comes back. One value serves all connections of a run, on the run's thread.
 
+internal import Glibc
+
 protocol FanoutTarget: AnyObject {
     /// What a connection asks for in its handshake.
     var subprotocol: String? { get }
@@ -24,14 +26,19 @@ extension FanoutTarget {
     func everySecond(_ run: FanoutRun) {}
 }
 
-/// Any server that relays what arrives on one URL to all connections of another.
+/// Any server that relays what arrives on one URL to all connections of another, as it came or within
+/// JSON: one text to a message, or several.
 final class RelayTarget: FanoutTarget {
     let subprotocol: String? = nil
     let hasPositions = false
     let isAcknowledging = false
     private let kind: MessageKind
+    private let payloadBytes: Int
 
-    init(_ encoding: Encoding) { kind = encoding.messageKind }
+    init(_ configuration: FanoutConfiguration) {
+        kind = configuration.encoding.messageKind
+        payloadBytes = configuration.payloadBytes
+    }
 
     func opened(_ connection: WebSocketConnection, _ run: FanoutRun) {
         run.ready(connection.slot)
@@ -44,8 +51,19 @@ final class RelayTarget: FanoutTarget {
 
     func received(_ bytes: UnsafeRawBufferPointer, on connection: WebSocketConnection,
                   at now: UInt64, _ run: FanoutRun) {
-        if run.isSubscriber(connection.slot) {
+        guard run.isSubscriber(connection.slot) else { return }
+        guard bytes.first == UInt8(ascii: "{") else {
             run.delivered(to: connection.slot, sequence: 0, text: bytes, now)
+            return
+        }
+        // Texts are strings without escapes, so each begins behind a quotation mark.
+        var rest = bytes
+        while let base = rest.baseAddress, let quote = memchr(base, Int32(UInt8(ascii: "\"")), rest.count) {
+            rest = UnsafeRawBufferPointer(rebasing: rest[(base.distance(to: UnsafeRawPointer(quote)) + 1)...])
+            guard Payload.begins(rest) else { continue }
+            let text = UnsafeRawBufferPointer(rebasing: rest.prefix(payloadBytes))
+            run.delivered(to: connection.slot, sequence: 0, text: text, now)
+            rest = UnsafeRawBufferPointer(rebasing: rest[text.count...])
         }
     }
 }

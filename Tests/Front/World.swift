@@ -1,7 +1,7 @@
 // A front with real loops on a free port of the loopback interface, sessions that never get further than
 // their hello, and what tests want to know of it.
 
-import Front
+@testable import Front
 import Glibc
 import Live
 import Loop
@@ -130,6 +130,16 @@ final class World: Sendable {
     func endLoops() {
         for loop in loops { loop.stop() }
         Self.remove(folder)
+    }
+
+    /// As behind a flush of 10 ms that could not keep up: from the loop's next turn on, fan-outs wait for 20 ms.
+    func holdFanOuts(of session: Attached) {
+        let lane = session.lane as! FrontLane
+        precondition(loops.count == 1)
+        loops[0].submit {
+            let now = lane.target.clocks.monotonic().value
+            lane.target.pace.flushed(from: now - 10_000_000, to: now, messages: 1 << 40, sends: 1)
+        }
     }
 
     // MARK: Peers

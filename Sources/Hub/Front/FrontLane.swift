@@ -23,7 +23,7 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
     /// Memory of the last burst, for the next one; on the loop's thread only.
     private var spare: [Delivery] = []
     private let mailbox = Lock(Mailbox())
-    private var target: FrontLoop!
+    private(set) var target: FrontLoop!
     private let dropped: Counter
 
     init(loop: Loop, dropped: Counter) {

@@ -107,8 +107,9 @@ extension FrontLoop {
                 }
             }
         }
-        fannedOutMessages += (pending.count - nodesBefore) * broadcast.messages
-        metrics.deliveries.add(UInt64(pending.count - nodesBefore))
+        let noted = pending.count - nodesBefore
+        fannedOutMessages += noted * broadcast.messages
+        metrics.deliveries.add(UInt64(noted))
     }
 
     // MARK: Frames to one connection

@@ -155,13 +155,16 @@ private struct Bent {
         bent.receive(all[3], at: 1)
         #expect(bent.run.checker.isComplete)
         #expect(bent.faults().isClean)
+        #expect(bent.run.checker.foreign == 1)
         let faulty = try Bent(.raw)
         var damaged = faulty.wire(1)
         damaged[100] ^= 1
         for text in [faulty.wire(0), damaged, faulty.wire(2), faulty.wire(2)] { faulty.receive(wrapped(text), at: 0) }
         faulty.receive(Array(wrapped(faulty.wire(3)).prefix(60)), at: 0)
+        faulty.receive(wrapped(faulty.wire(3) + [65]), at: 0)
         let faults = faulty.faults()
-        #expect(faults.damaged == 1 && faults.duplicates == 1 && faults.lost == 6)
+        #expect(faults.damaged == 2 && faults.duplicates == 1 && faults.lost == 6)
+        #expect(faulty.run.checker.foreign == 1)
     }
 
     /// MQTT and NATS are streams: where a WebSocket message ends says nothing.

@@ -72,6 +72,7 @@ package final class CrashRun {
             configuration.lyingDisk = folder + "/lying-disk.so"
             try FileManager.default.copyItem(atPath: library, toPath: folder + "/lying-disk.so")
         }
+        configuration.hubArguments = try HubServer.limitsLifted(configuration.hub, folder) + configuration.hubArguments
         self.configuration = configuration
         var logFolder: String?
         switch configuration.fault {

@@ -27,7 +27,6 @@ package final class CrashWorld {
         let port = try FreePort.find()
         var arguments = [configuration.hub, "--data-dir", folder + "/hub",
                          "--listen", "127.0.0.1:\(port)"]
-        arguments += try HubServer.limitsLifted(configuration.hub, logs)
         switch configuration.store {
         case .sqlite:
             postgres = nil

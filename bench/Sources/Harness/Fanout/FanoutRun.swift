@@ -68,7 +68,7 @@ package final class FanoutRun: WebSocketDelegate {
         run = UInt32.random(in: 1...UInt32.max)
         target = switch configuration.target {
         case .hub: try HubTarget(configuration, endpoint, tls: tls, access: access)
-        case .raw: RelayTarget(configuration)
+        case .raw: RelayTarget(configuration.encoding)
         case .mqtt: MQTTTarget(configuration)
         case .nats: NATSTarget(configuration)
         }

@@ -1,8 +1,6 @@
 // The kinds of servers that a fan-out run can load: what a client of each says and how it reads what
 // comes back. One value serves all connections of a run, on the run's thread.
 
-internal import Glibc
-
 protocol FanoutTarget: AnyObject {
     /// What a connection asks for in its handshake.
     var subprotocol: String? { get }
@@ -33,12 +31,8 @@ final class RelayTarget: FanoutTarget {
     let hasPositions = false
     let isAcknowledging = false
     private let kind: MessageKind
-    private let payloadBytes: Int
 
-    init(_ configuration: FanoutConfiguration) {
-        kind = configuration.encoding.messageKind
-        payloadBytes = configuration.payloadBytes
-    }
+    init(_ encoding: Encoding) { kind = encoding.messageKind }
 
     func opened(_ connection: WebSocketConnection, _ run: FanoutRun) {
         run.ready(connection.slot)
@@ -52,19 +46,21 @@ final class RelayTarget: FanoutTarget {
     func received(_ bytes: UnsafeRawBufferPointer, on connection: WebSocketConnection,
                   at now: UInt64, _ run: FanoutRun) {
         guard run.isSubscriber(connection.slot) else { return }
-        guard bytes.first == UInt8(ascii: "{") else {
-            run.delivered(to: connection.slot, sequence: 0, text: bytes, now)
-            return
+        var hasText = false
+        if bytes.first == UInt8(ascii: "{") {
+            // Texts are strings without escapes.
+            let quote = UInt8(ascii: "\"")
+            var rest = bytes[...]
+            while let start = rest.firstIndex(of: quote), let end = rest[(start + 1)...].firstIndex(of: quote) {
+                let text = UnsafeRawBufferPointer(rebasing: rest[(start + 1)..<end])
+                if Payload.begins(text) {
+                    run.delivered(to: connection.slot, sequence: 0, text: text, now)
+                    hasText = true
+                }
+                rest = rest[end...]
+            }
         }
-        // Texts are strings without escapes, so each begins behind a quotation mark.
-        var rest = bytes
-        while let base = rest.baseAddress, let quote = memchr(base, Int32(UInt8(ascii: "\"")), rest.count) {
-            rest = UnsafeRawBufferPointer(rebasing: rest[(base.distance(to: UnsafeRawPointer(quote)) + 1)...])
-            guard Payload.begins(rest) else { continue }
-            let text = UnsafeRawBufferPointer(rebasing: rest.prefix(payloadBytes))
-            run.delivered(to: connection.slot, sequence: 0, text: text, now)
-            rest = UnsafeRawBufferPointer(rebasing: rest[text.count...])
-        }
+        if !hasText { run.delivered(to: connection.slot, sequence: 0, text: bytes, now) }
     }
 }
 

@@ -8,7 +8,7 @@ import Model
 import Ports
 
 /// Parses a command line with `hub.conf` as its only file; the text of a refusal when it is refused.
-private func invoke(_ arguments: [String], environment: [String: String] = [:], file: String? = nil)
+private func invoke(_ arguments: [String], environment: [ExactText: String] = [:], file: String? = nil)
     throws(Refusal) -> CommandLineInvocation
 {
     try CommandLineInvocation(arguments: arguments, environment: environment) { path in
@@ -17,7 +17,7 @@ private func invoke(_ arguments: [String], environment: [String: String] = [:], 
     }
 }
 
-private func configuration(_ arguments: [String], environment: [String: String] = [:],
+private func configuration(_ arguments: [String], environment: [ExactText: String] = [:],
                            file: String? = nil) throws -> Configuration {
     let invocation = try invoke(arguments, environment: environment, file: file)
     guard case .serve(let configuration, _) = invocation else {
@@ -26,7 +26,7 @@ private func configuration(_ arguments: [String], environment: [String: String] 
     return configuration
 }
 
-private func refusal(_ arguments: [String], environment: [String: String] = [:], file: String? = nil)
+private func refusal(_ arguments: [String], environment: [ExactText: String] = [:], file: String? = nil)
     -> Refusal?
 {
     do {
@@ -296,7 +296,8 @@ private let samples: [String: String] = [
     }
 
     @Test func passwordsAreNotPrinted() throws {
-        let environment = ["HUB_STORE": "postgresql://hub:hunter2@h/db?sslmode=require&password=hunter3"]
+        let environment: [ExactText: String] = [
+            "HUB_STORE": "postgresql://hub:hunter2@h/db?sslmode=require&password=hunter3"]
         guard case .print(let text) = try invoke(["--print-config"], environment: environment) else {
             throw FileProblem("prints nothing")
         }

@@ -26,6 +26,31 @@ import Testing
         }
     }
 
+    /// Equal to Swift and not in bytes: the store takes both, in one batch and in two, and knows each again.
+    @Test(arguments: Database.allCases)
+    func keysAreTheSameByTheirBytesOnly(_ database: Database) async throws {
+        try await database.withStore { store, _ in
+            let office = try await Office(store)
+            let channel = try await office.channel("general")
+            let keys: [IdempotencyKey] = ["k\u{E9}y", "ke\u{301}y", "K", "\u{212A}"]
+            let events = keys.enumerated().map { message(UInt64($0 + 1), key: $1, by: office.owner.id) }
+            let first = Array(events[..<3])
+            #expect(try await store.append(office.id, channel, expecting: position(0), first) == .committed)
+            #expect(try await store.append(office.id, channel, expecting: position(3), [events[3]]) == .committed)
+            #expect(try await store.events(office.id, channel, .after(0), limit: 10) == events)
+            for (index, key) in keys.enumerated() {
+                let retry = message(5, key: key, by: office.owner.id)
+                guard case .duplicates(let found) = try await store.append(
+                    office.id, channel, expecting: position(4), [retry])
+                else {
+                    Issue.record("a retry is a duplicate")
+                    continue
+                }
+                #expect(found.map(\.sequence) == [UInt64(index + 1)])
+            }
+        }
+    }
+
     @Test(arguments: Database.allCases)
     func aMovedHeadIsRefusedAndNothingWritten(_ database: Database) async throws {
         try await database.withStore { store, _ in

@@ -287,7 +287,7 @@ struct Notes: Sendable {
     struct Line: Sendable {
         let channel: ChannelID
         let sequence: UInt64
-        let key: String
+        let key: IdempotencyKey
     }
     private let path: String
     private let file: Int32
@@ -298,7 +298,7 @@ struct Notes: Sendable {
         guard file >= 0 else { throw Fault("cannot write \(path)") }
     }
 
-    func write(_ channel: ChannelID, _ sequence: UInt64, _ key: String) {
+    func write(_ channel: ChannelID, _ sequence: UInt64, _ key: IdempotencyKey) {
         let line = "\(channel) \(sequence) \(key)\n"
         precondition(Glibc.write(file, line, line.utf8.count) == line.utf8.count)
     }
@@ -313,7 +313,7 @@ struct Notes: Sendable {
             let words = line.split(separator: " ").map(String.init)
             guard words.count == 3, let channel = ChannelID(words[0]), let sequence = UInt64(words[1])
             else { return nil }
-            return Line(channel: channel, sequence: sequence, key: words[2])
+            return Line(channel: channel, sequence: sequence, key: IdempotencyKey(words[2]))
         }
     }
 }

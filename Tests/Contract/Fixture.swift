@@ -71,13 +71,13 @@ func invitation(_ organisation: OrganisationRecord, by account: AccountID, uses:
                      expiresAt: start.adding(milliseconds: 1_000), usesLeft: uses)
 }
 
-func message(_ sequence: UInt64, key: String, by sender: AccountID) -> StoredEvent {
+func message(_ sequence: UInt64, key: IdempotencyKey, by sender: AccountID) -> StoredEvent {
     StoredEvent(sequence: sequence, id: fresh(), kind: .message, sender: sender, subject: nil,
                 at: start.adding(milliseconds: Int64(sequence)), key: key,
                 body: SealedBody(key: fresh(), bytes: [1] + [UInt8](repeating: 7, count: 150)))
 }
 
-func edited(_ sequence: UInt64, of target: UInt64, key: String, by sender: AccountID) -> StoredEvent {
+func edited(_ sequence: UInt64, of target: UInt64, key: IdempotencyKey, by sender: AccountID) -> StoredEvent {
     var event = message(sequence, key: key, by: sender)
     event.kind = .edited
     event.target = target

@@ -94,6 +94,9 @@ private func requester(_ headers: [(String, String)], from peer: String = "10.0.
         "for=nonsense", "for", "for=", "for=203.0.113.9;", "for=203.0.113.9,", "for=203.0.113.9;for=203.0.113.8", "=x",
         "for=\"203.0.113.9", "for=\"203.0.113.9\\", "for=203.0.113.9 x", "for=203.0.113.9;proto=gopher", "203.0.113.9",
         "for=2001:db8::7", "",
+        // Marks are bytes: what combines with one does not hide it.
+        "for=203.0.113.9\u{301}", "for=\"203.0.113.9\"\u{301}", "for=\"203.0.113.9\u{301}\"", "for=\u{338}203.0.113.9",
+        "for=203.0.113.9\u{37E}proto=https",
     ])
     func refusesBrokenForwarded(_ value: String) {
         #expect(requester([("forwarded", value)], by: .forwarded) == nil)

@@ -22,7 +22,7 @@ import Testing
         "ada,bob@example.org", "ada;bob@example.org", "<ada@example.org>", "ada\\@example.org", "ada@[192.0.2.1]",
         "ada@exam_ple.org", "ada@exämple.org", "ädä@example.org", "ada\u{0}@example.org", "ada\u{202E}@example.org",
         String(repeating: "l", count: 65) + "@example.org", "ada@" + String(repeating: "d", count: 64) + ".org",
-        "ada@" + String(repeating: "d.", count: 130) + "org",
+        "ada@" + String(repeating: "d.", count: 130) + "org", "\u{212A}elly@example.org", "ada@\u{212A}.example.org",
     ]) func refusesAddresses(_ given: String) {
         #expect(throws: Denial.self) { try Admission.email(EmailAddress(given)) }
     }

@@ -30,6 +30,14 @@ import Testing
         #expect(later <= 101, "\(later)")
     }
 
+    /// Who writes an account's address with other bytes takes none of its tries, and frees none.
+    @Test func bucketsGoByBytes() {
+        let limiter = AttemptLimiter(clocks: HandClock())
+        for _ in 0..<5 { #expect(isAllowed(limiter, "zo\u{EB}@example.org", "192.0.2.1")) }
+        #expect(!isAllowed(limiter, "zo\u{EB}@example.org", "192.0.2.1"))
+        #expect(isAllowed(limiter, "zoe\u{308}@example.org", "192.0.2.1"))
+    }
+
     /// One address that tries many accounts.
     @Test func sprayingFromOneAddress() {
         let clock = HandClock()

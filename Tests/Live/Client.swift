@@ -63,8 +63,8 @@ final class Client {
         return reply(to: id)
     }
 
-    func post(_ text: String, key: String? = nil, to channel: ChannelID = general) -> ServerBody? {
-        ask(.post(Post(channel: channel, key: key ?? text, text: text)))
+    func post(_ text: String, key: IdempotencyKey? = nil, to channel: ChannelID = general) -> ServerBody? {
+        ask(.post(Post(channel: channel, key: key ?? IdempotencyKey(text), text: text)))
     }
 
     var frames: [ServerFrame] { lane.frames[session.id] ?? [] }

@@ -8,7 +8,7 @@ import Simulation
 import Testing
 
 @Suite struct EditTests {
-    private static func edit(_ target: UInt64, _ text: String = "new", key: String = "e",
+    private static func edit(_ target: UInt64, _ text: String = "new", key: IdempotencyKey = "e",
                              in channel: ChannelID = general) -> Command {
         .edit(Edit(channel: channel, key: key, target: target, text: text))
     }

@@ -13,7 +13,7 @@ private let start = UnixMilliseconds(1_000)
 private func event(_ number: UInt64) -> EventID { EventID(high: 9, low: number) }
 
 extension LogMachine {
-    fileprivate mutating func post(_ number: UInt64, from sender: AccountID = alice, key: String? = nil,
+    fileprivate mutating func post(_ number: UInt64, from sender: AccountID = alice, key: IdempotencyKey? = nil,
                                    text: String = "hi", origin: Int? = nil) -> Admission {
         admit(id: event(number), kind: .message, sender: sender, at: start, key: key ?? "k\(number)",
               text: text, origin: origin ?? Int(number))
@@ -54,6 +54,23 @@ private func machine(_ limits: LogLimits = .init()) -> Machine {
         #expect(second.events.map(\.sequence) == [2, 3])
         #expect(log.head == Position(epoch: 1, sequence: 3))
         #expect(log.isIdle)
+    }
+
+    /// Equal as text, other bytes: two messages. While the first waits, while it is written, and afterwards.
+    @Test func keysAreTheSameByTheirBytesOnly() {
+        var log = machine()
+        #expect(isQueued(log.post(1, key: "k\u{E9}y")))
+        #expect(isQueued(log.post(2, key: "ke\u{301}y")))
+        #expect(log.takeBatch()?.map(\.id) == [event(1), event(2)])
+        #expect(isQueued(log.post(3, key: "K")))
+        #expect(log.batchCommitted().answers.map(\.origin) == [1, 2])
+        #expect(isQueued(log.post(4, key: "\u{212A}")))
+        guard case .duplicate(let first) = log.post(5, key: "ke\u{301}y") else {
+            Issue.record("a retry is a duplicate")
+            return
+        }
+        #expect(first.id == event(2))
+        #expect(log.takeBatch()?.map(\.id) == [event(3), event(4)])
     }
 
     @Test func aRetryBehindItsOwnPostIsAnsweredWithIt() {
@@ -252,7 +269,7 @@ private func machine(_ limits: LogLimits = .init()) -> Machine {
 
     @Test func anEditCarriesItsTargetAndSharesTheKeysOfPosts() {
         var log = machine()
-        func edit(_ number: UInt64, key: String, target: UInt64) -> Machine.Admission {
+        func edit(_ number: UInt64, key: IdempotencyKey, target: UInt64) -> Machine.Admission {
             log.admit(id: event(number), kind: .edited, sender: alice, at: start, key: key, text: "ho",
                       target: target, origin: Int(number))
         }

@@ -144,7 +144,7 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
     @Test(arguments: [
         Command.post(Post(channel: channel, key: "k", text: "x")),
         .hello(Hello(token: AccessToken("t"), agent: String(repeating: "a", count: 64))),
-        .post(Post(channel: channel, key: String(repeating: "k", count: 64), text: "x")),
+        .post(Post(channel: channel, key: IdempotencyKey(String(repeating: "k", count: 64)), text: "x")),
         .post(Post(channel: channel, key: "k", text: long(8_192))),
         .edit(Edit(channel: channel, key: "k", target: 1, text: long(8_192))),
         .createChannel(CreateChannel(name: long(80), topic: long(250), kind: .closed)),
@@ -158,7 +158,7 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
 
     @Test(arguments: [
         (Command.post(Post(channel: channel, key: "", text: "x")), ErrorCode.invalidArgument, "key"),
-        (.post(Post(channel: channel, key: String(repeating: "k", count: 65), text: "x")),
+        (.post(Post(channel: channel, key: IdempotencyKey(String(repeating: "k", count: 65)), text: "x")),
          .invalidArgument, "key"),
         (.post(Post(channel: channel, key: "a\0b", text: "x")), .invalidArgument, "key"),
         (.hello(Hello(token: AccessToken("t"), agent: String(repeating: "a", count: 65))),

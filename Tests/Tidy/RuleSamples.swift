@@ -104,6 +104,20 @@ private func source(_ text: String, _ path: String = front) -> SwiftSource {
     }
 }
 
+@Suite struct ExactTextRuleSamples {
+    @Test(arguments: [
+        ("var a: [String: Int] = [:]", 1), ("var a: [ExactText: Int] = [:]", 0), ("let a = Set<String>()", 1),
+        ("let a = b.lowercased()", 1), ("let a = b.asciiLowercased()", 0), ("// [String: Int]", 0),
+        ("if a == \"Kelvin\" {}", 1), ("if a == \"kelvin\" {}", 0), ("a.split(separator: \";\")", 1),
+        ("a.split(atByte: \";\")", 0), ("let a = \"; b\"", 0), ("case \"é\": b", 1), ("var a: [[String]] = []", 0),
+    ])
+    func exactText(text: String, violations: Int) {
+        #expect(Rule.exactText(source(text)).count == violations)
+        #expect(Rule.exactText(source(text, "Tests/Front/A.swift")).isEmpty)
+        #expect(Rule.exactText(source(text, "Sources/Hub/Identity/Admission.swift")).isEmpty)
+    }
+}
+
 @Suite struct LayerRuleSamples {
     @Test(arguments: [
         ("Sources/Actors/Model/A.swift", "import Ports", 1), ("Sources/Actors/Live/A.swift", "import Loop", 1),

@@ -174,4 +174,44 @@ enum Rule {
         }
         return found
     }
+
+    /// What databases, tokens, headers and clients decide by bytes is no key of type `String`, which compares by
+    /// canonical equivalence, and is not folded by `lowercased()`: see Model/ExactText.swift. The exceptions
+    /// compare what people chose, where equivalent spellings are meant to be the same.
+    static func exactText(_ source: SwiftSource) -> [Violation] {
+        let exceptions = ["Sources/Actors/Model/ExactText.swift", "Sources/Hub/Identity/Admission.swift"]
+        let places = ["Sources/", "Tests/Simulation/"]
+        guard places.contains(where: { source.path.hasPrefix($0) }), !exceptions.contains(source.path)
+        else { return [] }
+        let tokens = ["[String:", "[Substring:", "[String :", "Set<String>", "Set<Substring>", "lowercased()"]
+        return tokens.flatMap { token in
+            source.lines(with: token).map {
+                Violation(path: source.path, line: $0, what: "\(token): equal text is not equal bytes; use ExactText")
+            }
+        } + equivalentLiterals(source)
+    }
+
+    /// Literals that some other text equals, compared as text: U+212A is `K`, U+037E is `;`, U+1FEF is a grave
+    /// accent, and letters with marks have several spellings. A literal of other ASCII equals only itself.
+    private static func equivalentLiterals(_ source: SwiftSource) -> [Violation] {
+        guard !source.path.hasPrefix("Sources/Hub/App/") else { return [] }
+        let comparisons = ["== \"", "!= \"", "split(separator: \"", "of: \"", "contains(\"", "hasPrefix(\"",
+                           "hasSuffix(\"", "case \""]
+        let byLine = Dictionary(grouping: source.literals, by: \.line)
+        return byLine.sorted { $0.key < $1.key }.flatMap { line, literals in
+            let code = source.code[line - 1]
+            return comparisons.flatMap { code.ranges(of: $0) }.compactMap { range -> Violation? in
+                // Each literal before it has left two quotation marks.
+                let place = code[..<range.upperBound].utf8.count { $0 == UInt8(ascii: "\"") } / 2
+                guard place < literals.count, hasEquivalents(literals[place].text) else { return nil }
+                return Violation(path: source.path, line: line,
+                                 what: "other texts equal \"\(literals[place].text)\": compare bytes")
+            }
+        }
+    }
+
+    private static func hasEquivalents(_ text: String) -> Bool {
+        let isCut = text.contains("\\(…)")
+        return !isCut && text.unicodeScalars.contains { !$0.isASCII || $0 == "K" || $0 == ";" || $0 == "`" }
+    }
 }

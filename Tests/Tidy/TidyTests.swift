@@ -40,6 +40,8 @@ import Testing
 
     @Test func actorsAreDeterministic() { expectNone(sources.flatMap(Rule.determinism)) }
 
+    @Test func keysAreComparedByBytes() { expectNone(sources.flatMap(Rule.exactText)) }
+
     @Test func scriptsAreSafe() { expectNone(repository.files.filter(isScript).flatMap(Rule.script)) }
 
     @Test func layersHold() {

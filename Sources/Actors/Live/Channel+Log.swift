@@ -98,7 +98,7 @@ extension Channel {
               reply: .done(origin))
     }
 
-    private func admit(_ kind: EventKind, sender: AccountID, subject: AccountID?, key: String,
+    private func admit(_ kind: EventKind, sender: AccountID, subject: AccountID?, key: IdempotencyKey,
                        text: String, target: UInt64? = nil, reply: Reply) {
         let now = surroundings.clocks.now()
         let number = replies.add(reply)

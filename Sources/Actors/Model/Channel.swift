@@ -53,14 +53,14 @@ package struct Event: Hashable, Sendable {
     package var subject: AccountID?
     package var at: UnixMilliseconds
     /// The sender's idempotency key, 1–64 bytes; empty for events the hub makes itself.
-    package var key: String
+    package var key: IdempotencyKey
     /// The text of a message or its new one, UTF-8; empty for other kinds.
     package var text: String
     /// Sequence of the message that was edited (`edited`); `nil` for other kinds.
     package var target: UInt64?
 
     package init(sequence: UInt64, id: EventID, kind: EventKind, sender: AccountID,
-                 subject: AccountID? = nil, at: UnixMilliseconds, key: String, text: String,
+                 subject: AccountID? = nil, at: UnixMilliseconds, key: IdempotencyKey, text: String,
                  target: UInt64? = nil) {
         self.sequence = sequence
         self.id = id

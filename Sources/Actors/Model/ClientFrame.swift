@@ -93,10 +93,10 @@ package struct Unsubscribe: Hashable, Sendable {
 package struct Post: Hashable, Sendable {
     package var channel: ChannelID
     /// Idempotency key, 1–64 bytes, unique per sender and channel: a retry has the same.
-    package var key: String
+    package var key: IdempotencyKey
     /// 1 byte to `Limits.textBytesMax` bytes of UTF-8.
     package var text: String
-    package init(channel: ChannelID, key: String, text: String) {
+    package init(channel: ChannelID, key: IdempotencyKey, text: String) {
         self.channel = channel
         self.key = key
         self.text = text
@@ -212,12 +212,12 @@ package struct ListPeople: Hashable, Sendable {
 package struct Edit: Hashable, Sendable {
     package var channel: ChannelID
     /// As a post's, and of the same names: unique per sender and channel.
-    package var key: String
+    package var key: IdempotencyKey
     /// Sequence of the message, also when it has been edited before.
     package var target: UInt64
     /// Bounds as a post's.
     package var text: String
-    package init(channel: ChannelID, key: String, target: UInt64, text: String) {
+    package init(channel: ChannelID, key: IdempotencyKey, target: UInt64, text: String) {
         self.channel = channel
         self.key = key
         self.target = target

@@ -5,11 +5,12 @@
 package struct Private<Tag>: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible,
     CustomReflectable
 {
-    private let text: String
-    package init(_ text: String) { self.text = text }
+    /// Secrets and addresses are what their bytes are.
+    private let exact: ExactText
+    package init(_ text: String) { exact = ExactText(text) }
     /// The text itself. Every use is a place to look at in a review.
-    package var reveal: String { text }
-    package var isEmpty: Bool { text.isEmpty }
+    package var reveal: String { exact.text }
+    package var isEmpty: Bool { exact.isEmpty }
     package var description: String { "‹private›" }
     package var debugDescription: String { "‹private›" }
     package var customMirror: Mirror { Mirror(self, children: []) }

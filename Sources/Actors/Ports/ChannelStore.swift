@@ -37,12 +37,12 @@ package struct StoredEvent: Hashable, Sendable {
     package var subject: AccountID?
     package var at: UnixMilliseconds
     /// Idempotency key; empty for events the hub makes (these are not checked for duplicates).
-    package var key: String
+    package var key: IdempotencyKey
     package var body: SealedBody?
     /// Sequence of the message that was edited; `nil` for kinds other than `edited`.
     package var target: UInt64?
     package init(sequence: UInt64, id: EventID, kind: EventKind, sender: AccountID,
-                 subject: AccountID?, at: UnixMilliseconds, key: String, body: SealedBody?,
+                 subject: AccountID?, at: UnixMilliseconds, key: IdempotencyKey, body: SealedBody?,
                  target: UInt64? = nil) {
         self.sequence = sequence
         self.id = id

@@ -50,12 +50,12 @@ package enum ArgumentRule {
         }
     }
 
-    private static func checkKey(_ key: String) -> ErrorReply? {
+    private static func checkKey(_ key: IdempotencyKey) -> ErrorReply? {
         let bytes = key.utf8.count
         if bytes == 0 || bytes > keyBytesMax {
             return outOfBounds("key", limit: keyBytesMax, have: bytes)
         }
-        return checkControls(key, field: "key")
+        return checkControls(key.text, field: "key")
     }
 
     /// Sequences count from 1.

@@ -35,7 +35,7 @@ package struct LogMachine {
         package let sender: AccountID
         package let subject: AccountID?
         package let at: UnixMilliseconds
-        package let key: String
+        package let key: IdempotencyKey
         package let text: String
         package let target: UInt64?
         /// Who wants to hear: the first,
@@ -46,7 +46,7 @@ package struct LogMachine {
         fileprivate let name: KeyOfSender?
 
         fileprivate init(id: EventID, kind: EventKind, sender: AccountID, subject: AccountID?,
-                         at: UnixMilliseconds, key: String, text: String, target: UInt64?, origin: Origin,
+                         at: UnixMilliseconds, key: IdempotencyKey, text: String, target: UInt64?, origin: Origin,
                          name: KeyOfSender?) {
             self.id = id
             self.kind = kind
@@ -85,10 +85,10 @@ package struct LogMachine {
     fileprivate struct KeyOfSender: Hashable, Sendable {
         private let hash: Int
         private let sender: AccountID
-        private let key: String
+        private let key: IdempotencyKey
 
         /// - Returns: `nil` for an empty key, which is none.
-        init?(_ sender: AccountID, _ key: String) {
+        init?(_ sender: AccountID, _ key: IdempotencyKey) {
             if key.isEmpty { return nil }
             self.sender = sender
             self.key = key
@@ -141,7 +141,7 @@ package struct LogMachine {
 
     package mutating func admit(
         id: EventID, kind: EventKind, sender: AccountID, subject: AccountID? = nil,
-        at: UnixMilliseconds, key: String, text: String, target: UInt64? = nil, origin: Origin
+        at: UnixMilliseconds, key: IdempotencyKey, text: String, target: UInt64? = nil, origin: Origin
     ) -> Admission {
         let name = KeyOfSender(sender, key)
         switch name.flatMap({ keys[$0] }) {

@@ -24,13 +24,13 @@ extension CommandLineInvocation {
         }
     }
 
-    private static func environmentVariables() -> [String: String] {
-        var variables: [String: String] = [:]
+    private static func environmentVariables() -> [ExactText: String] {
+        var variables: [ExactText: String] = [:]
         var entry = environ
         while let line = entry.pointee {
             let parts = String(cString: line).split(
-                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+                atByte: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { variables[ExactText(parts[0])] = String(parts[1]) }
             entry += 1
         }
         return variables

@@ -2,7 +2,7 @@
 // names and the environment; reading files is the caller's closure, so nothing here touches the
 // system.
 
-import Model
+package import Model
 
 /// The version this source is.
 package let hubVersion = "0.1.0"
@@ -17,7 +17,7 @@ package enum CommandLineInvocation: Sendable {
     /// - Parameters:
     ///   - arguments: without the program's name.
     ///   - readFile: the bytes of a file, or a few words on why there are none.
-    package init(arguments: [String], environment: [String: String],
+    package init(arguments: [String], environment: [ExactText: String],
                  readFile: (String) -> Result<[UInt8], FileProblem>) throws(Refusal) {
         let options = try Options(arguments)
         if let text = options.information {

@@ -1,6 +1,6 @@
 // The rows of the table, in the order in which `--help` and the documentation show them.
 
-import Model
+package import Model
 import Ports
 import Wire
 
@@ -8,7 +8,7 @@ extension ConfigurationKey {
     package static let all: [ConfigurationKey] = reach + storage + pools + limits + times + logs
 
     /// The names of keys that SIGHUP changes while the hub runs. All others need a restart.
-    package static let reloadable: Set<String> = [
+    package static let reloadable: Set<ExactText> = [
         "tls_certificates", "hsts_max_age", "allowed_origins", "metrics_allow", "trusted_proxies",
         "proxy_protocol", "forwarded_headers", "unlimited_addresses", "connections_unwelcomed_max",
         "connections_max", "subscriptions_max", "commands_in_flight_max", "text_bytes_max", "frame_bytes_max",

@@ -37,7 +37,7 @@ package struct ConfigurationKey: Sendable {
     let show: @Sendable (Configuration) -> String?
 
     /// SIGHUP changes it while the hub runs.
-    package var isReloadable: Bool { Self.reloadable.contains(name) }
+    package var isReloadable: Bool { Self.reloadable.contains(ExactText(name)) }
 
     package var option: String { "--" + name.map { $0 == "_" ? "-" : String($0) }.joined() }
     package var variable: String { "HUB_" + name.uppercased() }

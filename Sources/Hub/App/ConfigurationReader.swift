@@ -2,7 +2,7 @@
 // environment, command line. Stops at the first mistake with one line that says where it is and
 // what to do. Files are read by the caller; this is text in, values out.
 
-import Model
+package import Model
 
 /// Where a value came from, as an operator would find it.
 package enum ConfigurationSource: Hashable, Sendable, CustomStringConvertible {
@@ -23,14 +23,14 @@ package enum ConfigurationSource: Hashable, Sendable, CustomStringConvertible {
 package struct ConfigurationReader {
     package private(set) var configuration = Configuration()
     /// Of each key that was set, the last source that did.
-    package private(set) var sources: [String: ConfigurationSource] = [:]
+    package private(set) var sources: [ExactText: ConfigurationSource] = [:]
     /// What is odd but no reason to refuse, one line each.
     package private(set) var warnings: [String] = []
 
     /// The text of each list so far, for a source that gives it in several places.
-    private var lists: [String: String] = [:]
+    private var lists: [ExactText: String] = [:]
     /// `HUB_` variables that are no keys.
-    private static let otherVariables: Set<String> = ["HUB_CONFIG", "HUB_VECTORS"]
+    private static let otherVariables: Set<ExactText> = ["HUB_CONFIG", "HUB_VECTORS"]
 
     package init() {}
 
@@ -39,7 +39,7 @@ package struct ConfigurationReader {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw Refusal(.configuration, "\(path): not UTF-8 text", remedy: "save it as UTF-8")
         }
-        var firstLines: [String: Int] = [:]
+        var firstLines: [ExactText: Int] = [:]
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         for (index, line) in lines.enumerated() {
             let place = "\(path):\(index + 1)"
@@ -56,27 +56,27 @@ package struct ConfigurationReader {
                 throw Refusal(.configuration, "\(place): unknown key \(quoted(name))",
                               remedy: Refusal.suggestion(for: name, among: names))
             }
-            if let first = firstLines[name], !key.isList {
+            if let first = firstLines[ExactText(name)], !key.isList {
                 throw Refusal(.configuration, "\(place): \(name) was set before, in line \(first)",
                               remedy: "keep one of the two lines")
             }
-            firstLines[name] = firstLines[name] ?? index + 1
+            firstLines[ExactText(name)] = firstLines[ExactText(name)] ?? index + 1
             try set(key, value, .file(path, line: index + 1), place: "\(place): \(name)")
         }
     }
 
     /// Every `HUB_…` variable. One that names no key only warns: cluster managers make variables
     /// such as `HUB_PORT` by themselves for a service called hub.
-    package mutating func readEnvironment(_ variables: [String: String]) throws(Refusal) {
+    package mutating func readEnvironment(_ variables: [ExactText: String]) throws(Refusal) {
         for (variable, value) in variables.sorted(by: { $0.key < $1.key })
-        where variable.hasPrefix("HUB_") && !Self.otherVariables.contains(variable) {
-            guard let key = ConfigurationKey.all.first(where: { $0.variable == variable }) else {
+        where variable.text.startsWithBytes(of: "HUB_") && !Self.otherVariables.contains(variable) {
+            guard let key = ConfigurationKey.all.first(where: { ExactText($0.variable) == variable }) else {
                 let hint = Refusal.suggestion(
-                    for: variable, among: ConfigurationKey.all.map(\.variable))
-                warnings.append("unknown variable \(printable(variable)) ignored; \(hint)")
+                    for: variable.text, among: ConfigurationKey.all.map(\.variable))
+                warnings.append("unknown variable \(printable(variable.text)) ignored; \(hint)")
                 continue
             }
-            try set(key, value, .environment, place: variable)
+            try set(key, value, .environment, place: variable.text)
         }
     }
 
@@ -135,7 +135,7 @@ package struct ConfigurationReader {
         }.joined()
     }
 
-    private func source(_ name: String) -> ConfigurationSource { sources[name] ?? .defaults }
+    private func source(_ name: String) -> ConfigurationSource { sources[ExactText(name)] ?? .defaults }
 
     private mutating func set(
         _ key: ConfigurationKey, _ value: String, _ source: ConfigurationSource, place: String
@@ -152,21 +152,21 @@ package struct ConfigurationReader {
         do {
             try key.read(value, &configuration)
             let earlier = self.source(key.name)
-            if key.isList, let list = lists[key.name], Self.isSameSource(earlier, source) {
-                lists[key.name] = list + "," + value
+            if key.isList, let list = lists[ExactText(key.name)], Self.isSameSource(earlier, source) {
+                lists[ExactText(key.name)] = list + "," + value
                 try key.read(list + "," + value, &configuration)
             } else if key.isList {
-                lists[key.name] = value
+                lists[ExactText(key.name)] = value
             }
         } catch {
             let shown = key.mayHoldSecret ? "the value is" : "\(quoted(value)) is"
             throw Refusal(code, "\(place): \(shown) \(error.text)", remedy: error.remedy)
         }
-        sources[key.name] = source
+        sources[ExactText(key.name)] = source
     }
 
     static func key(_ name: String) -> ConfigurationKey? {
-        ConfigurationKey.all.first { $0.name == name }
+        ConfigurationKey.all.first { $0.name.isSameBytes(as: name) }
     }
 
     private static func isSameSource(_ a: ConfigurationSource, _ b: ConfigurationSource) -> Bool {

@@ -62,7 +62,7 @@ package struct PublicURL: Hashable, Sendable, CustomStringConvertible {
 
     /// Takes `https://hub.example.org` and `http://127.0.0.1:8080`, with or without a final slash.
     package init?(_ text: String) {
-        var rest = Substring(text.lowercased())
+        var rest = Substring(text.asciiLowercased())
         if rest.hasPrefix("https://") {
             isSecure = true
             rest = rest.dropFirst(8)
@@ -175,7 +175,7 @@ private func withoutPassword(_ uri: String) -> String {
     text += tail[...question]
     text += parameters.map { part in
         let name = part.prefix { $0 != "=" }
-        return ["password", "sslpassword"].contains(name.lowercased()) && name.count < part.count
+        return ["password", "sslpassword"].contains(name.asciiLowercased()) && name.count < part.count
             ? name + "=***" : String(part)
     }.joined(separator: "&")
     return text

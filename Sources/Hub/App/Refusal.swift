@@ -1,6 +1,8 @@
 // Why the hub does not start: one line for stderr with what is wrong, where, and what to do, and
 // the exit code by which a supervisor can tell mistakes that stay from troubles that pass.
 
+import Model
+
 /// The codes of `sysexits.h` that the hub ends with.
 package enum ExitCode: Int32, Sendable, CaseIterable {
     /// The command line is wrong.
@@ -79,8 +81,8 @@ func printable(_ text: String) -> String {
 /// (optimal string alignment). Case and the two kinds of dash do not count.
 func editDistance(_ a: String, _ b: String) -> Int {
     let fold: (UInt8) -> UInt8 = { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 }
-    let a = a.lowercased().utf8.prefix(64).map(fold)
-    let b = b.lowercased().utf8.prefix(64).map(fold)
+    let a = a.asciiLowercased().utf8.prefix(64).map(fold)
+    let b = b.asciiLowercased().utf8.prefix(64).map(fold)
     var rows = [Array(0...b.count)]
     for i in 0..<a.count {
         var row = [i + 1]

@@ -117,7 +117,7 @@ struct TLSCertificate: ~Copyable {
                 let text = name.pointee.d.dNSName
                 let bytes = UnsafeBufferPointer(start: ASN1_STRING_get0_data(text),
                                                 count: Int(ASN1_STRING_length(text)))
-                dns.append(String(decoding: bytes, as: UTF8.self).lowercased())
+                dns.append(String(decoding: asciiLowercased(bytes), as: UTF8.self))
                 isUsable = true
             default: break
             }
@@ -193,4 +193,9 @@ struct TLSCertificate: ~Copyable {
         guard count == bytes.count else { throw unusable("it changed while it was read") }
         return bytes
     }
+}
+
+/// A to Z become a to z (RFC 6125 §6.4.1); every other byte stays. Names are compared by their bytes.
+func asciiLowercased(_ name: some Sequence<UInt8>) -> [UInt8] {
+    name.map { UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 ? $0 | 0x20 : $0 }
 }

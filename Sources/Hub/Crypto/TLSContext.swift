@@ -11,7 +11,7 @@ package final class TLSContext: @unchecked Sendable {
     /// One per certificate; the first serves clients that name no host, or one that no certificate has.
     private let contexts: [OpaquePointer]
     /// By DNS name in lower case, wildcards with their `*`.
-    private let byName: [String: Int]
+    private let byName: [[UInt8]: Int]
     private let tickets: TLSTickets
     /// Seconds since 1970: when the first of the certificates expires.
     package let expiresAt: Int64
@@ -22,13 +22,15 @@ package final class TLSContext: @unchecked Sendable {
     package init(_ files: [TLSFiles], tickets: TLSTickets, nowSeconds: Int64) throws(TLSProblem) {
         precondition(!files.isEmpty)
         var contexts: [OpaquePointer] = []
-        var byName: [String: Int] = [:]
+        var byName: [[UInt8]: Int] = [:]
         var expiresAt = Int64.max
         do {
             for pair in files {
                 let certificate = try TLSCertificate(pair, nowSeconds: nowSeconds)
                 contexts.append(try Self.make(certificate, pair))
-                for name in certificate.names where byName[name] == nil { byName[name] = contexts.count - 1 }
+                for name in certificate.names.map(\.utf8).map(Array.init) where byName[name] == nil {
+                    byName[name] = contexts.count - 1
+                }
                 expiresAt = min(expiresAt, certificate.expiresAt)
             }
         } catch {
@@ -113,10 +115,10 @@ package final class TLSContext: @unchecked Sendable {
 
     /// The certificate for a host, by its whole name or with a wildcard for its first label (RFC 6125 §6.4.3).
     func index(forHost host: String) -> Int? {
-        let name = host.lowercased()
+        let name = asciiLowercased(host.utf8)
         if let exact = byName[name] { return exact }
-        guard let dot = name.firstIndex(of: "."), dot != name.startIndex else { return nil }
-        return byName["*" + name[dot...]]
+        guard let dot = name.firstIndex(of: UInt8(ascii: ".")), dot > 0 else { return nil }
+        return byName[[UInt8(ascii: "*")] + name[dot...]]
     }
 
     private static let chooseCertificate: @convention(c) (

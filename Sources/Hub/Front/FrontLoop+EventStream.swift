@@ -39,7 +39,7 @@ final class StreamEntrance: Sendable {
 extension FrontShared {
     /// The stream that this value of `Hub-Stream` belongs to.
     func entrance(_ key: String?) -> StreamEntrance? {
-        guard let parts = key?.split(separator: ".", omittingEmptySubsequences: false), parts.count == 2,
+        guard let parts = key?.split(atByte: ".", omittingEmptySubsequences: false), parts.count == 2,
               let session = SessionID(String(parts[0])),
               let entrance = streams.withLock({ $0[session] }),
               entrance.isOpened(by: parts[1]) else { return nil }
@@ -76,7 +76,8 @@ extension FrontLoop {
                    connection)
             return
         }
-        let type = request.header("content-type")?.prefix { $0 != ";" && $0 != " " }.lowercased()
+        let type = request.header("content-type")?.split(atByte: ";", maxSplits: 1).first?
+            .split(atByte: " ", maxSplits: 1).first?.asciiLowercased()
         switch request.method {
         case .options:
             answer(HTTPResponse(status: 204, headers: Self.sharing(request) + [

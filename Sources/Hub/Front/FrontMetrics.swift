@@ -41,7 +41,7 @@ final class FrontMetrics: Sendable {
     let inflated: Counter
     let outboxBytes: Gauge
     private let tlsHandshakes: [TLSConnection.Handshake: Counter]
-    private let tlsFailures: [String: Counter]
+    private let tlsFailures: [ExactText: Counter]
     private let closes: [CloseCode: Counter]
     private let requests: [Counter]
 
@@ -92,7 +92,7 @@ final class FrontMetrics: Sendable {
         })
         tlsFailures = Dictionary(uniqueKeysWithValues: (TLSFault.allCases.map(\.rawValue) + ["timeout", "gone"])
             .map { reason in
-                (reason, metrics.counter("hub_tls_failures_total", labels: "reason=\"\(reason)\"",
+                (ExactText(reason), metrics.counter("hub_tls_failures_total", labels: "reason=\"\(reason)\"",
                                          help: "TLS connections that failed; gone: left during the handshake."))
             })
         closes = Dictionary(uniqueKeysWithValues: CloseCode.allCases.map { code in
@@ -106,7 +106,7 @@ final class FrontMetrics: Sendable {
     }
 
     func shookHands(_ handshake: TLSConnection.Handshake) { tlsHandshakes[handshake]?.add() }
-    func tlsFailed(_ reason: String) { tlsFailures[reason]?.add() }
+    func tlsFailed(_ reason: String) { tlsFailures[ExactText(reason)]?.add() }
     func refused(_ reason: Refusal) { refusals[reason]?.add() }
     func closed(_ code: CloseCode) { closes[code]?.add() }
     func answered(_ status: Int) { requests[min(max(status / 100, 1), 5) - 1].add() }
@@ -115,9 +115,10 @@ final class FrontMetrics: Sendable {
 enum PrometheusText {
     /// All metrics; those of one name stand together, as the format wants it.
     static func render(_ entries: [Metrics.Entry]) -> [UInt8] {
-        var order: [String] = []
-        var blocks: [String: String] = [:]
-        func add(_ name: String, _ type: String, _ help: String, _ lines: String) {
+        var order: [ExactText] = []
+        var blocks: [ExactText: String] = [:]
+        func add(_ title: String, _ type: String, _ help: String, _ lines: String) {
+            let name = ExactText(title)
             if blocks[name] == nil {
                 order.append(name)
                 blocks[name] = "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"

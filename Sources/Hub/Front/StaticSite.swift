@@ -24,24 +24,24 @@ package final class StaticSite: Sendable {
         let body: EncodedFrame
     }
 
-    private let files: [String: File]
+    private let files: [[UInt8]: File]
 
     /// Reads every file below `folder`; names that begin with a dot are left out.
     package init(folder: String) throws(Problem) {
-        var files: [String: File] = [:]
+        var files: [[UInt8]: File] = [:]
         var bytes = 0
         try Self.read(folder, prefix: "/", depth: 0, into: &files, &bytes)
-        guard files["/index.html"] != nil else {
+        guard files[Array("/index.html".utf8)] != nil else {
             throw Problem(text: "there is no index.html in \(folder)")
         }
         self.files = files
     }
 
     /// The file a path names; `/` is the start page.
-    func file(_ path: String) -> File? { files[path == "/" ? "/index.html" : path] }
+    func file(_ path: String) -> File? { files[Array((path == "/" ? "/index.html" : path).utf8)] }
 
     private static func read(_ folder: String, prefix: String, depth: Int,
-                             into files: inout [String: File], _ bytes: inout Int) throws(Problem) {
+                             into files: inout [[UInt8]: File], _ bytes: inout Int) throws(Problem) {
         guard depth <= depthMax else { throw Problem(text: "\(folder) is nested too deeply") }
         guard let directory = opendir(folder) else {
             throw Problem(text: "cannot read \(folder) (\(String(cString: strerror(errno))))")
@@ -69,7 +69,7 @@ package final class StaticSite: Sendable {
                 let digits = String(byte, radix: 16)
                 return digits.count == 1 ? "0" + digits : digits
             }.joined()
-            files[prefix + name] = File(type: type, etag: "\"\(hash)\"",
+            files[Array((prefix + name).utf8)] = File(type: type, etag: "\"\(hash)\"",
                                         caching: caching(of: name), body: EncodedFrame(content))
         }
     }

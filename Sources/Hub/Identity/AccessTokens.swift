@@ -22,7 +22,7 @@ package final class AccessTokens: TokenVerifier {
     private let signingHeader: String
     /// By the exact first segment. Keys that were rotated out will stay here until their last token
     /// is old.
-    private let keys: [String: Ed25519PublicKey]
+    private let keys: [ExactText: Ed25519PublicKey]
 
     package init(_ signingKey: Ed25519SigningKey, lifetimeMilliseconds: Int64 = 15 * 60_000) {
         let fingerprint = Base64.encode(Array(SHA256.hash(signingKey.publicKey.bytes)[..<12]), .url)
@@ -30,7 +30,7 @@ package final class AccessTokens: TokenVerifier {
         self.signingKey = signingKey
         self.lifetimeMilliseconds = lifetimeMilliseconds
         signingHeader = Base64.encode(Array(header.utf8), .url)
-        keys = [signingHeader: signingKey.publicKey]
+        keys = [ExactText(signingHeader): signingKey.publicKey]
         // The installation, whatever address people reach it by.
         issuer = "hub:" + fingerprint
     }
@@ -58,7 +58,7 @@ package final class AccessTokens: TokenVerifier {
         guard text.utf8.count <= Self.charactersMax else { throw .invalid }
         let segments = text.utf8.split(
             separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard segments.count == 3, let key = keys[String(Substring(segments[0]))],
+        guard segments.count == 3, let key = keys[ExactText(Substring(segments[0]))],
             let signature = Base64.decode(Substring(segments[2]), .url),
             key.isValid(signature, for: Array(text.utf8.prefix(upTo: segments[1].endIndex))),
             let payload = Base64.decode(Substring(segments[1]), .url)

@@ -25,7 +25,7 @@ enum Admission {
     /// In lower case. Not all that RFC 5321 allows, but what people have: ASCII, no quotes, no
     /// comments.
     static func email(_ email: EmailAddress) throws(Denial) -> EmailAddress {
-        let text = email.reveal.lowercased()
+        let text = email.reveal.asciiLowercased()
         let problem = Denial.field("email", "not an e-mail address")
         let parts = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
         guard text.utf8.count <= 254, parts.count == 2 else { throw problem }

@@ -25,22 +25,22 @@ private struct Buckets {
     }
     let limits: AttemptLimits
     let capacity: Int
-    var buckets: [String: Bucket] = [:]
+    var buckets: [ExactText: Bucket] = [:]
 
     /// The tokens of a bucket by now.
-    func tokens(_ key: String, _ now: MonotonicNanoseconds) -> Double {
+    func tokens(_ key: ExactText, _ now: MonotonicNanoseconds) -> Double {
         guard let bucket = buckets[key] else { return limits.burst }
         let hours = Double(now.value - min(bucket.at.value, now.value)) / 3.6e12
         return min(limits.burst, bucket.tokens + hours * limits.perHour)
     }
 
     /// 0 when there is a token, else how long until there is.
-    func waitMilliseconds(_ key: String, _ now: MonotonicNanoseconds) -> UInt32 {
+    func waitMilliseconds(_ key: ExactText, _ now: MonotonicNanoseconds) -> UInt32 {
         let missing = 1 - tokens(key, now)
         return missing <= 0 ? 0 : UInt32((missing / limits.perHour * 3.6e6).rounded(.up))
     }
 
-    mutating func add(_ count: Double, _ key: String, _ now: MonotonicNanoseconds) {
+    mutating func add(_ count: Double, _ key: ExactText, _ now: MonotonicNanoseconds) {
         let tokens = min(limits.burst, tokens(key, now) + count)
         // A full bucket is as good as none.
         guard tokens < limits.burst else {
@@ -85,8 +85,8 @@ final class AttemptLimiter: Sendable {
 
     /// One try taken from both buckets; give it back when the password was right.
     struct Attempt: Sendable {
-        fileprivate let account: String
-        fileprivate let address: String
+        fileprivate let account: ExactText
+        fileprivate let address: ExactText
     }
 
     enum Outcome: Sendable {
@@ -97,7 +97,7 @@ final class AttemptLimiter: Sendable {
     /// For an e-mail address, whether or not it has an account, and the address of the peer.
     func begin(_ email: EmailAddress, from peer: String) -> Outcome {
         let now = clocks.monotonic()
-        let attempt = Attempt(account: email.reveal, address: Self.network(peer))
+        let attempt = Attempt(account: ExactText(email.reveal), address: ExactText(Self.network(peer)))
         return state.withLock { state in
             let wait = max(
                 state.accounts.waitMilliseconds(attempt.account, now),

@@ -11,7 +11,7 @@ package struct IdentityAPI: Sendable {
     private static let bodyBytesMax = 64 * 1024
 
     private let accounts: Accounts
-    private var origins: Set<String>
+    private var origins: Set<ExactText>
     private let cookie: RefreshCookie
     private let log: Log
 
@@ -19,14 +19,14 @@ package struct IdentityAPI: Sendable {
         self.accounts = accounts
         self.log = log
         let settings = accounts.settings
-        origins = Set([settings.publicOrigin] + settings.moreOrigins)
+        origins = Set(([settings.publicOrigin] + settings.moreOrigins).map { ExactText($0) })
         cookie = RefreshCookie(isSecure: settings.publicOrigin.hasPrefix("https://"))
     }
 
     /// The same with other origins besides the public one.
     package func allowing(_ moreOrigins: [String]) -> IdentityAPI {
         var copy = self
-        copy.origins = Set([accounts.settings.publicOrigin] + moreOrigins)
+        copy.origins = Set(([accounts.settings.publicOrigin] + moreOrigins).map { ExactText($0) })
         return copy
     }
 
@@ -87,7 +87,7 @@ package struct IdentityAPI: Sendable {
             return refused
         }
         // A page of another origin gets nothing done here, with a cookie or without.
-        if let origin = request.header("origin"), !origins.contains(origin) {
+        if let origin = request.header("origin"), !origins.contains(ExactText(origin)) {
             throw Denial(.forbidden, "requests from pages of that origin are not served")
         }
         if route.method == .post, !request.body.isEmpty,
@@ -211,8 +211,8 @@ package struct IdentityAPI: Sendable {
         guard let header = request.header("authorization"), header.utf8.count <= 2_048 else {
             throw Denial(.unauthenticated, "an access token is needed")
         }
-        let parts = header.split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+        let parts = header.split(atByte: " ", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].asciiLowercased() == "bearer" else {
             throw Denial(.unauthenticated, "an access token is needed")
         }
         return try await accounts.bearer(AccessToken(String(parts[1])))
@@ -220,7 +220,7 @@ package struct IdentityAPI: Sendable {
 
     private static func isJSON(_ type: String?) -> Bool {
         guard let type else { return false }
-        let parts = type.lowercased().split(separator: ";", maxSplits: 1)
+        let parts = type.asciiLowercased().split(atByte: ";", maxSplits: 1)
         guard let media = parts.first?.filter({ !$0.isWhitespace }) else { return false }
         let parameter =
             parts.count == 1 ? "charset=utf-8" : parts[1].filter { !$0.isWhitespace && $0 != "\"" }

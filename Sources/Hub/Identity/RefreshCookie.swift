@@ -26,11 +26,11 @@ struct RefreshCookie: Sendable {
     func token(in request: HTTPRequest) -> RefreshToken? {
         var found: RefreshToken?
         for header in request.headers where header.name == "cookie" {
-            for pair in header.value.split(separator: ";") {
-                let text = pair.drop { $0 == " " || $0 == "\t" }
-                guard text.hasPrefix(name + "=") else { continue }
+            for pair in header.value.split(atByte: ";") {
+                let text = Substring(pair.utf8.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
+                guard text.startsWithBytes(of: name + "=") else { continue }
                 guard found == nil else { return nil }
-                let value = text.dropFirst(name.count + 1)
+                let value = Substring(text.utf8.dropFirst(name.utf8.count + 1))
                 found = value.isEmpty ? nil : RefreshToken(String(value))
             }
         }

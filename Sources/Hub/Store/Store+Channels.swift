@@ -282,7 +282,7 @@ extension Store {
         }
         struct SenderKey: Hashable {
             let sender: AccountID
-            let key: String
+            let key: IdempotencyKey
         }
         let keyed = events.filter { !$0.key.isEmpty }
         if Set(keyed.map { SenderKey(sender: $0.sender, key: $0.key) }).count < keyed.count {
@@ -316,7 +316,7 @@ extension Store {
         StoredEvent(
             sequence: try row.count(0), id: try row.id(1), kind: try row.raw(2), sender: try row.id(3),
             subject: row.isNull(4) ? nil : try row.id(4), at: try row.at(5),
-            key: row.isNull(6) ? "" : String(decoding: try row.bytes(6), as: UTF8.self),
+            key: row.isNull(6) ? "" : IdempotencyKey(String(decoding: try row.bytes(6), as: UTF8.self)),
             body: row.isNull(7) ? nil : SealedBody(key: try row.id(7), bytes: try row.bytes(8)),
             target: row.isNull(9) ? nil : try row.count(9))
     }
@@ -353,11 +353,11 @@ extension Store {
         async throws(StoreError) -> Bool
     {
         precondition(channel.kind != .direct, "directChannel makes these")
-        let folded = channel.name.lowercased()
+        let folded = ChannelKind.folded(channel.name)
         var statements = [
             ChannelSQL.insertChannel(
                 organisation, .id(channel.id), .integer(Int64(channel.kind.rawValue)),
-                .text(channel.name), .text(folded), .text(channel.topic), .id(account), .at(at)),
+                .text(channel.name), .text(folded.text), .text(channel.topic), .id(account), .at(at)),
             ChannelSQL.insertLog(organisation, .id(channel.id), .at(at)),
         ]
         for member in channel.members {
@@ -368,14 +368,14 @@ extension Store {
         let outcome = try await perform(
             Job(.write, statements) {
                 [ChannelSQL.isSame(organisation, .id(channel.id)),
-                 ChannelSQL.isNameTaken(organisation, .text(folded))]
+                 ChannelSQL.isNameTaken(organisation, .text(folded.text))]
             })
         guard case .refused(let rows) = outcome else { return true }
         let isRepeated = try decoded { () throws(DecodingFault) in
             // The same call again, after an answer that was lost.
             guard let row = rows[0].first else { return false }
             let (maker, name): (AccountID, String) = (try row.id(0), try row.text(1))
-            return maker == account && name == folded
+            return maker == account && ExactText(name) == folded
         }
         if !isRepeated, rows[1].isEmpty {
             throw .fault("a channel's member is not of its organisation, or its id is taken")

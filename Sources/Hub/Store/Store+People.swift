@@ -241,7 +241,7 @@ extension Store {
     // MARK: Rows
 
     /// Addresses are unique without regard to case.
-    private static func folded(_ email: EmailAddress) -> Value { .text(email.reveal.lowercased()) }
+    private static func folded(_ email: EmailAddress) -> Value { .text(email.reveal.asciiLowercased()) }
 
     private static func account(_ row: Row) throws(DecodingFault) -> AccountRecord {
         AccountRecord(id: try row.id(0), email: EmailAddress(try row.text(1)),

@@ -7,7 +7,7 @@ final class DurabilityChecker: Checker {
     private struct Place: Hashable {
         let channel: ChannelID
         let account: AccountID
-        let key: String
+        let key: IdempotencyKey
     }
     private var posts: [(account: AccountID, post: SimClient.PendingPost)] = []
 

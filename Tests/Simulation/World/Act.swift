@@ -112,15 +112,19 @@ extension SimClient {
 
     private func post(to channel: ChannelID) {
         postsMade += 1
-        posts.append(PendingPost(channel: channel, key: "k\(number).\(postsMade)", text: text("m")))
+        posts.append(PendingPost(channel: channel, key: newKey, text: text("m")))
         send(posts.last!)
     }
 
     private func edit(_ sequence: UInt64, in channel: ChannelID) {
         postsMade += 1
-        posts.append(PendingPost(channel: channel, key: "k\(number).\(postsMade)", text: text("e"),
-                                 target: sequence))
+        posts.append(PendingPost(channel: channel, key: newKey, text: text("e"), target: sequence))
         send(posts.last!)
+    }
+
+    /// Of every two in a row the texts are equal to Swift, and the bytes are not.
+    private var newKey: IdempotencyKey {
+        "k\(number).\(postsMade / 2)\(postsMade.isMultiple(of: 2) ? "\u{E9}" : "e\u{301}")"
     }
 
     /// No two texts of a world begin alike.

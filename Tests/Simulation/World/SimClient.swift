@@ -35,7 +35,7 @@ final class SimClient: @unchecked Sendable {
     /// A post, or an edit of one.
     struct PendingPost {
         let channel: ChannelID
-        let key: String
+        let key: IdempotencyKey
         let text: String
         /// What is edited.
         var target: UInt64?
@@ -50,7 +50,7 @@ final class SimClient: @unchecked Sendable {
 
     /// What a command waits for.
     enum Asked {
-        case hello, refresh(Principal), pong, done, post(String), postAgain(PendingPost), refusal
+        case hello, refresh(Principal), pong, done, post(IdempotencyKey), postAgain(PendingPost), refusal
         case subscribe(View, after: Position?), unsubscribe(View), join(ChannelID)
         case history(View, History), presenceList, channelList, channelReply, memberList, peopleList
     }
@@ -77,7 +77,7 @@ final class SimClient: @unchecked Sendable {
     /// Acknowledged posts.
     private(set) var settled: [PendingPost] = []
     /// Their places in `settled`, by key.
-    private var settledKeys: [String: Int] = [:]
+    private var settledKeys: [IdempotencyKey: Int] = [:]
     var postsMade = 0
     private var heardAt: Int64 = 0
 
@@ -248,7 +248,7 @@ final class SimClient: @unchecked Sendable {
         guard state == .open, !posts.isEmpty else { return }
         let room = Int(world.plan.live.limits.commandsInFlightMax) - pending.count
         guard room > 0 else { return }
-        let asked = Set(pending.values.compactMap { entry -> String? in
+        let asked = Set(pending.values.compactMap { entry -> IdempotencyKey? in
             if case .post(let key) = entry.asked { key } else { nil }
         })
         for entry in posts.lazy.filter({ !asked.contains($0.key) }).prefix(room) { send(entry) }
@@ -320,7 +320,7 @@ final class SimClient: @unchecked Sendable {
         sendPosts()
     }
 
-    private func acknowledged(_ key: String, _ posted: Posted) {
+    private func acknowledged(_ key: IdempotencyKey, _ posted: Posted) {
         if let place = settledKeys[key] {
             let old = settled[place]
             if posted.position != old.position || posted.event != old.event {

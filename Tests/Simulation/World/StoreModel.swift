@@ -23,7 +23,7 @@ package struct StoreModel {
     }
     fileprivate struct KeyOfSender: Hashable {
         let sender: AccountID
-        let key: String
+        let key: IdempotencyKey
     }
 
     package var logs: [OrganisationID: [ChannelID: Log]] = [:]
@@ -135,8 +135,8 @@ package struct StoreModel {
     }
 
     package mutating func createChannel(_ organisation: OrganisationID, _ channel: ChannelRecord) -> Bool {
-        let folded = channel.name.lowercased()
-        let isTaken = (logs[organisation] ?? [:]).values.contains { $0.record.name.lowercased() == folded }
+        let folded = ChannelKind.folded(channel.name)
+        let isTaken = (logs[organisation] ?? [:]).values.contains { ChannelKind.folded($0.record.name) == folded }
         if !isTaken { logs[organisation, default: [:]][channel.id] = Log(channel) }
         return !isTaken
     }

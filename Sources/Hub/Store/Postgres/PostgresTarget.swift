@@ -3,6 +3,7 @@
 
 import CPQ
 import Glibc
+import Model
 
 struct PostgresTarget: Sendable {
     private let url: String
@@ -19,14 +20,14 @@ struct PostgresTarget: Sendable {
         }
         // libpq's message would quote what it could not read, which may be the password.
         guard let parsed else { throw Self.malformed }
-        var words: [String: String] = [:]
+        var words: [ExactText: String] = [:]
         var option = parsed
         while let keyword = option.pointee.keyword {
-            if let value = option.pointee.val { words[String(cString: keyword)] = String(cString: value) }
+            if let value = option.pointee.val { words[ExactText(String(cString: keyword))] = String(cString: value) }
             option += 1
         }
         // What stands behind an unescaped @ of a password.
-        if words["host"]?.contains("@") == true { throw Self.malformed }
+        if words["host"]?.utf8.contains(UInt8(ascii: "@")) == true { throw Self.malformed }
         self.url = url
         password = words["password"] ?? ""
         self.statementMilliseconds = statementMilliseconds

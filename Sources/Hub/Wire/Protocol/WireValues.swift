@@ -17,6 +17,21 @@ extension String: WireValue {
     package func write(to writer: inout ProtoWriter) { writer.string(self) }
 }
 
+extension ExactText: WireValue {
+    package static var blank: ExactText { "" }
+    package static var isRequired: Bool { false }
+    package var isDefault: Bool { isEmpty }
+    package static var wireType: WireType { .bytes }
+    package mutating func read(from reader: inout JSONReader) throws(DecodeError) {
+        self = ExactText(try reader.string())
+    }
+    package mutating func read(from reader: inout ProtoReader) throws(DecodeError) {
+        self = ExactText(try reader.string())
+    }
+    package func write(to writer: inout JSONWriter) { writer.string(text) }
+    package func write(to writer: inout ProtoWriter) { writer.string(text) }
+}
+
 extension Private: WireValue {
     package static var blank: Private { Private("") }
     package static var isRequired: Bool { false }

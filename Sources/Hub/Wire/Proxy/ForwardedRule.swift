@@ -4,6 +4,8 @@
 // The list of addresses is read from its end: each proxy appends whom it heard the request from, so what
 // stands left of the last address that is no trusted proxy was written by a stranger.
 
+import Model
+
 /// The family of headers that the trusted proxies set. Only one: a proxy passes on, as the client wrote
 /// them, the headers that it does not know.
 package enum ForwardedHeaders: String, Sendable, CaseIterable {
@@ -132,7 +134,7 @@ package struct ForwardedRule: Sendable {
     }
 
     private static func read(scheme: String, into requester: inout Requester) -> Bool {
-        switch scheme.lowercased() {
+        switch scheme.asciiLowercased() {
         case "https", "wss": requester.isSecure = true
         case "http", "ws": requester.isSecure = false
         default: return false
@@ -146,7 +148,7 @@ package struct ForwardedRule: Sendable {
     private func readForwarded(_ request: HTTPRequest, into requester: inout Requester) -> Bool {
         let headers = request.headers.filter { $0.name == "forwarded" }
         guard !headers.isEmpty else { return true }
-        var elements: [[String: String]] = []
+        var elements: [[ExactText: String]] = []
         for header in headers {
             guard let read = Self.forwardedElements(header.value) else { return false }
             elements += read
@@ -154,7 +156,9 @@ package struct ForwardedRule: Sendable {
         for (index, element) in elements.suffix(Self.hopsMax).reversed().enumerated() {
             // Unknown and hidden ones (§6.2, §6.3) say nothing of who is behind them.
             guard let node = element["for"], let address = Self.address(node) else {
-                let isNameless = element["for"].map { $0.hasPrefix("_") || $0.lowercased() == "unknown" } ?? true
+                let isNameless = element["for"].map {
+                    $0.startsWithBytes(of: "_") || $0.asciiLowercased() == "unknown"
+                } ?? true
                 return index > 0 || isNameless
             }
             requester.address = address
@@ -166,40 +170,43 @@ package struct ForwardedRule: Sendable {
     }
 
     /// `for=192.0.2.60;proto=http, for="[2001:db8::1]:47"`: pairs by lower-case name, `nil` if malformed.
-    private static func forwardedElements(_ text: String) -> [[String: String]]? {
-        var elements: [[String: String]] = [[:]]
-        var rest = Substring(text)
+    private static func forwardedElements(_ text: String) -> [[ExactText: String]]? {
+        var elements: [[ExactText: String]] = [[:]]
+        var rest = Substring(text).utf8
         while true {
-            rest = rest.drop { $0 == " " || $0 == "\t" }
-            let name = rest.prefix { $0.utf8.count == 1 && $0.utf8.first!.isTokenByte }
+            rest = rest.drop(while: isBlank)
+            let name = rest.prefix(while: \.isTokenByte)
             rest = rest.dropFirst(name.count)
-            guard !name.isEmpty, rest.first == "=", let value = value(&rest),
-                  elements[elements.count - 1].updateValue(value, forKey: name.lowercased()) == nil
+            let folded = ExactText(Substring(name).asciiLowercased())
+            guard !name.isEmpty, rest.first == UInt8(ascii: "="), let value = value(&rest),
+                  elements[elements.count - 1].updateValue(value, forKey: folded) == nil
             else { return nil }
-            rest = rest.drop { $0 == " " || $0 == "\t" }
+            rest = rest.drop(while: isBlank)
             switch rest.popFirst() {
             case nil: return elements
-            case ";": break
-            case ",": elements.append([:])
+            case UInt8(ascii: ";"): break
+            case UInt8(ascii: ","): elements.append([:])
             default: return nil
             }
         }
     }
 
-    /// Takes `=token` or `="quoted string"`.
-    private static func value(_ rest: inout Substring) -> String? {
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+
+    /// Takes `=token` or `="quoted string"`. By bytes: what a combining mark follows is still a quotation mark.
+    private static func value(_ rest: inout Substring.UTF8View) -> String? {
         rest = rest.dropFirst()
-        guard rest.first == "\"" else {
-            let token = rest.prefix { $0.utf8.count == 1 && $0.utf8.first!.isTokenByte }
+        guard rest.first == UInt8(ascii: "\"") else {
+            let token = rest.prefix(while: \.isTokenByte)
             rest = rest.dropFirst(token.count)
-            return token.isEmpty ? nil : String(token)
+            return token.isEmpty ? nil : String(Substring(token))
         }
         rest = rest.dropFirst()
-        var value = ""
-        while let character = rest.popFirst() {
-            if character == "\"" { return value }
-            guard character == "\\" else {
-                value.append(character)
+        var value: [UInt8] = []
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\"") { return String(decoding: value, as: UTF8.self) }
+            guard byte == UInt8(ascii: "\\") else {
+                value.append(byte)
                 continue
             }
             guard let escaped = rest.popFirst() else { return nil }

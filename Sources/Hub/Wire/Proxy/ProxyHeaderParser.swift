@@ -2,6 +2,8 @@
 // say for whom it speaks (HAProxy's "The PROXY protocol", 2020/03/05). Without a socket or a clock. Who may
 // send a header, and what happens to whom does not, is the connection's business.
 
+import Model
+
 /// What a connection of a trusted proxy begins with.
 package enum ProxyHeaderEvent: Hashable, Sendable {
     /// All input is used up.
@@ -86,7 +88,7 @@ package struct ProxyHeaderParser: Sendable {
         let words = line.split(separator: .space, omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
         // Behind this word anything may stand, and means nothing.
-        if words[0] == "UNKNOWN" { return .noClient }
+        if words[0].isSameBytes(as: "UNKNOWN") { return .noClient }
         guard words.count == 5, words[0] == "TCP4" || words[0] == "TCP6" else { return nil }
         let isV4 = words[0] == "TCP4"
         for address in words[1...2] where address.contains(":") == isV4 || address.contains("%") { return nil }

@@ -2,6 +2,8 @@
 // permessage-deflate (RFC 7692 §7.1). Only that it is agreed on is decided here; who compresses is not
 // Wire's concern.
 
+import Model
+
 /// What was agreed on: both sides forget each message (`…_no_context_takeover`).
 package struct DeflateAgreement: Sendable, Hashable {
     /// Binary logarithm of the window with which the client inflates what we send, 8 to 15: what we send
@@ -53,7 +55,7 @@ struct ExtensionOffer: Hashable {
     /// What we agree to, if this is an offer of permessage-deflate without a fault: an unknown parameter, one
     /// that comes twice or has a value that it must not have declines the offer (RFC 7692 §7.1).
     var agreement: DeflateAgreement? {
-        guard name == "permessage-deflate", Set(parameters.map(\.name)).count == parameters.count
+        guard name == "permessage-deflate", Set(parameters.map { ExactText($0.name) }).count == parameters.count
         else { return nil }
         var agreement = DeflateAgreement(windowBits: 15, isWindowNamed: false)
         for parameter in parameters {

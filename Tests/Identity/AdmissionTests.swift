@@ -38,6 +38,9 @@ import Testing
         "", "   ", "\u{A0}\u{3000}", String(repeating: "x", count: 81), "A\u{0}B", "A\nB", "A\u{7F}B", "A\u{85}B",
         "A\u{202E}B", "A\u{2066}B", "A\u{2028}B", "A\u{FEFF}B", "A\u{E000}B",
         "e" + String(repeating: "\u{301}", count: 80),
+        // Nothing of these can be seen.
+        "\u{200B}", "\u{3164}", "\u{1160}", "\u{115F}\u{FFA0}", "\u{200D}\u{200C}", "\u{2800}", "\u{301}", "\u{E0041}",
+        "\u{3164}\u{20DD}", "\u{34F}", "\u{AD}", "\u{2060}\u{180E}", "A\u{E0000}",
     ]) func refusesNames(_ given: String) {
         #expect(throws: Denial.self) { try Admission.name(given, field: "name") }
     }

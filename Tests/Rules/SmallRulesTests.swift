@@ -140,6 +140,10 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
 @Suite struct ArgumentRuleTests {
     static let channel = ChannelID(high: 1, low: 1)
     static func long(_ count: Int) -> String { String(repeating: "é", count: count) }
+    /// Four bytes each.
+    static func faces(_ count: Int) -> String { String(repeating: "\u{1F600}", count: count) }
+    /// One character with so many marks of two bytes.
+    static func marked(_ count: Int) -> String { "0" + String(repeating: "\u{301}", count: count) }
 
     @Test(arguments: [
         Command.post(Post(channel: channel, key: "k", text: "x")),
@@ -148,6 +152,11 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         .post(Post(channel: channel, key: "k", text: long(8_192))),
         .edit(Edit(channel: channel, key: "k", target: 1, text: long(8_192))),
         .createChannel(CreateChannel(name: long(80), topic: long(250), kind: .closed)),
+        // 320 and 1,000 bytes; 319 and 999 in one character each.
+        .createChannel(CreateChannel(name: faces(80), topic: faces(250), kind: .open)),
+        .createChannel(CreateChannel(name: marked(159), topic: marked(499), kind: .open)),
+        .createChannel(CreateChannel(name: "👩‍🚀 \u{633}\u{200C}\u{633}", topic: " \u{3164} ", kind: .open)),
+        .hello(Hello(token: AccessToken("t"), capabilities: [faces(16)], agent: faces(16))),
         .history(History(channel: channel, limit: 200)),
         .presence(SetPresence(state: .away)),
         .broadcast(SendBroadcast(channel: channel, text: long(2_048))),
@@ -170,6 +179,14 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         (.createChannel(CreateChannel(name: "a\nb", kind: .open)), .invalidArgument, "name"),
         (.createChannel(CreateChannel(name: long(81), kind: .open)), .invalidArgument, "name"),
         (.createChannel(CreateChannel(name: "a", topic: long(251), kind: .open)), .invalidArgument, "topic"),
+        (.createChannel(CreateChannel(name: marked(160), kind: .open)), .invalidArgument, "name"),
+        (.createChannel(CreateChannel(name: marked(450_000), kind: .open)), .invalidArgument, "name"),
+        (.createChannel(CreateChannel(name: faces(81), kind: .open)), .invalidArgument, "name"),
+        (.createChannel(CreateChannel(name: "a", topic: marked(500), kind: .open)), .invalidArgument, "topic"),
+        (.createChannel(CreateChannel(name: "a", topic: faces(251), kind: .open)), .invalidArgument, "topic"),
+        (.hello(Hello(token: AccessToken("t"), agent: marked(32))), .invalidArgument, "agent"),
+        (.hello(Hello(token: AccessToken("t"), capabilities: ["a", marked(32)])), .invalidArgument, "capabilities"),
+        (.post(Post(channel: channel, key: IdempotencyKey(marked(32)), text: "x")), .invalidArgument, "key"),
         (.createChannel(CreateChannel(name: "a", kind: .direct)), .invalidArgument, "kind"),
         (.history(History(channel: channel, limit: 201)), .invalidArgument, "limit"),
         (.history(History(channel: channel, before: 3, after: 1)), .invalidArgument, "after"),
@@ -186,6 +203,27 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         #expect(error?.code == code)
         #expect(error?.details.contains { $0.value == field } == true)
     }
+}
+
+@Suite struct DisplayLineTests {
+    @Test(arguments: [
+        "", " ", "\u{3000}", "\u{200B}", "\u{3164}", "\u{1160}", "\u{115F}\u{FFA0}", "\u{2800}", "\u{301}",
+                      "\u{200D}\u{200C}",
+        "\u{3164}\u{20DD}", "\u{AD}", "\u{34F}\u{180E}",
+    ])
+    func refusesWhatCannotBeSeen(_ name: String) { #expect(DisplayLine.fault(inName: name) == .invisible) }
+
+    @Test(arguments: ["a\u{85}", "\u{202E}a", "a\u{2066}", "a\u{2028}b", "\u{FEFF}a", "\u{E000}", "\u{378}", "a\tb"])
+    func refusesControls(_ text: String) {
+        #expect(DisplayLine.fault(inName: text) == .control && DisplayLine.fault(inTopic: text) == .control)
+    }
+
+    @Test(arguments: ["a\u{A0}", "\u{3000}a", " \u{301}a", "a\u{2003}"])
+    func refusesSpacesAtTheEnds(_ name: String) { #expect(DisplayLine.fault(inName: name) == .padded) }
+
+    @Test(arguments: ["a", "李", "👩‍🚀", "☃", "a\u{301}", "\u{2801}", "\u{915}\u{94D}\u{937}",
+                      "\u{633}\u{200C}\u{633}", "-", "№ 1"])
+    func takesNames(_ name: String) { #expect(DisplayLine.fault(inName: name) == nil) }
 }
 
 @Suite struct MemberRuleTests {

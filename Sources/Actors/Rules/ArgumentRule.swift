@@ -1,19 +1,26 @@
-// Bounds of what a command may say, checked before any actor sees it.
+// Bounds of what a command may say, checked before any actor sees it. Every text that a client sends has a limit in
+// bytes here (or, for tokens, in the verifier): a character may have as many marks, and so bytes, as one likes.
 
 package import Model
 
 package enum ArgumentRule {
     package static let keyBytesMax = 64
     package static let nameCharactersMax = 80
+    package static let nameBytesMax = 320
     package static let topicCharactersMax = 250
+    package static let topicBytesMax = 1_000
     package static let agentBytesMax = 64
+    /// Names of optional features are short.
+    package static let capabilityBytesMax = 64
 
     /// The error of a command whose arguments are out of bounds, or `nil`.
     package static func check(_ command: Command, _ limits: Limits) -> ErrorReply? {
         switch command {
         case .hello(let hello):
-            let bytes = hello.agent.utf8.count
-            return bytes > agentBytesMax ? outOfBounds("agent", limit: agentBytesMax, have: bytes) : nil
+            return checkBytes(hello.agent, field: "agent", max: agentBytesMax)
+                ?? hello.capabilities.lazy.compactMap {
+                    checkBytes($0, field: "capabilities", max: capabilityBytesMax)
+                }.first
         case .post(let post):
             return checkKey(post.key) ?? checkText(post.text, max: limits.textBytesMax)
         case .edit(let edit):
@@ -36,7 +43,7 @@ package enum ArgumentRule {
                                   details: [Detail("field", "kind")])
             }
             return checkName(channel.name)
-                ?? checkLine(channel.topic, field: "topic", max: topicCharactersMax)
+                ?? checkTopic(channel.topic)
         case .presence(let presence):
             if presence.state == .offline {
                 return ErrorReply(.invalidArgument, "A session can be online or away.",
@@ -78,27 +85,47 @@ package enum ArgumentRule {
     }
 
     private static func checkName(_ name: String) -> ErrorReply? {
-        let trimmed = name.first != " " && name.last != " "
-        if name.isEmpty || !trimmed {
-            return ErrorReply(.invalidArgument, "A channel needs a name without spaces at its ends.",
+        if let error = checkLength(name, field: "name", bytes: nameBytesMax, characters: nameCharactersMax) {
+            return error
+        }
+        switch DisplayLine.fault(inName: name) {
+        case nil: return nil
+        case .control: return control("name")
+        case .invisible, .padded:
+            return ErrorReply(.invalidArgument, "A channel needs a name that can be seen, without spaces at its ends.",
                               details: [Detail("field", "name")])
         }
-        return checkLine(name, field: "name", max: nameCharactersMax)
     }
 
-    private static func checkLine(_ text: String, field: String, max: Int) -> ErrorReply? {
-        if text.count > max { return outOfBounds(field, limit: max, have: text.count) }
-        return checkControls(text, field: field)
+    private static func checkTopic(_ topic: String) -> ErrorReply? {
+        if let error = checkLength(topic, field: "topic", bytes: topicBytesMax, characters: topicCharactersMax) {
+            return error
+        }
+        return DisplayLine.fault(inTopic: topic) == nil ? nil : control("topic")
+    }
+
+    /// Bytes first: to count characters is work for each byte.
+    private static func checkLength(_ text: String, field: String, bytes: Int, characters: Int) -> ErrorReply? {
+        if let error = checkBytes(text, field: field, max: bytes) { return error }
+        return text.count > characters ? outOfBounds(field, limit: characters, have: text.count) : nil
+    }
+
+    private static func checkBytes(_ text: String, field: String, max: Int) -> ErrorReply? {
+        let bytes = text.utf8.count
+        return bytes > max ? outOfBounds(field, limit: max, have: bytes) : nil
     }
 
     /// Bytes of characters beyond ASCII are all above these.
     private static func checkControls(_ text: String, field: String) -> ErrorReply? {
         var text = text
         if text.withUTF8({ $0.contains { $0 < 0x20 || $0 == 0x7F } }) {
-            return ErrorReply(.invalidArgument, "Control characters are not allowed here.",
-                              details: [Detail("field", field)])
+            return control(field)
         }
         return nil
+    }
+
+    private static func control(_ field: String) -> ErrorReply {
+        ErrorReply(.invalidArgument, "Control characters are not allowed here.", details: [Detail("field", field)])
     }
 
     private static func outOfBounds(_ field: String, limit: Int, have: Int) -> ErrorReply {

@@ -58,8 +58,8 @@ enum Admission {
         }
     }
 
-    /// 1 to 80 Unicode scalars without white space around them, without controls and without marks
-    /// that turn the direction of the text around them.
+    /// 1 to 80 Unicode scalars, so at most 320 bytes, without white space around them, without controls and
+    /// without marks that turn the direction of the text around them. At least one of them can be seen.
     static func name(_ text: String, field: String) throws(Denial) -> String {
         let scalars = text.unicodeScalars
         let trimmed = scalars.drop(while: \.properties.isWhitespace).reversed()
@@ -67,22 +67,14 @@ enum Admission {
         guard (1...80).contains(trimmed.count) else {
             throw .field(field, "must have 1 to 80 characters")
         }
-        for scalar in trimmed {
-            switch scalar.properties.generalCategory {
-            case .control, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse,
-                .unassigned:
-                throw .field(field, "must not have control characters")
-            default: break
-            }
-            switch scalar.value {
-            case 0x202A...0x202E, 0x2066...0x2069, 0xFEFF:
-                throw .field(field, "must not have control characters")
-            default: break
-            }
-        }
         var name = String.UnicodeScalarView()
         name.append(contentsOf: trimmed)
-        return String(name)
+        let text = String(name)
+        switch DisplayLine.fault(inName: text) {
+        case nil: return text
+        case .control: throw .field(field, "must not have control characters")
+        case .invisible, .padded: throw .field(field, "must have characters that can be seen")
+        }
     }
 
     /// 8 to 256 characters, none of the commonest, nothing that is written beside it (NIST SP

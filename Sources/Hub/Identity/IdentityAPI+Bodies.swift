@@ -36,6 +36,21 @@ struct RequestBody: WireMessage {
         try visitor.optional(12, "expires_in_hours", &expiresInHours)
     }
 
+    /// Every text has a limit in bytes, whatever a request does with it. What it means is checked by who uses it.
+    func checkLengths() throws(Denial) {
+        let texts: [(field: String, bytes: Int, max: Int)] = [
+            ("token", token.reveal.utf8.count, 256), ("organisation", organisation.utf8.count, 1_024),
+            ("email", email.reveal.utf8.count, 1_024), ("password", password.reveal.utf8.count, 4_096),
+            ("first_name", firstName.utf8.count, 1_024), ("last_name", lastName.utf8.count, 1_024),
+            ("refresh_token", refreshToken.reveal.utf8.count, 256), ("role", role.utf8.count, 64),
+        ]
+        for text in texts where text.bytes > text.max {
+            throw Denial(.invalidArgument, "\(text.field): has more than \(text.max) bytes", details: [
+                Detail("field", text.field), Detail("limit", "\(text.max)"), Detail("have", "\(text.bytes)"),
+            ])
+        }
+    }
+
     var delivery: RefreshDelivery { isForCookie ? .cookie(isRemembered: isRemembered) : .body }
     var person: NewPerson {
         NewPerson(email: email, password: password, firstName: firstName, lastName: lastName)

@@ -9,6 +9,8 @@ package import Wire
 package struct IdentityAPI: Sendable {
     package static let prefix = "/api/v1/"
     private static let bodyBytesMax = 64 * 1024
+    /// What is longer is cut off: it is shown to the account's owner, who knows the browser by its beginning.
+    private static let userAgentBytesMax = 256
 
     private let accounts: Accounts
     private var origins: Set<ExactText>
@@ -182,8 +184,10 @@ package struct IdentityAPI: Sendable {
         guard request.body.count <= Self.bodyBytesMax else {
             throw Denial(.tooLarge, "the body is larger than 65536 bytes")
         }
-        return request.body.isEmpty
-            ? .blank : try JSONBody.decode(RequestBody.self, from: request.body)
+        if request.body.isEmpty { return .blank }
+        let body = try JSONBody.decode(RequestBody.self, from: request.body)
+        try body.checkLengths()
+        return body
     }
 
     private static func organisation(_ body: RequestBody) throws(Denial) -> OrganisationID {
@@ -228,10 +232,16 @@ package struct IdentityAPI: Sendable {
     }
 
     private static func origin(of request: HTTPRequest) -> Origin {
-        var agent = String.UnicodeScalarView()
-        for scalar in (request.header("user-agent") ?? "").unicodeScalars.prefix(256)
-        where scalar.properties.generalCategory != .control { agent.append(scalar) }
-        return Origin(address: request.peerAddress, userAgent: String(agent))
+        var agent = ""
+        var bytes = 0
+        // Whole scalars, as many as fit.
+        for scalar in (request.header("user-agent") ?? "").unicodeScalars
+        where scalar.properties.generalCategory != .control {
+            bytes += scalar.utf8.count
+            if bytes > userAgentBytesMax { break }
+            agent.unicodeScalars.append(scalar)
+        }
+        return Origin(address: request.peerAddress, userAgent: agent)
     }
 
     // MARK: Writing answers

@@ -267,7 +267,7 @@ private struct NoStore: ChannelStore, MemberStore, BodyVault, TokenVerifier {
     func seal(_ plaintext: [(RecordName, String)]) async throws(VaultError) -> [SealedBody] {
         throw .keyGone
     }
-    func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String] {
+    func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String?] {
         throw .keyGone
     }
     func people(_ organisation: OrganisationID) async throws(StoreError) -> [Member] {

@@ -82,6 +82,10 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
         return value
     }
 
+    func spoil(_ channel: ChannelID, _ sequence: UInt64, _ damage: StoreModel.Damage) {
+        model.spoil(channel, sequence, damage)
+    }
+
     func person(_ account: AccountID, in organisation: OrganisationID, role: Role = .member) {
         model.add(Person(account: account, firstName: "P", lastName: "\(account.low)", role: role), to: organisation)
         model.logins[PlainVerifier.login(account, organisation)] = .init(account: account, organisation: organisation)

@@ -182,13 +182,10 @@ struct PlainVault: BodyVault {
             SealedBody(key: KeyID(high: name.event.high, low: name.event.low), bytes: text.utf8.reversed())
         }
     }
-    func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String] {
-        var texts: [String] = []
-        for (name, body) in sealed {
-            guard body.key.low == name.event.low else { throw .damaged }
-            texts.append(String(decoding: body.bytes.reversed(), as: UTF8.self))
+    func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String?] {
+        sealed.map { name, body in
+            body.key.low == name.event.low ? String(decoding: body.bytes.reversed(), as: UTF8.self) : nil
         }
-        return texts
     }
 }
 

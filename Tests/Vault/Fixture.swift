@@ -175,7 +175,7 @@ extension OrganisationVault {
     func seal(_ text: String, _ name: RecordName = name()) async throws -> SealedBody {
         try await seal([(name, text)])[0]
     }
-    func open(_ body: SealedBody, _ name: RecordName = name()) async throws -> String {
+    func open(_ body: SealedBody, _ name: RecordName = name()) async throws -> String? {
         try await open([(name, body)])[0]
     }
 }
@@ -185,8 +185,7 @@ func refusal(_ vault: OrganisationVault, _ body: SealedBody, _ place: RecordName
     -> VaultError?
 {
     do throws(VaultError) {
-        _ = try await vault.open([(place, body)])
-        return nil
+        return try await vault.open([(place, body)])[0] == nil ? .damaged : nil
     } catch {
         return error
     }

@@ -106,7 +106,7 @@ import Vault
         let before = world.store.reads
         world.store.hold()
         let results = try await withThrowingTaskGroup(of: String.self) { group in
-            for _ in 0..<200 { group.addTask { try await vault.open(sealed) } }
+            for _ in 0..<200 { group.addTask { try await vault.open(sealed) ?? "" } }
             await until { world.store.heldCount == 1 }
             world.store.release()
             return try await group.reduce(into: [String]()) { $0.append($1) }

@@ -3,7 +3,7 @@
 // an epoch is an opaque decimal string, to be compared for equality only.
 
 /** @typedef {'CHANNEL_KIND_UNSPECIFIED' | 'OPEN' | 'CLOSED' | 'DIRECT'} ChannelKind */
-/** @typedef {'EVENT_KIND_UNSPECIFIED' | 'MESSAGE' | 'JOINED' | 'LEFT' | 'EDITED'} EventKind */
+/** @typedef {'EVENT_KIND_UNSPECIFIED' | 'MESSAGE' | 'JOINED' | 'LEFT' | 'EDITED' | 'DAMAGED'} EventKind */
 /** @typedef {'PRESENCE_STATE_UNSPECIFIED' | 'OFFLINE' | 'AWAY' | 'ONLINE'} PresenceState */
 /** @typedef {'ROLE_UNSPECIFIED' | 'MEMBER' | 'ADMIN' | 'OWNER'} Role */
 

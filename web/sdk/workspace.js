@@ -254,7 +254,7 @@ export class Workspace extends Emitter {
     const isOwn = event.sender === this.account;
     const isMessage = event.kind === 'MESSAGE';
     if (isMessage) this.typing.changed(channel.id, event.sender, false);
-    if (!this.people.has(event.sender)) this.#lookUpPeople();
+    if (event.kind !== 'DAMAGED' && !this.people.has(event.sender)) this.#lookUpPeople();
     this.unreadMessages.arrived(channel.id, event, this.account);
     // Who writes has read.
     if (isMessage && isOwn) this.markRead(channel.id, event.sequence);

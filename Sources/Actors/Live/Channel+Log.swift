@@ -262,13 +262,19 @@ extension Channel {
     ///
     /// - Parameter isExact: no further than `sequence`, where a page would have more.
     private func catchUp(to sequence: UInt64, isExact: Bool = false) async throws {
-        while facts!.log.head.sequence < sequence {
-            let head = facts!.log.head.sequence
-            let limit = isExact ? Int(min(UInt64(Self.catchUpPageMax), sequence - head)) : Self.catchUpPageMax
-            let stored = try await surroundings.channels.events(organisation, id, .after(head), limit: limit)
-            if stored.isEmpty { return }
-            let settlement = facts!.log.logMoved(try await readable(stored))
-            guard facts!.log.head.sequence > head else { throw StoreError.fault("a log has a hole") }
+        while let head = facts?.log.head, head.sequence < sequence {
+            let page: [Event]
+            do {
+                page = try await entries(.after(head.sequence), limit: Self.catchUpPageMax,
+                                         head: Position(epoch: head.epoch, sequence: sequence), isExact: isExact)
+            } catch is LogSetBack {
+                return
+            }
+            if page.contains(where: { $0.kind == .damaged }) {
+                if membersRead != .reading { membersRead = .wanted }
+                try await fenceBehindDamage()
+            }
+            let settlement = facts!.log.logMoved(page)
             surroundings.metrics.foreignEvents.add(UInt64(settlement.events.count))
             settle(settlement)
         }
@@ -375,7 +381,7 @@ extension Channel {
                 endSubscriptions(of: subject, .notMember)
                 tellAccounts([subject], .channelRemoved(ChannelRemoved(channel: id)))
             }
-        case .message, .edited: break
+        case .message, .edited, .damaged: break
         }
     }
 
@@ -409,7 +415,7 @@ extension Channel {
 
     // MARK: Sealing
 
-    private func recordName(_ event: EventID) -> RecordName {
+    func recordName(_ event: EventID) -> RecordName {
         RecordName(organisation: organisation, purpose: .messages, channel: id, event: event)
     }
 
@@ -426,16 +432,6 @@ extension Channel {
                 sequence: sequence, id: entry.id, kind: entry.kind, sender: entry.sender,
                 subject: entry.subject, at: entry.at, key: entry.key,
                 body: entry.kind.hasText ? bodies.next() : nil, target: entry.target)
-        }
-    }
-
-    func readable(_ stored: [StoredEvent]) async throws -> [Event] {
-        let sealed = stored.compactMap { event in event.body.map { (recordName(event.id), $0) } }
-        var texts = try await surroundings.vault.open(sealed).makeIterator()
-        return stored.map { event in
-            Event(sequence: event.sequence, id: event.id, kind: event.kind, sender: event.sender,
-                  subject: event.subject, at: event.at, key: event.key,
-                  text: event.body == nil ? "" : texts.next() ?? "", target: event.target)
         }
     }
 }

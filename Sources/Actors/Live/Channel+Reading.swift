@@ -101,7 +101,7 @@ extension Channel {
 
     /// Everything missed is at hand.
     private func replay(_ origin: Origin, from: Position, missed: ArraySlice<Event>) {
-        if let oldest = missed.first,
+        if let oldest = missed.first(where: { $0.kind != .damaged }),
            !ResumeRule.isWithinWindow(oldest.at, now: surroundings.clocks.now()) {
             let head = facts!.log.head
             goLive(origin, from: head, gap: Gap(from: from.sequence + 1, to: head.sequence))
@@ -147,12 +147,11 @@ extension Channel {
     /// fence has ended it.
     private func replayPage(_ session: SessionID, _ number: UInt64) async throws {
         guard let wanted = replay(session, number) else { return }
-        let stored = try await surroundings.channels.events(
-            organisation, id, .after(wanted.from.sequence), limit: Self.replayPageMax)
-        let events = try await readable(stored)
+        guard let head = facts?.log.head else { return }
+        let events = try await entries(.after(wanted.from.sequence), limit: Self.replayPageMax, head: head)
         guard let replay = replay(session, number), let facts else { return }
         let (origin, from) = (replay.origin, replay.from)
-        if !replay.isAnswered, let oldest = events.first {
+        if !replay.isAnswered, let oldest = events.first(where: { $0.kind != .damaged }) {
             guard ResumeRule.isWithinWindow(oldest.at, now: surroundings.clocks.now()) else {
                 let head = facts.log.head
                 goLive(origin, from: head, gap: Gap(from: from.sequence + 1, to: head.sequence))
@@ -170,7 +169,7 @@ extension Channel {
         if let rest = facts.log.recentEvents(after: reached) {
             finishReplay(origin, rest)
         } else if known.isEmpty {
-            throw StoreError.fault("a log has a hole")
+            throw LogSetBack()
         } else {
             replaying[session]?.from.sequence = reached
             enqueue(.replay(session, number))
@@ -198,8 +197,8 @@ extension Channel {
     }
 
     private func readPage(_ origin: Origin, _ range: LogRange, limit: Int) async throws {
-        let stored = try await surroundings.channels.events(organisation, id, range, limit: limit)
-        let found = try await readable(stored)
+        guard let head = facts?.log.head else { throw StoreError.unavailable("the log was replaced") }
+        let found = try await entries(range, limit: limit, head: head)
         guard let facts else { throw StoreError.unavailable("the log was replaced") }
         guard mayRead(origin.account) else { return refuse(origin) }
         // What the store has beyond our head may lie behind a fence that is not known here yet.
@@ -219,8 +218,15 @@ extension Channel {
     // MARK: Edits of what is not at hand
 
     private func readTarget(_ origin: Origin, _ edit: Edit) async throws {
-        let found = try await surroundings.channels.events(
-            organisation, id, .after(edit.target - 1), limit: 1).first
+        guard let head = facts?.log.head else { throw StoreError.unavailable("the log was replaced") }
+        // Another hub may have written it above the head that is known here.
+        let reach = Position(epoch: head.epoch, sequence: max(head.sequence, edit.target))
+        let found: Event?
+        do {
+            found = try await entries(.after(edit.target - 1), limit: 1, head: reach).first
+        } catch is LogSetBack where edit.target > head.sequence {
+            found = nil
+        }
         // Meanwhile the log may have been given up, and the account may have left.
         guard facts != nil else { throw StoreError.unavailable("the log was replaced") }
         guard isSettledMember(origin.account) else { return refuse(origin) }
@@ -258,6 +264,10 @@ extension Channel {
         } catch {
             surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
             failed(job, Self.reply(error))
+            if error is LogSetBack {
+                notice(nil)
+                work()
+            }
         }
         reads.finished()
         startReads()

@@ -267,12 +267,8 @@ package actor Channel {
                 loadFailed(.notFound, "There is no such channel.")
                 return
             }
-            let stored = try await surroundings.channels.events(
-                organisation, id, .before(record.head.sequence + 1), limit: registry.configuration.log.recentMax)
-            let recent = try await readable(stored)
-            guard recent.last?.sequence ?? 0 == record.head.sequence else {
-                throw StoreError.fault("a log does not reach its head")
-            }
+            let recent = try await entries(
+                .before(record.head.sequence + 1), limit: registry.configuration.log.recentMax, head: record.head)
             // What another hub appended between the two reads it has told of, or the resync finds.
             let log = LogMachine(head: record.head, recent: recent, limits: registry.configuration.log)
             facts = Facts(record, log)
@@ -408,7 +404,7 @@ package actor Channel {
 
     static func reply(_ error: any Error) -> ErrorReply {
         switch error {
-        case StoreError.unavailable, StoreError.uncertain, VaultError.unavailable:
+        case StoreError.unavailable, StoreError.uncertain, VaultError.unavailable, is LogSetBack:
             ErrorReply(.unavailable, "The store does not answer; try again shortly.",
                        retryAfterMilliseconds: 1_000)
         case StoreError.overloaded:
@@ -434,6 +430,7 @@ package actor Channel {
         case VaultError.keyGone: "key_gone"
         case VaultError.unavailable: "key_unavailable"
         case VaultError.damaged: "body_damaged"
+        case is LogSetBack: "log_set_back"
         default: "unknown"
         }
     }

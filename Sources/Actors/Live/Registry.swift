@@ -73,6 +73,7 @@ package final class LiveMetrics: Sendable {
     package let events: Counter
     package let foreignEvents: Counter
     package let postDuration: DurationHistogram
+    package let damagedEntries: Counter
     package let sessions: Gauge
     package let channels: Gauge
     package let organisations: Gauge
@@ -90,6 +91,8 @@ package final class LiveMetrics: Sendable {
             "hub_log_events_foreign_total", help: "Events found in channel logs that another hub wrote.")
         postDuration = metrics.histogram(
             "hub_log_write_seconds", help: "Time from taking a batch to its commit.")
+        damagedEntries = metrics.counter(
+            "hub_damaged_entries_total", help: "Entries of channel logs found that cannot be read, each once.")
         sessions = metrics.gauge("hub_sessions", help: "Open sessions.")
         channels = metrics.gauge("hub_channels_live", help: "Channel actors in memory.")
         organisations = metrics.gauge(
@@ -110,6 +113,7 @@ package final class Registry: Sendable {
     private let lane: @Sendable (UInt64) -> any Lane
     private let actors = Lock(Actors())
     let accountRates: AccountRates
+    let damage = DamageLedger()
 
     /// - Parameter lane: where the channel or organisation lives whose id has this low word; the same
     ///   lane each time.

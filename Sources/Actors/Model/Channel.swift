@@ -30,12 +30,15 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case left = 3
     /// The message at `target` has a new text.
     case edited = 4
+    /// What stood here cannot be read any more: its row is missing, or does not hold what it should. Never
+    /// written.
+    case damaged = 5
 
     /// Its entries have a text, which is sealed at rest.
     package var hasText: Bool {
         switch self {
         case .message, .edited: true
-        case .joined, .left: false
+        case .joined, .left, .damaged: false
         }
     }
 
@@ -71,6 +74,13 @@ package struct Event: Hashable, Sendable {
         self.key = key
         self.text = text
         self.target = target
+    }
+
+    /// In place of an entry that cannot be read. What is not known of it is all zeros.
+    package static func damaged(_ sequence: UInt64, id: EventID = EventID(high: 0, low: 0),
+                                sender: AccountID = AccountID(high: 0, low: 0),
+                                at: UnixMilliseconds = UnixMilliseconds(0)) -> Event {
+        Event(sequence: sequence, id: id, kind: .damaged, sender: sender, at: at, key: "", text: "")
     }
 }
 

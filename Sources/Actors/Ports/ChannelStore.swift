@@ -54,6 +54,16 @@ package struct StoredEvent: Hashable, Sendable {
         self.body = body
         self.target = target
     }
+
+    /// It says all that an entry of its kind has to say. One that does not is damaged.
+    package var isWhole: Bool {
+        switch kind {
+        case .message: body != nil
+        case .edited: body != nil && target.map { $0 > 0 && $0 < sequence } ?? false
+        case .joined, .left: subject != nil
+        case .damaged: false
+        }
+    }
 }
 
 /// A channel's row, and who is in it.
@@ -125,7 +135,8 @@ package protocol ChannelStore: Sendable {
     func append(_ organisation: OrganisationID, _ channel: ChannelID, expecting expected: Position,
                 _ events: [StoredEvent]) async throws(StoreError) -> AppendOutcome
 
-    /// A page of the log, oldest first.
+    /// A page of the log, oldest first. Rows that are missing are left out, and rows that do not hold what
+    /// they should are of kind `damaged`, with what is known of them: one does not take its page along.
     func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
         async throws(StoreError) -> [StoredEvent]
 

@@ -105,6 +105,7 @@ package struct RecordName: Hashable, Sendable {
 /// Seals and opens message bodies. `async` only for the first use of a key; a cached one answers at once.
 package protocol BodyVault: Sendable {
     func seal(_ plaintext: [(RecordName, String)]) async throws(VaultError) -> [SealedBody]
-    /// Opens each; the whole call fails if any fails.
-    func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String]
+    /// Opens each. `nil`: this one is damaged, or its key is. The whole call fails when a key is gone or cannot
+    /// be had now.
+    func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String?]
 }

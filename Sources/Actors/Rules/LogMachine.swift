@@ -122,13 +122,18 @@ package struct LogMachine {
     /// Unsettled changes of membership by subject, in order.
     private var changing: [AccountID: [EventKind]] = [:]
 
-    /// - Parameter recent: the newest events of the log, oldest first and without gaps, the last one at
-    ///   `head`; may be empty.
+    /// - Parameter recent: the newest events of the log, oldest first, the last one at `head`; may be empty. What
+    ///   comes from a store is kept only as far as it is without gaps: `recentEvent` counts on that.
     package init(head: Position, recent: [Event], limits: LogLimits = LogLimits()) {
-        precondition(recent.isEmpty || recent.last?.sequence == head.sequence)
         self.head = head
         self.limits = limits
-        for event in recent { remember(event, KeyOfSender(event.sender, event.key), isOurs: false) }
+        var first = recent.endIndex
+        var sequence = head.sequence
+        while first > recent.startIndex, sequence > 0, recent[first - 1].sequence == sequence {
+            first -= 1
+            sequence -= 1
+        }
+        for event in recent[first...] { remember(event, KeyOfSender(event.sender, event.key), isOurs: false) }
     }
 
     package var isIdle: Bool { pending.isEmpty && writing.isEmpty }

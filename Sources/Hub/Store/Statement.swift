@@ -130,6 +130,16 @@ struct Rows: Sendable {
     func row(_ index: Int) -> Row { Row(cells: cells[index * width..<(index + 1) * width]) }
     var first: Row? { isEmpty ? nil : row(0) }
 
+    /// Every row that can be decoded, and how many cannot.
+    func sound<Element>(_ decode: (Row) throws(DecodingFault) -> Element) -> (rows: [Element], damaged: Int) {
+        var all: [Element] = []
+        all.reserveCapacity(count)
+        for index in 0..<count {
+            if let element = try? decode(row(index)) { all.append(element) }
+        }
+        return (all, count - all.count)
+    }
+
     /// Every row, decoded.
     func map<Element>(_ decode: (Row) throws(DecodingFault) -> Element) throws(DecodingFault)
         -> [Element]
@@ -161,13 +171,24 @@ struct Row {
         return value
     }
 
+    func integerOrNil(_ column: Int) -> Int64? { try? integer(column) }
+
+    /// What clients can count to as well: they keep numbers in 53 bits, and refuse a frame with a larger one.
+    static let countMax: Int64 = 1 << 53 - 1
+
     func count(_ column: Int) throws(DecodingFault) -> UInt64 {
-        guard let value = UInt64(exactly: try integer(column)) else { throw DecodingFault(column: column) }
-        return value
+        let value = try integer(column)
+        guard value >= 0, value <= Self.countMax else { throw DecodingFault(column: column) }
+        return UInt64(value)
     }
 
+    /// Up to the end of the year 9999.
+    private static let atMax: Int64 = 253_402_300_799_999
+
     func at(_ column: Int) throws(DecodingFault) -> UnixMilliseconds {
-        UnixMilliseconds(try integer(column))
+        let value = try integer(column)
+        guard value >= 0, value <= Self.atMax else { throw DecodingFault(column: column) }
+        return UnixMilliseconds(value)
     }
 
     func text(_ column: Int) throws(DecodingFault) -> String {

@@ -7,7 +7,8 @@ package import Ports
 enum ChannelSQL {
     static let find = TenantStatement(
         """
-        SELECT c.kind, c.name, c.topic, l.epoch, l.head, m.account, c.party_a, c.party_b
+        SELECT c.kind, c.name, c.topic, l.epoch, l.head, m.account, c.party_a, c.party_b, (
+            SELECT MAX(e.sequence) FROM event e WHERE e.organisation = $1 AND e.channel = $2)
         FROM channel c
         JOIN log l ON l.organisation = c.organisation AND l.channel = c.id
         LEFT JOIN channel_member m ON m.organisation = c.organisation AND m.channel = c.id AND EXISTS (
@@ -62,8 +63,22 @@ enum ChannelSQL {
         """)
     static let removeMember = TenantStatement(
         "DELETE FROM channel_member WHERE organisation = $1 AND channel = $2 AND account = $3")
+    /// With the last row, of the same moment.
     static let head = TenantStatement(
-        "SELECT epoch, head FROM log WHERE organisation = $1 AND channel = $2")
+        """
+        SELECT epoch, head, (
+            SELECT MAX(e.sequence) FROM event e WHERE e.organisation = $1 AND e.channel = $2)
+        FROM log WHERE organisation = $1 AND channel = $2
+        """)
+    /// A head that is none, or that its own rows lie above. Appends change both at once, so it is damaged. $3 the
+    /// head that was met, $4 the largest there may be.
+    static let mendHead = TenantStatement(
+        """
+        UPDATE log SET head = COALESCE((
+            SELECT MAX(e.sequence) FROM event e
+            WHERE e.organisation = $1 AND e.channel = $2 AND e.sequence BETWEEN 1 AND $4), 0)
+        WHERE organisation = $1 AND channel = $2 AND head = $3
+        """)
     static let heads = BatchStatement(
         "SELECT channel, epoch, head FROM log WHERE organisation = $1 AND channel IN ({ids})")
     static let byKey = TenantStatement(
@@ -152,16 +167,41 @@ extension Store {
     package func channel(_ organisation: OrganisationID, _ channel: ChannelID)
         async throws(StoreError) -> ChannelRecord?
     {
-        let rows = try await rows(Job(.read, [ChannelSQL.find(organisation, .id(channel))]))[0]
-        return try decoded { () throws(DecodingFault) in
+        for _ in 0..<3 {
+            let rows = try await rows(Job(.read, [ChannelSQL.find(organisation, .id(channel))]))[0]
             guard let first = rows.first else { return nil }
-            return ChannelRecord(
-                id: channel, kind: try first.raw(0), name: try first.text(1), topic: try first.text(2),
-                head: Position(epoch: try first.count(3), sequence: try first.count(4)),
-                members: first.isNull(5)
-                    ? [] : try rows.map { row throws(DecodingFault) in try row.id(5) },
-                parties: first.isNull(6) ? [] : Self.parties(try first.id(6), try first.id(7)))
+            if let damaged = Self.damagedHead(first.integerOrNil(4), last: first.integerOrNil(8)) {
+                try await mendHead(organisation, channel, damaged)
+                continue
+            }
+            let members = first.isNull(5)
+                ? [] : sound(.member, rows) { row throws(DecodingFault) -> AccountID in try row.id(5) }
+            return try decoded { () throws(DecodingFault) in
+                ChannelRecord(
+                    id: channel, kind: try first.raw(0), name: try first.text(1), topic: try first.text(2),
+                    head: Position(epoch: try first.count(3), sequence: try first.count(4)),
+                    members: members,
+                    parties: first.isNull(6) ? [] : Self.parties(try first.id(6), try first.id(7)))
+            }
         }
+        throw .fault("the head of a log cannot be mended")
+    }
+
+    /// The head, when it cannot be the one of a log whose last row is `last`.
+    private static func damagedHead(_ head: Int64?, last: Int64?) -> Int64? {
+        guard let head else { return nil }
+        let last = last.map { $0 <= Row.countMax ? $0 : 0 } ?? 0
+        return head < max(0, last) || head > Row.countMax ? head : nil
+    }
+
+    private func mendHead(_ organisation: OrganisationID, _ channel: ChannelID, _ damaged: Int64)
+        async throws(StoreError)
+    {
+        noteDamage(.head)
+        _ = try await rows(
+            Job(.write, [
+                ChannelSQL.mendHead(organisation, .id(channel), .integer(damaged), .integer(Row.countMax))
+            ]))
     }
 
     package func heads(_ organisation: OrganisationID, _ channels: [ChannelID])
@@ -171,10 +211,10 @@ extension Store {
         return try decoded { () throws(DecodingFault) in
             var heads: [ChannelID: Position] = [:]
             for part in rows {
-                _ = try part.map { row throws(DecodingFault) in
-                    let channel: ChannelID = try row.id(0)
-                    heads[channel] = Position(epoch: try row.count(1), sequence: try row.count(2))
+                let found = sound(.head, part) { row throws(DecodingFault) -> (ChannelID, Position) in
+                    (try row.id(0), Position(epoch: try row.count(1), sequence: try row.count(2)))
                 }
+                for (channel, head) in found { heads[channel] = head }
             }
             return heads
         }
@@ -195,6 +235,11 @@ extension Store {
             case .done(let rows):
                 return rows[0].changed == 1 ? .committed : .headMoved(nil)
             case .refused(let rows):
+                if let row = rows[0].first,
+                   let damaged = Self.damagedHead(row.integerOrNil(1), last: row.integerOrNil(2)) {
+                    try await mendHead(organisation, channel, damaged)
+                    continue
+                }
                 if let outcome = try Self.refusal(rows, expected, events) { return outcome }
             }
         }
@@ -220,7 +265,7 @@ extension Store {
                                          .count(event.sequence), .at(event.at)))
             case (.left, let subject?):
                 statements.append(ChannelSQL.removeMember(organisation, .id(channel), .id(subject)))
-            case (.message, _), (.edited, _), (.joined, nil), (.left, nil):
+            case (.message, _), (.edited, _), (.damaged, _), (.joined, nil), (.left, nil):
                 break
             }
         }
@@ -272,7 +317,8 @@ extension Store {
             for (index, event) in events.enumerated() where !event.key.isEmpty {
                 if let row = rows[answer].first {
                     duplicates.append(Duplicate(index: index, sequence: try row.count(0),
-                                                id: try row.id(1), at: try row.at(2)))
+                                                id: (try? row.id(1)) ?? EventID(high: 0, low: 0),
+                                                at: (try? row.at(2)) ?? event.at))
                 }
                 answer += 1
             }
@@ -304,7 +350,7 @@ extension Store {
         case .after(let start):
             statement = ChannelSQL.eventsAfter(organisation, .id(channel), .count(start), Self.limit(limit))
         }
-        var page = try await read(statement) { row throws(DecodingFault) in try Self.event(row) }
+        var page = try await rows(Job(.read, [statement]))[0].sound(Self.event).rows
         if newestFirst { page.reverse() }
         return page
     }
@@ -312,9 +358,21 @@ extension Store {
     /// SQLite takes a negative limit for none.
     private static func limit(_ limit: Int) -> Value { .count(max(0, limit)) }
 
+    /// A row without a sequence is none; in one that has it, a column that is not what it should be makes a damaged
+    /// entry.
     private static func event(_ row: Row) throws(DecodingFault) -> StoredEvent {
+        let sequence = try row.count(0)
+        guard sequence > 0 else { throw DecodingFault(column: 0) }
+        if let event = try? wholeEvent(row, sequence) { return event }
+        return StoredEvent(
+            sequence: sequence, id: (try? row.id(1)) ?? EventID(high: 0, low: 0), kind: .damaged,
+            sender: (try? row.id(3)) ?? AccountID(high: 0, low: 0), subject: nil,
+            at: (try? row.at(5)) ?? UnixMilliseconds(0), key: "", body: nil)
+    }
+
+    private static func wholeEvent(_ row: Row, _ sequence: UInt64) throws(DecodingFault) -> StoredEvent {
         StoredEvent(
-            sequence: try row.count(0), id: try row.id(1), kind: try row.raw(2), sender: try row.id(3),
+            sequence: sequence, id: try row.id(1), kind: try row.raw(2), sender: try row.id(3),
             subject: row.isNull(4) ? nil : try row.id(4), at: try row.at(5),
             key: row.isNull(6) ? "" : IdempotencyKey(String(decoding: try row.bytes(6), as: UTF8.self)),
             body: row.isNull(7) ? nil : SealedBody(key: try row.id(7), bytes: try row.bytes(8)),
@@ -326,7 +384,7 @@ extension Store {
     {
         let statement = ChannelSQL.visible(
             organisation, .id(account), .integer(Int64(ChannelKind.open.rawValue)), Self.limit(limit))
-        return try await read(statement, Self.summary)
+        return try await list(.channel, statement, Self.summary)
     }
 
     package func channel(_ organisation: OrganisationID, _ channel: ChannelID,
@@ -340,8 +398,9 @@ extension Store {
     private static func summary(_ row: Row) throws(DecodingFault) -> ChannelSummary {
         ChannelSummary(
             id: try row.id(0), kind: try row.raw(1), name: try row.text(2), topic: try row.text(3),
-            head: Position(epoch: try row.count(6), sequence: try row.count(7)),
-            joined: !row.isNull(8), read: row.isNull(8) ? 0 : try row.count(8),
+            // Who opens the channel has its head mended.
+            head: Position(epoch: try row.count(6), sequence: (try? row.count(7)) ?? 0),
+            joined: !row.isNull(8), read: (try? row.count(8)) ?? 0,
             parties: row.isNull(4) ? [] : Self.parties(try row.id(4), try row.id(5)))
     }
 

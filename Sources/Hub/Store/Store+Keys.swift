@@ -52,7 +52,8 @@ extension Store {
     package func key(_ organisation: OrganisationID, _ key: KeyID)
         async throws(StoreError) -> WrappedKey?
     {
-        try await read(KeySQL.find(organisation, .id(key)), Self.key).first
+        // A key that cannot be read is like none: what it sealed is damaged.
+        try await list(.key, KeySQL.find(organisation, .id(key)), Self.key).first
     }
 
     package func activeKey(_ organisation: OrganisationID, _ purpose: KeyPurpose?)

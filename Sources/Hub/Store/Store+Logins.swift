@@ -37,7 +37,7 @@ enum LoginSQL {
     /// Behind `revoke`, with the same values.
     static let bumpRevision = SharedStatement(
         """
-        UPDATE organisation SET revision = revision + 1 WHERE id IN (
+        UPDATE organisation SET \(PeopleSQL.nextRevision) WHERE id IN (
             SELECT l.organisation FROM login l WHERE l.account = $1 AND l.id = $2 AND l.revoked_at = $3)
         """)
 
@@ -75,7 +75,7 @@ enum LoginSQL {
     /// Behind `revokeFamily`.
     static let bumpRevisionOfFamily = SharedStatement(
         """
-        UPDATE organisation SET revision = revision + 1 WHERE id IN (
+        UPDATE organisation SET \(PeopleSQL.nextRevision) WHERE id IN (
             SELECT l.organisation FROM refresh_token t JOIN login l ON l.id = t.login
             WHERE t.hash = $1 AND t.successor <> $2 AND l.revoked_at = $3)
         """)
@@ -144,19 +144,16 @@ extension Store {
         async throws(StoreError) -> [LoginID]
     {
         let rows = try await rows(Job(.read, LoginSQL.alive(organisation, logins)))
-        let alive = try decoded { () throws(DecodingFault) in
-            var alive: Set<LoginID> = []
-            for part in rows {
-                alive.formUnion(try part.map { row throws(DecodingFault) in try row.id(0) })
-            }
-            return alive
+        var alive: Set<LoginID> = []
+        for part in rows {
+            alive.formUnion(sound(.login, part) { row throws(DecodingFault) -> LoginID in try row.id(0) })
         }
         return logins.filter { !alive.contains($0) }
     }
 
     /// Those that are not revoked, last used first, at most 1,000.
     package func logins(of account: AccountID) async throws(StoreError) -> [LoginRecord] {
-        try await read(LoginSQL.ofAccount(.id(account)), Self.login)
+        try await list(.login, LoginSQL.ofAccount(.id(account)), Self.login)
     }
 
     package func revokeLogin(_ account: AccountID, _ login: LoginID, at: UnixMilliseconds)

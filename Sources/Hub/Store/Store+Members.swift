@@ -41,7 +41,7 @@ enum MemberSQL {
         """)
 
     /// Behind the change of a row of a member or several.
-    static let bumpRevision = SharedStatement("UPDATE organisation SET revision = revision + 1 WHERE id = $1")
+    static let bumpRevision = SharedStatement("UPDATE organisation SET \(PeopleSQL.nextRevision) WHERE id = $1")
 
     // What ends with it; each looks at the row as it has become, so a refused change ends nothing.
     /// Direct conversations (kind 3) stay. $2 subject.

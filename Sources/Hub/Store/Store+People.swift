@@ -5,6 +5,9 @@ package import Model
 package import Ports
 
 enum PeopleSQL {
+    /// Behind SET. One that is absurd must not keep a removal from being written.
+    static let nextRevision =
+        "revision = CASE WHEN revision BETWEEN 0 AND 9007199254740990 THEN revision + 1 ELSE 1 END"
     static let anyOrganisation = SharedStatement("SELECT 1 FROM organisation LIMIT 1")
     static let insertOrganisation = SharedStatement(
         "INSERT INTO organisation (id, name, created_at) VALUES ($1, $2, $3)")
@@ -104,7 +107,7 @@ enum InvitationSQL {
         """)
     static let bumpRevision = SharedStatement(
         """
-        UPDATE organisation SET revision = revision + 1 WHERE id IN (
+        UPDATE organisation SET \(PeopleSQL.nextRevision) WHERE id IN (
             SELECT i.organisation
             FROM invitation i
             JOIN invitation_use u ON u.organisation = i.organisation AND u.invitation = i.id
@@ -155,7 +158,7 @@ extension Store {
     }
 
     package func memberships(of account: AccountID) async throws(StoreError) -> [Membership] {
-        try await read(PeopleSQL.memberships(.id(account))) { row throws(DecodingFault) in
+        try await list(.member, PeopleSQL.memberships(.id(account))) { row throws(DecodingFault) in
             Membership(organisation: OrganisationRecord(id: try row.id(0), name: try row.text(1)),
                        role: try row.raw(2), since: try row.at(3))
         }
@@ -170,7 +173,7 @@ extension Store {
     // MARK: Members
 
     package func people(_ organisation: OrganisationID) async throws(StoreError) -> [Member] {
-        try await read(PeopleSQL.people(organisation), Self.member)
+        try await list(.member, PeopleSQL.people(organisation), Self.member)
     }
 
     package func person(_ organisation: OrganisationID, _ account: AccountID)
@@ -181,7 +184,8 @@ extension Store {
 
     package func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 {
         try await read(PeopleSQL.revision(.id(organisation))) { row throws(DecodingFault) in
-            try row.count(0)
+            // Only whether it is another one is asked.
+            UInt64(bitPattern: try row.integer(0))
         }.first ?? 0
     }
 

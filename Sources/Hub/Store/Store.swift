@@ -8,25 +8,30 @@ package import Ports
 /// An open database. Any task may call it; a write returns when it is durable.
 package final class Store: ChannelStore, PeopleStore, KeyStore {
     private let engine: any Engine
+    private let damage: RowDamage
 
-    init(engine: any Engine) { self.engine = engine }
+    init(engine: any Engine, damage: RowDamage) {
+        self.engine = engine
+        self.damage = damage
+    }
 
     /// Opens the database, makes or updates its tables, and starts serving. Throws one clear line.
     package static func open(
         _ location: StoreLocation, options: StoreOptions = StoreOptions(), metrics: Metrics,
         clocks: any Clocks, log: Log
     ) async throws(OpenError) -> Store {
+        let damage = RowDamage(metrics, clocks: clocks, log: log)
         switch location {
         case .sqlite(let path):
             return Store(
                 engine: try await SQLiteEngine(
                     path: path, migrator: Migrator(dialect: .sqlite, at: clocks.now()),
-                    options: options, metrics: StoreMetrics(metrics), clocks: clocks))
+                    options: options, metrics: StoreMetrics(metrics), clocks: clocks), damage: damage)
         case .postgres(let url):
             return Store(
                 engine: try await PostgresEngine(
                     url: url, migrator: Migrator(dialect: .postgres, at: clocks.now()),
-                    options: options, metrics: metrics, clocks: clocks, log: log))
+                    options: options, metrics: metrics, clocks: clocks, log: log), damage: damage)
         }
     }
 
@@ -58,6 +63,25 @@ package final class Store: ChannelStore, PeopleStore, KeyStore {
         let rows = try await rows(Job(.read, [statement]))
         return try decoded { () throws(DecodingFault) in try rows[0].map(decode) }
     }
+
+    /// The rows of a list. One that does not hold what it should is left out, counted and logged: it must not take
+    /// away everybody's list.
+    func list<Element>(_ table: RowDamage.Table, _ statement: Bound,
+                       _ decode: (Row) throws(DecodingFault) -> Element) async throws(StoreError) -> [Element]
+    {
+        let rows = try await rows(Job(.read, [statement]))
+        return sound(table, rows[0], decode)
+    }
+
+    func sound<Element>(_ table: RowDamage.Table, _ rows: Rows,
+                        _ decode: (Row) throws(DecodingFault) -> Element) -> [Element]
+    {
+        let sound = rows.sound(decode)
+        if sound.damaged > 0 { damage.note(table, sound.damaged) }
+        return sound.rows
+    }
+
+    func noteDamage(_ table: RowDamage.Table) { damage.note(table, 1) }
 
     func decoded<Result>(_ decode: () throws(DecodingFault) -> Result) throws(StoreError) -> Result {
         do throws(DecodingFault) {

@@ -73,30 +73,40 @@ package final class OrganisationVault: BodyVault {
         return sealed
     }
 
-    package func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String] {
+    package func open(_ sealed: [(RecordName, SealedBody)]) async throws(VaultError) -> [String?] {
         var keys = KeysOfCall()
-        var opened: [String] = []
+        // Of many bodies under a damaged key only the first asks the store for it.
+        var damagedKey: KeyCache.Slot?
+        var opened: [String?] = []
         opened.reserveCapacity(sealed.count)
         for (name, body) in sealed {
             let slot = KeyCache.Slot(organisation: name.organisation, question: .data(body.key))
-            let key = try await keys.key(slot, self)
-            guard let count = Envelope.plaintextBytes(body.bytes) else { throw .damaged }
-            let bytes = try [UInt8](unsafeUninitializedCapacity: count) {
-                (out, written) throws(VaultError) in
-                let plaintext = UnsafeMutableRawBufferPointer(
-                    rebasing:
-                        UnsafeMutableRawBufferPointer(out)[..<count])
-                guard
-                    Envelope.open(
-                        body.bytes, for: .record(name, key: body.key), under: key,
-                        into: plaintext)
-                else { throw .damaged }
-                written = count
+            guard slot != damagedKey else {
+                opened.append(nil)
+                continue
             }
-            guard let text = String(validating: bytes, as: UTF8.self) else { throw .damaged }
-            opened.append(text)
+            do throws(VaultError) {
+                opened.append(Self.text(name, body, try await keys.key(slot, self)))
+            } catch .damaged {
+                damagedKey = slot
+                opened.append(nil)
+            }
         }
         return opened
+    }
+
+    /// What the body says; `nil` when it is not what was sealed.
+    private static func text(_ name: RecordName, _ body: SealedBody, _ key: UnwrappedKey) -> String? {
+        guard let count = Envelope.plaintextBytes(body.bytes) else { return nil }
+        var isWhole = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { out, written in
+            let plaintext = UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(out)[..<count])
+            isWhole = Envelope.open(
+                body.bytes, for: .record(name, key: body.key), under: key, into: plaintext)
+            written = isWhole ? count : 0
+        }
+        return isWhole ? String(validating: bytes, as: UTF8.self) : nil
     }
 
     /// The keys one call has used: a batch is nearly always of one channel, so the last is enough.

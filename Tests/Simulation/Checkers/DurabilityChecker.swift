@@ -48,7 +48,7 @@ final class DurabilityChecker: Checker {
 
     private func check(_ events: [Event], _ channel: ChannelID, _ organisation: OrganisationID,
                        _ world: Simulation) {
-        for event in events {
+        for event in events where event.kind != .damaged {
             let stored = self.event(channel, organisation, event.sequence, world)
             let text = stored?.body.map { String(decoding: $0.bytes.reversed(), as: UTF8.self) } ?? ""
             if stored?.id != event.id || stored?.sender != event.sender || stored?.kind != event.kind

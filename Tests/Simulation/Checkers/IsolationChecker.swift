@@ -57,10 +57,15 @@ final class IsolationChecker: Checker {
         }
     }
 
+    /// Of what is damaged, nobody may be known.
+    private static func senders(_ events: [Event]) -> [AccountID] {
+        events.map(\.sender).filter { $0 != AccountID(high: 0, low: 0) }
+    }
+
     private static func accounts(of body: ServerBody) -> [AccountID] {
         switch body {
-        case .events(let it): it.events.map(\.sender)
-        case .historyPage(let it): it.events.map(\.sender)
+        case .events(let it): senders(it.events)
+        case .historyPage(let it): senders(it.events)
         case .typing(let it): [it.account]
         case .broadcast(let it): [it.account]
         case .presence(let it): it.changes.map(\.account)

@@ -35,6 +35,8 @@ struct Disasters: Sendable {
     var partitions: Int64 = 0
     var revocations: Int64 = 0
     var returns: Int64 = 0
+    /// A row of a log goes missing or bad.
+    var damages: Int64 = 0
 }
 
 struct Plan: Sendable {
@@ -122,5 +124,6 @@ struct Plan: Sendable {
         disasters.partitions = every(3_000, 15_000)
         disasters.revocations = every(3_000, 15_000)
         disasters.returns = every(200, 3_000)
+        disasters.damages = every(100, 3_000)
     }
 }

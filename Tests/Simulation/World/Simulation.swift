@@ -50,7 +50,7 @@ package final class Simulation: @unchecked Sendable {
 
     static func makeCheckers() -> [any Checker] {
         [DurabilityChecker(), IsolationChecker(), FenceChecker(), BoundsChecker(), ConvergenceChecker(),
-         LeakChecker()]
+         LeakChecker(), DamageChecker()]
     }
 
     /// The busiest worlds take a tenth of this.
@@ -257,6 +257,7 @@ package final class Simulation: @unchecked Sendable {
         }
         every(plan.revocations) { world in world.revokeSomeLogin() }
         every(plan.returns) { world in world.takeSomebodyBack() }
+        every(plan.damages) { world in world.damageSomeEntry() }
     }
 
     /// Strikes again and again, with `mean` milliseconds in between, until the world is healed.
@@ -314,6 +315,17 @@ package final class Simulation: @unchecked Sendable {
             _ = node.registry.tell(organisation, .personChanged(member), isControl: true)
             node.registry.surroundings.bus.publish(.organisationChanged(organisation))
         }
+    }
+
+    /// One of the newest entries, which others are about to read, or any.
+    private func damageSomeEntry() {
+        guard let organisation = random.pick(organisations), let channel = random.pick(channels[organisation] ?? []),
+              let head = store.model.log(organisation, channel)?.record.head.sequence, head > 0,
+              let damage = random.pick(StoreModel.Damage.allCases) else { return }
+        let back = random.chance(50) ? UInt64(random.below(3)) : UInt64(random.below(Int(head)))
+        let sequence = head - min(back, head - 1)
+        store.model.spoil(channel, sequence, damage)
+        trace.note(.damaged, Int(sequence), 0, "channel", "\(name(channel)): \(damage)")
     }
 
     /// As the HTTP API does it: the store first, then the organisation's actor on the same hub.

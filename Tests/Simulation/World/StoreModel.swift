@@ -5,6 +5,17 @@ package import Model
 package import Ports
 
 package struct StoreModel {
+    /// What became of an entry's row.
+    package enum Damage: CaseIterable, Sendable {
+        case missing, body, columns
+    }
+    package struct Place: Hashable, Sendable {
+        let channel: ChannelID
+        let sequence: UInt64
+    }
+    /// The logs keep the truth; who reads them gets this.
+    package private(set) var damage: [Place: Damage] = [:]
+
     package struct Log {
         package var record: ChannelRecord
         package var events: [StoredEvent] = []
@@ -95,16 +106,50 @@ package struct StoreModel {
     package func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
         -> [StoredEvent]
     {
-        // Sequences count from 1 without gaps.
+        // Sequences count from 1 without gaps, but for rows that are missing.
         let all = logs[organisation]?[channel]?.events ?? []
+        var page: [StoredEvent] = []
         switch range {
         case .before(let end):
-            let end = end == 0 ? all.count : Int(min(UInt64(all.count), end - 1))
-            return Array(all[max(0, end - limit)..<end])
+            var index = end == 0 ? all.count : Int(min(UInt64(all.count), end - 1))
+            while index > 0, page.count < limit {
+                index -= 1
+                if let event = seen(all[index], channel) { page.append(event) }
+            }
+            page.reverse()
         case .after(let start):
-            let start = Int(min(UInt64(all.count), start))
-            return Array(all[start..<min(all.count, start + limit)])
+            var index = Int(min(UInt64(all.count), start))
+            while index < all.count, page.count < limit {
+                if let event = seen(all[index], channel) { page.append(event) }
+                index += 1
+            }
         }
+        return page
+    }
+
+    package mutating func spoil(_ channel: ChannelID, _ sequence: UInt64, _ damage: Damage) {
+        self.damage[Place(channel: channel, sequence: sequence)] = damage
+    }
+
+    package func damage(_ channel: ChannelID, _ sequence: UInt64) -> Damage? {
+        damage[Place(channel: channel, sequence: sequence)]
+    }
+
+    private func seen(_ event: StoredEvent, _ channel: ChannelID) -> StoredEvent? {
+        var event = event
+        switch damage.isEmpty ? nil : damage(channel, event.sequence) {
+        case nil: break
+        case .missing: return nil
+        case .body:
+            // Without a body, a change of membership has lost whom it is about.
+            if event.body == nil { event.subject = nil } else { event.body?.key = KeyID(high: 0, low: 0) }
+        case .columns:
+            event.kind = .damaged
+            event.subject = nil
+            event.body = nil
+            event.target = nil
+        }
+        return event
     }
 
     package func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)

@@ -7,7 +7,7 @@ struct TraceEntry: Sendable {
         case connect, connected, refusedConnect, broken, halfOpen, closedByHub, closedByClient
         case sent, arrived, handed, received, slowReader
         case nodeKilled, nodeStarted, nodeDrained, partition, healed, notice, noticeLost, noticeTwice
-        case revoked, cameBack, violation
+        case revoked, cameBack, damaged, violation
     }
     let at: Int64
     let kind: Kind

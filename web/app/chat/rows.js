@@ -53,7 +53,8 @@ export function logRows(chat, log, newFrom, editing) {
     return isNew;
   };
   for (const event of log.events) {
-    startDay(event.at_ms);
+    // The time of a damaged entry may not be known.
+    if (event.at_ms > 0) startDay(event.at_ms);
     const isNews = event.kind === 'MESSAGE' && event.sender !== chat.self();
     if (isNews && newFrom > 0 && event.sequence >= newFrom && !isMarked) {
       isMarked = true;
@@ -63,6 +64,9 @@ export function logRows(chat, log, newFrom, editing) {
     if (event.kind === 'MESSAGE') {
       const isFirst = begins(event.sender, event.at_ms);
       rows.push(messageRow(chat, event, isFirst, edits.get(event.sequence), editing));
+    } else if (event.kind === 'DAMAGED') {
+      group = null;
+      rows.push(damagedRow(event));
     } else {
       group = null;
       rows.push(membershipRow(chat, event));
@@ -165,6 +169,16 @@ function membershipRow(chat, event) {
     key: `e ${event.sequence}`, version: text,
     make: () => h('li', { class: 'membership', 'data-event': event.sequence }, text,
       h('time', { title: momentText(event.at_ms) }, timeText(event.at_ms))),
+  };
+}
+
+/** @param {Event} event @returns {Row} */
+function damagedRow({ sequence, at_ms: atMs }) {
+  return {
+    key: `e ${sequence}`, version: 'damaged',
+    make: () => h('li', { class: 'membership damaged', 'data-event': sequence },
+      'This message is damaged',
+      atMs > 0 && h('time', { title: momentText(atMs) }, timeText(atMs))),
   };
 }
 

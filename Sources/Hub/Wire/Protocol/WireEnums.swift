@@ -55,6 +55,7 @@ extension EventKind: WireEnum {
         case .joined: "JOINED"
         case .left: "LEFT"
         case .edited: "EDITED"
+        case .damaged: "DAMAGED"
         }
     }
 }

@@ -30,6 +30,10 @@ struct AccountOptions: ParsableArguments {
 
     private var environment: [String: String] { ProcessInfo.processInfo.environment }
 
+    var isGiven: Bool {
+        setupLink != nil || email != nil || passwordFile != nil || password != nil || token != nil
+    }
+
     func validate(required: Bool) throws {
         let hasToken = token != nil || environment["HUB_BENCH_TOKEN"] != nil
         guard required, !hasToken, setupLink == nil else { return }

@@ -19,9 +19,12 @@ struct Compare: ParsableCommand {
               hub-ephemeral, hub-ephemeral-proto   broadcasts that are not stored
               mosquitto                            MQTT 3.1.1 over WebSocket, QoS 0
               nats                                 NATS over WebSocket
-            and any other with --peer: name=NAME,url=URL[,publish-url=URL][,protocol=raw|mqtt|nats]
-            [,encoding=json|proto][,pid=N|pid-file=FILE][,command=PROGRAM ARGUMENTS]. A raw peer \
-            relays what arrives at publish-url to all connections of url. {port} in the URLs and the
+            --before PROGRAM adds, ahead of each of these hubs, the same with another build of \
+            the hub, named NAME-before, which is the base of NAME: before and after in one run.
+            Any other server takes part with --peer DESCRIPTION:
+              name=NAME,url=URL[,publish-url=URL][,protocol=raw|mqtt|nats]
+              [,encoding=json|proto][,pid=N|pid-file=FILE][,command=PROGRAM ARGUMENTS]
+            A raw peer relays what arrives at publish-url to all connections of url. {port} in the URLs and the \
             command is a free port.
 
             FIGURES
@@ -31,18 +34,27 @@ struct Compare: ParsableCommand {
 
             EXAMPLES
               hub-bench compare --hub .build/release/hub
-              hub-bench compare --hub .build/release/hub --contenders hub-ephemeral,mosquitto,nats \\
-                --publishers 4 --in-flight 16 --rounds 5 --out report
-              hub-bench compare --hub .build/release/hub --contenders hub,hub-ephemeral --base uws \\
-                --peer 'name=uws,url=ws://127.0.0.1:{port}/sub,publish-url=ws://127.0.0.1:{port}/pub,\\
-                command=./uws {port}' --fail-if 'hub-ephemeral.cpu_per_million>0.9x'
+              hub-bench compare --hub .build/release/hub --before ./hub-before \\
+                --fail-if 'hub.cpu_per_million>1.2x'
+              hub-bench compare --hub .build/release/hub --publishers 4 --in-flight 16 \\
+                --contenders hub-ephemeral,mosquitto,nats --rounds 5 --out report
+              at=ws://127.0.0.1:{port}
+              hub-bench compare --hub .build/release/hub --base uws \\
+                --contenders hub,hub-ephemeral \\
+                --peer "name=uws,url=$at/sub,publish-url=$at/pub,command=./uws {port}" \\
+                --fail-if 'hub-ephemeral.cpu_per_million>0.9x'
             """)
 
     @Option(help: "The hub's program.")
     var hub: String?
 
-    @Option(help: ArgumentHelp("Who takes part, separated by commas.", valueName: "names"))
-    var contenders = "hub,mosquitto,nats"
+    @Option(help: ArgumentHelp("Another build of the hub, in alternation with --hub; its figures are 1.",
+                               valueName: "program"))
+    var before: String?
+
+    @Option(help: ArgumentHelp("Who takes part, separated by commas. (default: hub,mosquitto,nats; with --before: hub)",
+                               valueName: "names"))
+    var contenders: String?
 
     @Option(name: .customLong("peer"), parsing: .singleValue,
             help: ArgumentHelp("Another server; repeatable.", valueName: "description"))
@@ -70,7 +82,8 @@ struct Compare: ParsableCommand {
     var hubArguments: [String] = []
 
     private func makeConfiguration() throws -> CompareConfiguration {
-        var all = try contenders.split(separator: ",").map { try Contender(named: String($0)) }
+        let names = contenders ?? (before == nil ? "hub,mosquitto,nats" : "hub")
+        var all = try names.split(separator: ",").map { try Contender(named: String($0)) }
         let others = try peers.map { try Contender(description: $0) }
         all += others
         var load = FanoutConfiguration(url: "ws://127.0.0.1:1")
@@ -82,36 +95,54 @@ struct Compare: ParsableCommand {
         configuration.rounds = rounds
         configuration.hub = hub
         configuration.hubArguments = hubArguments
+        if let before { configuration.add(before: before) }
         return configuration
     }
 
     private func limits(_ configuration: CompareConfiguration) throws -> [CompareLimit] {
-        let names = configuration.contenders.map(\.name)
-        return try report.failIf.map { try CompareLimit($0, among: names) }
+        try report.limits(configuration)
     }
 
     mutating func validate() throws {
         try ReportOptions.validating {
             let configuration = try makeConfiguration()
+            guard subscribers > 0 else { throw BenchError("--subscribers is 1 to 60000") }
             try configuration.validate()
             _ = try limits(configuration)
-            if let hub, access(hub, X_OK) != 0 {
-                throw BenchError("--hub: '\(hub)' is no program that can be run")
-            }
+            try BuildBefore.check(hub, before)
         }
     }
 
     mutating func run() throws {
-        signal(SIGPIPE, SIG_IGN)
-        let environment = Environment.current(commit: report.commit)
-        let configuration = try makeConfiguration()
-        let report = report
-        let outcome = try ReportOptions.guarded {
-            try CompareRun(configuration) { report.progress($0) }.measure()
+        try report.run(try makeConfiguration())
+    }
+}
+
+/// `--before PROGRAM`, as `compare` and `posts` take it.
+enum BuildBefore {
+    static func check(_ hub: String?, _ before: String?) throws {
+        for (option, program) in [("--hub", hub), ("--before", before)] {
+            if let program, access(program, X_OK) != 0 {
+                throw BenchError("\(option): '\(program)' is no program that can be run")
+            }
         }
+    }
+}
+
+extension ReportOptions {
+    func limits(_ configuration: CompareConfiguration) throws -> [CompareLimit] {
+        let names = configuration.contenders.map(\.name)
+        return try failIf.map { try CompareLimit($0, among: names) }
+    }
+
+    /// A comparison from its start to its report; throws its exit code.
+    func run(_ configuration: CompareConfiguration) throws {
+        signal(SIGPIPE, SIG_IGN)
+        let environment = Environment.current(commit: commit)
+        let outcome = try Self.guarded { try CompareRun(configuration) { progress($0) }.measure() }
         let violations = outcome.violations(of: try limits(configuration))
         let document = CompareDocument(outcome, environment: environment, violations: violations)
-        try report.finish(
+        try finish(
             text: outcome.text, json: try document.json(),
             page: ComparePage.page(outcome, environment: environment, violations: violations),
             isCorrect: outcome.isCorrect, violations: violations)

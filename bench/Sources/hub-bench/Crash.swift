@@ -34,9 +34,10 @@ struct Crash: ParsableCommand {
 
             EXAMPLES
               hub-bench crash --hub .build/release/hub
-              hub-bench crash --hub .build/release/hub --rounds 100 --seed 7 --json crash.json
-              hub-bench crash --hub .build/release/hub --fault postgres --store postgresql \\
-                -- --create-master-key true
+              hub-bench crash --hub .build/release/hub --rounds 100 --seed 7 \\
+                --json crash.json
+              hub-bench crash --hub .build/release/hub --fault postgres \\
+                --store postgresql -- --create-master-key true
               hub-bench crash --hub .build/release/hub --fault power --rounds 50
             """)
 

@@ -15,8 +15,8 @@ struct Idle: ParsableCommand {
 
             EXAMPLES
               hub-bench idle --hub .build/release/hub --connections 10000 --duration 60
-              hub-bench idle --hub .build/release/hub --tls --connections 18000 --duration 1800 \\
-                --fail-if 'rss_per_connection>20KB'
+              hub-bench idle --hub .build/release/hub --tls --connections 18000 \\
+                --duration 1800 --fail-if 'rss_per_connection>20KB'
               hub-bench idle --raw --url ws://127.0.0.1:9101/idle --server-pid PID
             """)
 

@@ -10,12 +10,20 @@ struct Posts: ParsableCommand {
             Without --rate, every sender always has --in-flight posts under way. Positions must be \
             given once each, in the order of every sender.
 
+            With --before, another build of the hub takes the same load in alternation, and what is reported is a \
+            comparison: medians of the rounds, lowest and highest, ratios to the build before, steal.
+
             FIGURES
             \(PostsRun.kind.figures)
+            with --before: hub.posts_per_s, hub.cpu_per_post, hub.ack.p50, hub.ack.p99; \
+            x behind a number is a ratio
 
             EXAMPLES
               hub-bench posts --hub .build/release/hub --fail-if 'posts_per_s<20000'
-              hub-bench posts --hub .build/release/hub --rate 10000 --fail-if 'ack.p99>25ms'
+              hub-bench posts --hub .build/release/hub --rate 10000 \\
+                --fail-if 'ack.p99>25ms'
+              hub-bench posts --hub .build/release/hub --before ./hub-before \\
+                --fail-if 'hub.posts_per_s<0.95x'
               hub-bench posts --hub .build/release/hub --channels 10 --encoding proto \\
                 -- --store postgresql://…
             """)
@@ -41,11 +49,35 @@ struct Posts: ParsableCommand {
     @Option(help: "Seconds of load before, checked but not measured.")
     var warmup = 2.0
 
+    @Option(help: ArgumentHelp("Another build of the hub, in alternation with --hub; its figures are 1.",
+                               valueName: "program"))
+    var before: String?
+
+    @Option(help: "With --before: runs of each build.")
+    var rounds = 3
+
     @OptionGroup(title: "Server")
     var server: ServerOptions
 
     @OptionGroup(title: "Results")
     var report: ReportOptions
+
+    /// The same load on two builds; `nil` without `--before`.
+    private func makeComparison() throws -> CompareConfiguration? {
+        guard let before else { return nil }
+        guard let hub = server.hub else { throw BenchError("--before needs --hub") }
+        guard !server.tls else { throw BenchError("--before and --tls exclude each other") }
+        try BuildBefore.check(hub, before)
+        var contender = try Contender(named: "hub")
+        contender.encoding = server.encoding
+        var configuration = CompareConfiguration(contenders: [contender], base: "hub", load: makeLoad())
+        configuration.rounds = rounds
+        configuration.hub = hub
+        configuration.hubArguments = server.hubArguments
+        configuration.add(before: before)
+        try configuration.validate()
+        return configuration
+    }
 
     private func makeLoad() -> FanoutConfiguration {
         var load = FanoutConfiguration(url: "ws://127.0.0.1:1")
@@ -60,6 +92,11 @@ struct Posts: ParsableCommand {
     }
 
     mutating func validate() throws {
+        if before != nil {
+            return try ReportOptions.validating {
+                if let configuration = try makeComparison() { _ = try report.limits(configuration) }
+            }
+        }
         try report.validate(PostsRun.kind) {
             try makeLoad().validate()
             try server.validateServer()
@@ -68,6 +105,7 @@ struct Posts: ParsableCommand {
 
     mutating func run() throws {
         let (report, load) = (report, makeLoad())
+        if let comparison = try makeComparison() { return try report.run(comparison) }
         try report.run(PostsRun.kind, on: server) { server in
             try PostsRun.measure(server.settings, access: server.access, load) {
                 report.progress($0)
@@ -139,7 +177,8 @@ struct Rooms: ParsableCommand {
 
             EXAMPLES
               hub-bench rooms --hub .build/release/hub --rooms 1000 --members 5 --rate 1000
-              hub-bench rooms --hub .build/release/hub --encoding proto --fail-if 'delivery.p99>50ms'
+              hub-bench rooms --hub .build/release/hub --encoding proto \\
+                --fail-if 'delivery.p99>50ms'
             """)
 
     @Option(help: "Channels.")

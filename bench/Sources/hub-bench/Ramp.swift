@@ -15,8 +15,8 @@ struct Ramp: ParsableCommand {
 
             EXAMPLES
               hub-bench ramp --hub .build/release/hub --connections 10000
-              hub-bench ramp --hub .build/release/hub --tls --no-sign-in --churn --connections 20000 \\
-                --fail-if 'connects_per_cpu_s<1500'
+              hub-bench ramp --hub .build/release/hub --tls --no-sign-in --churn \\
+                --connections 20000 --fail-if 'connects_per_cpu_s<1500'
               hub-bench ramp --hub .build/release/hub --rate 500 --connections 5000
               hub-bench ramp --raw --url ws://127.0.0.1:9101/idle --server-pid PID --churn
             """)

@@ -195,7 +195,8 @@ struct Slow: ParsableCommand {
 
             EXAMPLES
               hub-bench slow --hub .build/release/hub --never 500 --fail-if 'p99_ratio>1.2'
-              hub-bench slow --hub .build/release/hub --never 0 --slow 100 --bytes-per-second 20000
+              hub-bench slow --hub .build/release/hub --never 0 --slow 100 \\
+                --bytes-per-second 20000
             """)
 
     @Option(help: "Readers that never read.")

@@ -74,6 +74,58 @@ private func outcome(_ samples: [CompareSample]) throws -> CompareOutcome {
         #expect(throws: BenchError.self) { try CompareLimit("hub.p98>1x", among: outcome.names) }
     }
 
+    @Test func theHubOfBeforeIsTheBaseOfItsOwn() throws {
+        var load = FanoutConfiguration(url: "ws://127.0.0.1:9")
+        load.target = .raw
+        var configuration = CompareConfiguration(
+            contenders: try [Contender(named: "hub"), Contender(named: "hub-ephemeral"), Contender(named: "nats")],
+            base: "nats", load: load)
+        configuration.add(before: "/bin/true")
+        #expect(configuration.contenders.map(\.name)
+            == ["hub-before", "hub", "hub-ephemeral-before", "hub-ephemeral", "nats"])
+        #expect(configuration.contenders.map { configuration.base(of: $0.name) }
+            == ["hub-before", "hub-before", "hub-ephemeral-before", "hub-ephemeral-before", "nats"])
+        #expect(throws: BenchError.self, "the other half needs --hub") { try configuration.validate() }
+        configuration.hub = "/bin/true"
+        try configuration.validate()
+        let outcome = try CompareOutcome(configuration, CorePlan(), [
+            sample("hub-before", 1, cpu: 4, p99: 0.1), sample("hub", 1, cpu: 5, p99: 0.1),
+            sample("hub-before", 2, cpu: 5, p99: 0.1), sample("hub", 2, cpu: 5, p99: 0.1),
+            sample("hub-before", 3, cpu: 10, p99: 0.1), sample("hub", 3, cpu: 9, p99: 0.1, isCorrect: false),
+            sample("nats", 1, cpu: 1, p99: 0.1),
+        ])
+        let cell = try #require(outcome.cell("hub", .processorPerMillion))
+        #expect(cell.median == 5 && cell.ratio == 1)
+        #expect(cell.ratioLowest == 1 && cell.ratioHighest == 1.25, "of the rounds in which both were correct")
+        #expect(outcome.cell("hub-before", .processorPerMillion)?.ratio == 1)
+        #expect(outcome.text.contains("1× (1–1.25)"))
+        #expect(outcome.text.contains("ratio to the same contender before, else to nats"))
+    }
+
+    @Test func postsHaveFiguresOfTheirOwn() throws {
+        var load = FanoutConfiguration(url: "ws://127.0.0.1:9")
+        load.subscribers = 0
+        var configuration = CompareConfiguration(contenders: [try Contender(named: "hub")], base: "hub", load: load)
+        configuration.hub = "/bin/true"
+        configuration.add(before: "/bin/true")
+        try configuration.validate()
+        var samples = try [sample("hub-before", 1, cpu: nil, p99: 0), sample("hub", 1, cpu: nil, p99: 0)]
+        (samples[0].posts, samples[1].posts) = (10_000, 9_000)
+        (samples[0].ackP99, samples[1].ackP99) = (0.010, 0.025)
+        (samples[0].steal, samples[1].steal) = (0.01, 0.03)
+        let outcome = CompareOutcome(configuration, CorePlan(), samples)
+        #expect(outcome.cell("hub", .posts)?.ratio == 0.9)
+        #expect(outcome.text.contains("posts/s") && !outcome.text.contains("deliveries/s"))
+        #expect(outcome.text.contains("3 % (to 3 %)"))
+        func violated(_ text: String) throws -> Bool {
+            !outcome.violations(of: [try CompareLimit(text, among: outcome.names)]).isEmpty
+        }
+        #expect(try violated("hub.posts_per_s<0.95x"))
+        #expect(try !violated("hub.posts_per_s<0.9x"))
+        #expect(try violated("hub.ack.p99>2x"))
+        #expect(try !violated("hub-before.ack.p99>10ms"))
+    }
+
     @Test func whatWasNotMeasuredCountsAsCrossed() throws {
         let outcome = try outcome([sample("hub", 1, cpu: nil, p99: 0.1),
                                    sample("uws", 1, cpu: 5, p99: 0.1)])

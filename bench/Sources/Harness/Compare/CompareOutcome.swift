@@ -8,6 +8,15 @@ package struct CompareOutcome {
         package var highest: Double
         /// To the base; `nil` where the base has none.
         package var ratio: Double?
+        /// Of the rounds taken by themselves, each to the base's run of the same round.
+        package var ratioLowest: Double?
+        package var ratioHighest: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case median, lowest, highest, ratio
+            case ratioLowest = "ratio_lowest"
+            case ratioHighest = "ratio_highest"
+        }
     }
 
     package let configuration: CompareConfiguration
@@ -27,10 +36,26 @@ package struct CompareOutcome {
     package func cell(_ name: String, _ figure: CompareFigure) -> Cell? {
         let values = values(name, figure)
         guard let low = values.first, let high = values.last else { return nil }
-        let base = Self.median(self.values(configuration.base, figure))
+        let baseName = configuration.base(of: name)
+        let base = Self.median(self.values(baseName, figure))
         let median = Self.median(values) ?? low
+        let ratios = ratios(name, to: baseName, figure)
         return Cell(median: median, lowest: low, highest: high,
-                    ratio: base.flatMap { $0 > 0 ? median / $0 : nil })
+                    ratio: base.flatMap { $0 > 0 ? median / $0 : nil },
+                    ratioLowest: ratios.first, ratioHighest: ratios.last)
+    }
+
+    /// Of the rounds in which both were correct, from the lowest to the highest.
+    private func ratios(_ name: String, to base: String, _ figure: CompareFigure) -> [Double] {
+        func byRound(_ name: String) -> [Int: Double] {
+            var values: [Int: Double] = [:]
+            for sample in samples where sample.contender == name && sample.isCorrect {
+                values[sample.round] = sample.value(of: figure)
+            }
+            return values
+        }
+        let bases = byRound(base)
+        return byRound(name).compactMap { round, value in bases[round].flatMap { $0 > 0 ? value / $0 : nil } }.sorted()
     }
 
     /// Of the correct rounds only: a server that loses messages is quick.
@@ -86,7 +111,9 @@ package struct CompareOutcome {
         case .inFlight(let count):
             "\(load.publishers) publishers with \(count) messages under way each"
         }
-        return "\(Figure.count(Double(load.subscribers))) subscribers, \(how), "
+        let who = load.subscribers > 0 ? "\(Figure.count(Double(load.subscribers))) subscribers"
+            : "posts in \(load.channels) channels"
+        return "\(who), \(how), "
             + "\(load.payloadBytes) B"
     }
 
@@ -97,25 +124,43 @@ package struct CompareOutcome {
             + "server once, in order, undamaged" : "INCORRECT  see the lines with ! below") + "\n\n"
         out += "  \(title); medians of \(configuration.rounds) alternated rounds of "
             + "\(Figure.decimal(configuration.load.durationSeconds)) s (lowest to highest), "
-            + "ratio to \(configuration.base)\n\n"
+            + "ratio to \(baseText)\n\n"
         let width = (names.map(\.count).max() ?? 0) + 2
         out += "  " + FanoutSummary.pad("", width)
-        for figure in CompareFigure.allCases { out += FanoutSummary.pad(figure.title, 32) }
-        out += "\n"
+        for figure in configuration.figures { out += FanoutSummary.pad(figure.title, Self.columnWidth) }
+        out += "steal\n"
         for name in names {
             out += "  " + FanoutSummary.pad(name, width)
-            for figure in CompareFigure.allCases {
-                out += FanoutSummary.pad(cellText(name, figure), 32)
+            for figure in configuration.figures {
+                out += FanoutSummary.pad(cellText(name, figure), Self.columnWidth)
             }
-            out += "\n"
+            out += stealText(name) + "\n"
         }
         for warning in warnings { out += "\n  ! \(warning)" }
         return out + (warnings.isEmpty ? "" : "\n")
     }
 
+    private static let columnWidth = 44
+
+    /// Whose figures are 1.
+    var baseText: String {
+        let bases = Set(names.map { configuration.base(of: $0) })
+        return bases.count == 1 ? bases.first! : "the same contender before, else to \(configuration.base)"
+    }
+
+    /// The median and the most of what the host withheld.
+    func stealText(_ name: String) -> String {
+        let values = samples.filter { $0.contender == name }.compactMap(\.steal).sorted()
+        guard let median = Self.median(values), let most = values.last else { return "–" }
+        return "\(Figure.percent(median)) (to \(Figure.percent(most)))"
+    }
+
     func cellText(_ name: String, _ figure: CompareFigure) -> String {
         guard let cell = cell(name, figure) else { return "–" }
-        let ratio = cell.ratio.map { "  \(Figure.decimal($0))×" } ?? ""
+        var ratio = cell.ratio.map { "  \(Figure.decimal($0))×" } ?? ""
+        if configuration.base(of: name) != name, let low = cell.ratioLowest, let high = cell.ratioHighest, low < high {
+            ratio += " (\(Figure.decimal(low))–\(Figure.decimal(high)))"
+        }
         return "\(figure.text(cell.median)) (\(figure.text(cell.lowest))–"
             + "\(figure.text(cell.highest)))\(ratio)"
     }
@@ -151,13 +196,14 @@ package struct CompareLimit: Sendable {
             throw BenchError("'\(text)' is not CONTENDER.FIGURE, a comparison and a number")
         }
         self.comparison = comparison
-        guard let dot = subject.lastIndex(of: "."), names.contains(String(subject[..<dot])),
-              let figure = CompareFigure(rawValue: String(subject[subject.index(after: dot)...]))
+        // Both names and figures may have dots in them.
+        let contender = names.filter { subject.hasPrefix($0 + ".") }.max { $0.count < $1.count }
+        guard let contender, let figure = CompareFigure(rawValue: String(subject.dropFirst(contender.count + 1)))
         else {
             throw BenchError("'\(text)': expected one of \(names), a dot, and one of "
                 + "\(CompareFigure.allCases.map(\.rawValue))")
         }
-        contender = String(subject[..<dot])
+        self.contender = contender
         self.figure = figure
         isRatio = number.hasSuffix("x")
         let units: [(String, Double)] = [("x", 1), ("ms", 1e-3), ("us", 1e-6), ("s", 1), ("", 1)]
@@ -202,7 +248,7 @@ package struct CompareDocument: Encodable {
                           warnings: outcome.warnings)
         var medians: [String: [String: CompareOutcome.Cell]] = [:]
         for name in outcome.names {
-            for figure in CompareFigure.allCases {
+            for figure in outcome.configuration.figures {
                 medians[name, default: [:]][figure.rawValue] = outcome.cell(name, figure)
             }
         }

@@ -10,6 +10,21 @@ package struct CompareConfiguration: Sendable {
     /// Load, sizes and times; where the servers are is filled in.
     package var load: FanoutConfiguration
 
+    /// What is compared: a run without subscribers is one of posts.
+    package var figures: [CompareFigure] { load.subscribers > 0 ? CompareFigure.ofFanOuts : CompareFigure.ofPosts }
+
+    /// Every hub that takes part is joined by the hub of before, just ahead of it, which is its base.
+    package mutating func add(before program: String) {
+        contenders = contenders.flatMap { $0.isHub ? [$0.before(program), $0] : [$0] }
+    }
+
+    /// Whose figures are 1 for a contender: its own build before where there is one.
+    package func base(of name: String) -> String {
+        if name.hasSuffix(Contender.beforeSuffix) { return name }
+        let before = name + Contender.beforeSuffix
+        return contenders.contains { $0.name == before } ? before : base
+    }
+
     package init(contenders: [Contender], base: String, load: FanoutConfiguration) {
         self.contenders = contenders
         self.base = base
@@ -21,14 +36,13 @@ package struct CompareConfiguration: Sendable {
             if !holds { throw BenchError(complaint) }
         }
         try load.validate()
-        try require(load.subscribers > 0, "--subscribers is 1 to 60000")
         try require((1...100).contains(rounds), "--rounds is 1 to 100")
         try require(!contenders.isEmpty && contenders.count <= 16, "1 to 16 contenders")
         try require(Set(contenders.map(\.name)).count == contenders.count,
                     "two contenders have one name")
         try require(contenders.contains { $0.name == base },
                     "--base '\(base)' takes no part in it")
-        let needsHub = contenders.contains { if case .hub = $0.server { true } else { false } }
+        let needsHub = contenders.contains { $0.isHub && $0.program == nil }
         try require(hub != nil || !needsHub, "hub contenders need --hub PROGRAM")
     }
 }
@@ -46,6 +60,10 @@ package struct CompareSample: Codable, Sendable {
     package var p99: Double
     package var deliveries: Double
     package var spread: Double?
+    package var posts: Double?
+    package var processorPerPost: Double?
+    package var ackP50: Double?
+    package var ackP99: Double?
     package var generatorShare: Double
     package var steal: Double?
     package var warnings: [String]
@@ -59,6 +77,10 @@ package struct CompareSample: Codable, Sendable {
         case p99 = "p99_s"
         case deliveries = "deliveries_per_s"
         case spread = "p99_spread"
+        case posts = "posts_per_s"
+        case processorPerPost = "cpu_s_per_post"
+        case ackP50 = "ack_p50_s"
+        case ackP99 = "ack_p99_s"
         case generatorShare = "generator_cpu_share_of_a_core"
     }
 
@@ -66,6 +88,14 @@ package struct CompareSample: Codable, Sendable {
         self.contender = contender
         self.round = round
         isCorrect = outcome.isCorrect
+        let seconds = Double(max(outcome.recorder.measuredNanoseconds, 1)) / 1e9
+        let acknowledged = Double(outcome.recorder.measuredAcknowledged)
+        posts = acknowledged / seconds
+        if let used = outcome.recorder.serverProcessor, acknowledged > 0 {
+            processorPerPost = Double(used) / 1e9 / acknowledged
+        }
+        ackP50 = outcome.value(of: .percentile(.ack, 50))
+        ackP99 = outcome.value(of: .percentile(.ack, 99))
         faults = Dictionary(uniqueKeysWithValues: outcome.faults.named.filter { $0.count > 0 })
         processorPerMillion = outcome.processorPerMillion
         serverShare = outcome.serverShare
@@ -85,6 +115,10 @@ package struct CompareSample: Codable, Sendable {
         case .p99: p99
         case .deliveries: deliveries
         case .spread: spread
+        case .posts: posts
+        case .processorPerPost: processorPerPost
+        case .ackP50: ackP50
+        case .ackP99: ackP99
         }
     }
 }
@@ -96,6 +130,13 @@ package enum CompareFigure: String, CaseIterable, Sendable {
     case p99
     case deliveries
     case spread
+    case posts = "posts_per_s"
+    case processorPerPost = "cpu_per_post"
+    case ackP50 = "ack.p50"
+    case ackP99 = "ack.p99"
+
+    static let ofFanOuts: [CompareFigure] = [.processorPerMillion, .p50, .p99, .deliveries, .spread]
+    static let ofPosts: [CompareFigure] = [.posts, .processorPerPost, .ackP50, .ackP99]
 
     package var title: String {
         switch self {
@@ -104,14 +145,18 @@ package enum CompareFigure: String, CaseIterable, Sendable {
         case .p99: "p99"
         case .deliveries: "deliveries/s"
         case .spread: "p99 spread"
+        case .posts: "posts/s"
+        case .processorPerPost: "CPU per post"
+        case .ackP50: "ack p50"
+        case .ackP99: "ack p99"
         }
     }
 
     package func text(_ value: Double) -> String {
         switch self {
         case .processorPerMillion: Figure.decimal(value)
-        case .p50, .p99: Figure.time(value * 1e9)
-        case .deliveries: Figure.count(value)
+        case .p50, .p99, .ackP50, .ackP99, .processorPerPost: Figure.time(value * 1e9)
+        case .deliveries, .posts: Figure.count(value)
         case .spread: Figure.decimal(value)
         }
     }
@@ -140,7 +185,7 @@ package struct CompareRun {
             for contender in configuration.contenders {
                 let sample = try measure(contender, round)
                 samples.append(sample)
-                progress("round \(round)  \(contender.name)  \(Self.line(sample))")
+                progress("round \(round)  \(contender.name)  \(Self.line(sample, configuration.figures))")
             }
         }
         return CompareOutcome(configuration, cores, samples)
@@ -165,11 +210,12 @@ package struct CompareRun {
         }
     }
 
-    private static func line(_ sample: CompareSample) -> String {
-        let figures = CompareFigure.allCases.compactMap { figure in
+    private static func line(_ sample: CompareSample, _ figures: [CompareFigure]) -> String {
+        let figures = figures.compactMap { figure in
             sample.value(of: figure).map { "\(figure.title) \(figure.text($0))" }
         }
         return (sample.isCorrect ? "" : "INCORRECT  ") + figures.joined(separator: "  ")
             + "  generator \(Figure.percent(sample.generatorShare))"
+            + (sample.steal.map { "  steal \(Figure.percent($0))" } ?? "")
     }
 }

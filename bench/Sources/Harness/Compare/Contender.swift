@@ -36,6 +36,21 @@ package struct Contender: Sendable {
     package var target: FanoutConfiguration.Target
     package var encoding = Encoding.json
     package var isEphemeral = false
+    /// The program of a hub that is not the run's own, such as the build before.
+    package var program: String?
+
+    /// What stands behind the name of a contender that is the same with the hub of before.
+    static let beforeSuffix = "-before"
+
+    /// The same with another hub.
+    package func before(_ program: String) -> Contender {
+        var copy = self
+        copy.name = name + Self.beforeSuffix
+        copy.program = program
+        return copy
+    }
+
+    package var isHub: Bool { if case .hub = server { true } else { false } }
 
     package static let known = [
         "hub", "hub-proto", "hub-ephemeral", "hub-ephemeral-proto", "mosquitto", "nats",
@@ -118,7 +133,9 @@ final class RunningServer {
         folder = try TemporaryFolder()
         switch contender.server {
         case .hub:
-            guard let program else { throw BenchError("\(contender.name) needs --hub PROGRAM") }
+            guard let program = contender.program ?? program else {
+                throw BenchError("\(contender.name) needs --hub PROGRAM")
+            }
             // One loop on one core: more would only take turns.
             let server = try HubServer(
                 program: program,

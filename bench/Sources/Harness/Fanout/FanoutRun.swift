@@ -19,6 +19,8 @@ package final class FanoutRun: WebSocketDelegate {
     private var isReady: [Bool] = []
     private var readyCount = 0
     private var begunCount = 0
+    /// Connections that are to be opened once more.
+    private var again: [Int] = []
     private var phase = Phase.connecting
     private var fault: BenchError?
     let target: any FanoutTarget
@@ -149,12 +151,9 @@ package final class FanoutRun: WebSocketDelegate {
         var lastReady = 0
         var deadline = MonotonicClock.now() + 30_000_000_000
         while readyCount < total {
+            while let slot = again.popLast() { try open(slot) }
             while begunCount < total, begunCount - readyCount < configuration.connecting {
-                let target = begunCount < configuration.subscribers ? subscribeAt : publishAt
-                try connections[begunCount].open(
-                    target.endpoint, at: target.address,
-                    subprotocol: self.target.subprotocol,
-                    from: SourceAddress.loopback(begunCount, of: configuration.sources))
+                try open(begunCount)
                 begunCount += 1
             }
             try loop.turn(until: deadline)
@@ -168,6 +167,12 @@ package final class FanoutRun: WebSocketDelegate {
                     + "then none for 30 s")
             }
         }
+    }
+
+    private func open(_ slot: Int) throws {
+        let at = slot < configuration.subscribers ? subscribeAt : publishAt
+        try connections[slot].open(at.endpoint, at: at.address, subprotocol: target.subprotocol,
+                                   from: SourceAddress.loopback(slot, of: configuration.sources))
     }
 
     func isSubscriber(_ slot: Int) -> Bool { slot < configuration.subscribers }
@@ -197,7 +202,12 @@ package final class FanoutRun: WebSocketDelegate {
         let name = isSubscriber ? "subscriber \(connection.slot)"
             : "publisher \(connection.slot - configuration.subscribers)"
         if phase == .connecting {
-            fault = BenchError("\(name) could not connect: \(end.text)")
+            do {
+                if try target.comesAgain(connection, after: end) { return again.append(connection.slot) }
+                fault = BenchError("\(name) could not connect: \(end.text)")
+            } catch {
+                fault = BenchError("\(name) could not connect: \(error)")
+            }
             return
         }
         checker.disconnected()

@@ -43,8 +43,38 @@ package struct SignIn {
         try ask("refreshing the token", "/api/v1/refresh", ["refresh_token": refreshToken])
     }
 
+    /// The token of a link by which so many people may join; needs the token of an owner or admin.
+    func invitation(by bearer: String, uses: Int) throws -> String {
+        let object = try answer("inviting further accounts", "/api/v1/invitations",
+                                ["role": "MEMBER", "uses": uses, "expires_in_hours": 24], bearer: bearer)
+        guard let token = object["token"] as? String else {
+            throw BenchError("inviting further accounts: the answer has no token")
+        }
+        return token
+    }
+
+    /// Makes an account of a random password, which nobody signs in with again.
+    func accept(invitation token: String, number: Int) throws -> SignedIn {
+        let name = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+        return try ask("making a further account", "/api/v1/invitations/accept", [
+            "token": token, "email": "bench-\(name)@example.org",
+            "password": HandshakeProof.base64((0..<18).map { _ in UInt8.random(in: 0...255) }),
+            "first_name": "Load", "last_name": "Tester \(number)",
+        ])
+    }
+
     private func ask(_ what: String, _ path: String, _ body: [String: String]) throws -> SignedIn {
-        let answer = try client.post(path, body)
+        let object = try answer(what, path, body)
+        guard let access = object["access_token"] as? String else {
+            throw BenchError("\(what): the answer has no access_token")
+        }
+        return SignedIn(accessToken: access, refreshToken: object["refresh_token"] as? String,
+                        expiresAtMilliseconds: Self.number(object["expires_at_ms"]))
+    }
+
+    private func answer(_ what: String, _ path: String, _ body: [String: Any],
+                        bearer: String? = nil) throws -> [String: Any] {
+        let answer = try client.post(path, body, bearer: bearer)
         let object = try? JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any]
         guard answer.status == 200 || answer.status == 201 else {
             let error = object?["error"] as? [String: Any]
@@ -53,11 +83,8 @@ package struct SignIn {
             throw BenchError("\(what) failed: HTTP \(answer.status), \(slug): \(reason)"
                 + Self.remedy(slug))
         }
-        guard let object, let access = object["access_token"] as? String else {
-            throw BenchError("\(what): the answer has no access_token")
-        }
-        return SignedIn(accessToken: access, refreshToken: object["refresh_token"] as? String,
-                        expiresAtMilliseconds: Self.number(object["expires_at_ms"]))
+        guard let object else { throw BenchError("\(what): the answer is no JSON object") }
+        return object
     }
 
     private static func remedy(_ slug: String) -> String {

@@ -17,24 +17,27 @@ package enum ComparePage {
     }
 
     private static func medians(_ outcome: CompareOutcome) -> String {
-        let columns = CompareFigure.allCases
+        let columns = outcome.configuration.figures
         var rows: [[String]] = []
-        for name in outcome.names { rows.append([name] + columns.map { outcome.cellText(name, $0) }) }
+        for name in outcome.names {
+            rows.append([name] + columns.map { outcome.cellText(name, $0) } + [outcome.stealText(name)])
+        }
         let note = "<p class=\"note\">Medians of \(outcome.configuration.rounds) alternated rounds, "
-            + "lowest and highest round, ratio to \(HTMLPage.escape(outcome.configuration.base))."
+            + "lowest and highest round, ratio to \(HTMLPage.escape(outcome.baseText)); "
+            + "behind it the lowest and highest of single rounds."
             + "</p>"
         return HTMLPage.section(
-            "Medians", note + HTMLPage.table(["Server"] + columns.map(\.title), rows))
+            "Medians", note + HTMLPage.table(["Server"] + columns.map(\.title) + ["steal"], rows))
     }
 
     private static func runs(_ outcome: CompareOutcome) -> String {
         let rows = outcome.samples.map { sample in
-            ["\(sample.round)", sample.contender] + CompareFigure.allCases.map { figure in
+            ["\(sample.round)", sample.contender] + outcome.configuration.figures.map { figure in
                 sample.value(of: figure).map(figure.text) ?? "–"
             } + [Figure.percent(sample.generatorShare), sample.isCorrect ? "yes" : "no"]
         }
         return HTMLPage.section("Every run", HTMLPage.table(
-            ["Round", "Server"] + CompareFigure.allCases.map(\.title) + ["generator CPU", "correct"],
+            ["Round", "Server"] + outcome.configuration.figures.map(\.title) + ["generator CPU", "correct"],
             rows))
     }
 

@@ -11,6 +11,8 @@ protocol FanoutTarget: AnyObject {
 
     /// The handshake is done: says what is needed before `run.ready`.
     func opened(_ connection: WebSocketConnection, _ run: FanoutRun)
+    /// A connection that was not ready yet has ended; returns whether it is worth opening once more.
+    func comesAgain(_ connection: WebSocketConnection, after end: ConnectionEnd) throws -> Bool
     /// `index` counts the messages of the run, `counter` those of the publisher.
     func publish(_ text: [UInt8], publisher: Int, counter: UInt64,
                  on connection: WebSocketConnection, _ run: FanoutRun)
@@ -22,6 +24,7 @@ protocol FanoutTarget: AnyObject {
 
 extension FanoutTarget {
     func everySecond(_ run: FanoutRun) {}
+    func comesAgain(_ connection: WebSocketConnection, after end: ConnectionEnd) throws -> Bool { false }
 }
 
 /// Any server that relays what arrives on one URL to all connections of another, as it came or within

@@ -6,13 +6,14 @@ final class HubTarget: FanoutTarget {
     let isAcknowledging = true
 
     private static let firstPostID: UInt64 = 16
+    /// Close code of one session too many for an account.
+    private static let sessionLimit: UInt16 = 4_106
 
     private let encoding: Encoding
     private let isEphemeral: Bool
     private let publishers: Int
     private let channels: [String]
-    private(set) var token: String
-    private let keeper: TokenKeeper
+    private let accounts: AccountPool
     private var toRefresh: [Int] = []
     private var frame = Inbound()
     private var encoded: [UInt8] = []
@@ -30,14 +31,16 @@ final class HubTarget: FanoutTarget {
         hasPositions = !isEphemeral
         publishers = configuration.publishers
         let signedIn = try SignIn(endpoint, tls: tls).signIn(credentials)
-        token = signedIn.accessToken
-        keeper = TokenKeeper(signedIn, endpoint: endpoint,
-                             verifiesPeer: configuration.verifiesPeer,
-                             authorities: configuration.authorities)
-        let control = try ControlClient(endpoint, tls: tls, encoding: encoding, token: token)
-        channels = try control.openChannels((0..<configuration.channels).map {
-            configuration.channel + ($0 == 0 ? "" : "-\($0 + 1)")
-        })
+        let encoding = configuration.encoding
+        let control = try ControlClient(endpoint, tls: tls, encoding: encoding, token: signedIn.accessToken)
+        let names = (0..<configuration.channels).map { configuration.channel + ($0 == 0 ? "" : "-\($0 + 1)") }
+        channels = try control.openChannels(names)
+        accounts = AccountPool(
+            signedIn, endpoint: endpoint, tls: tls, verifiesPeer: configuration.verifiesPeer,
+            authorities: configuration.authorities
+        ) { token in
+            _ = try ControlClient(endpoint, tls: tls, encoding: encoding, token: token).openChannels(names)
+        }
         let limit = control.welcome?.frame.textBytesMax ?? 0
         guard limit == 0 || UInt64(configuration.payloadBytes) <= limit else {
             throw BenchError("--size is above this hub's limit of \(limit) bytes for a text")
@@ -45,9 +48,16 @@ final class HubTarget: FanoutTarget {
     }
 
     var channel: String { channels[0] }
+    var token: String { accounts.firstToken }
 
     func opened(_ connection: WebSocketConnection, _ run: FanoutRun) {
-        send(.hello(token: token, agent: "hub-bench"), id: 1, on: connection)
+        send(.hello(token: accounts.token(of: connection.slot), agent: "hub-bench"), id: 1, on: connection)
+    }
+
+    func comesAgain(_ connection: WebSocketConnection, after end: ConnectionEnd) throws -> Bool {
+        guard end.code == Self.sessionLimit else { return false }
+        try accounts.moveOn(connection.slot)
+        return true
     }
 
     func publish(_ text: [UInt8], publisher: Int, counter: UInt64,
@@ -63,13 +73,11 @@ final class HubTarget: FanoutTarget {
     }
 
     func everySecond(_ run: FanoutRun) {
-        if let renewed = keeper.takeRenewed() {
-            token = renewed
-            toRefresh = Array(run.connections.indices)
-        }
-        if let failure = keeper.failure { run.tokenFailure = failure }
+        let renewed = accounts.renewed()
+        toRefresh += renewed.slots
+        if let failure = renewed.failure { run.tokenFailure = failure }
         for slot in toRefresh.suffix(500) {
-            send(.refresh(token: token), id: 3, on: run.connections[slot])
+            send(.refresh(token: accounts.token(of: slot)), id: 3, on: run.connections[slot])
         }
         toRefresh.removeLast(min(500, toRefresh.count))
     }
@@ -139,6 +147,8 @@ final class HubTarget: FanoutTarget {
     private func failed(_ frame: borrowing Inbound, _ bytes: UnsafeRawBufferPointer, _ slot: Int,
                         _ run: FanoutRun) {
         let slug = frame.string(frame.slug, in: bytes)
+        // The close that follows says the same, and then the connection comes again.
+        if slug == "session_limit" { return }
         if let place = place(frame.id, slot, run) {
             return run.refused(place.publisher, place.counter, slug)
         }

@@ -22,11 +22,12 @@ package struct HTTPClient {
         timeoutNanoseconds = timeoutSeconds * 1_000_000_000
     }
 
-    package func post(_ path: String, _ body: [String: Any]) throws -> HTTPAnswer {
+    package func post(_ path: String, _ body: [String: Any], bearer: String? = nil) throws -> HTTPAnswer {
         let bytes = try [UInt8](
             JSONSerialization.data(withJSONObject: body, options: [.sortedKeys]))
         var request = Array(("POST \(path) HTTP/1.1\r\nHost: \(endpoint.authority)\r\n"
             + "Content-Type: application/json\r\nContent-Length: \(bytes.count)\r\n"
+            + (bearer.map { "Authorization: Bearer \($0)\r\n" } ?? "")
             + "User-Agent: hub-bench\r\nConnection: close\r\n\r\n").utf8)
         request += bytes
         return try exchange(request)

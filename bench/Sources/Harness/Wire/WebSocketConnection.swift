@@ -12,7 +12,12 @@ package struct ConnectionEnd: Sendable {
     package var reason: String
 
     package var text: String {
-        code.map { "closed with \($0)\(reason.isEmpty ? "" : " (\(reason))")" } ?? reason
+        code.map { "closed with \($0)\(reason.isEmpty ? "" : " (\(reason))")\(Self.remedy($0))" } ?? reason
+    }
+
+    /// What one may do about limits that a load test meets and people do not.
+    private static func remedy(_ code: UInt16) -> String {
+        code == 4_106 ? ": start the hub with --account-sessions-max 0" : ""
     }
 }
 

@@ -113,7 +113,7 @@ class Browser:
             raise BrowserError(f"{self.name}: {answer['exceptionDetails']['text']}")
         return json.loads(answer["result"]["value"])
 
-    async def until(self, what, function, *arguments, seconds=15):
+    async def until(self, what, function, *arguments, seconds=60):
         """Waits until the function gives something true, and returns that."""
         answer = await self.evaluate(f"""(milliseconds, ...given) => new Promise((resolve, reject) => {{
           const look = () => {{ try {{ return ({function})(...given); }} catch {{ return null; }} }};
@@ -129,14 +129,14 @@ class Browser:
             raise BrowserError(f"{self.name}: waited {seconds} s in vain for {what}")
         return answer
 
-    async def see(self, selector, text=None, seconds=15):
+    async def see(self, selector, text=None, seconds=60):
         """Waits until an element is visible that matches and contains the text."""
         what = selector if text is None else f"{selector} with “{text}”"
         await self.until(what, f"""(selector, text) =>
           [...document.querySelectorAll(selector)].some((element) => {SHOWS}(element, text))""",
                          selector, text, seconds=seconds)
 
-    async def gone(self, selector, seconds=15):
+    async def gone(self, selector, seconds=60):
         """Waits until nothing visible matches."""
         await self.until(f"the end of {selector}", f"""(selector) =>
           ![...document.querySelectorAll(selector)].some((element) => {SHOWS}(element, null))""",
@@ -174,7 +174,7 @@ class Browser:
 
     # ------------------------------------------------------------ hands
 
-    async def click(self, selector, text=None, seconds=15):
+    async def click(self, selector, text=None, seconds=60):
         """Clicks the middle of the first visible element that matches, once it can be hit."""
         what = selector if text is None else f"{selector} with “{text}”"
         point = await self.until(f"{what} to click", f"(selector, text) => {{ const shows = {SHOWS};" + """

@@ -14,6 +14,10 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+# How many commands and connections a test makes in a second is the machine's doing.
+LIFTED = {f"HUB_{rate}_PER_SECOND": "0" for rate in ("COMMANDS", "ACCOUNT_COMMANDS", "CONNECTIONS", "PINGS")}
+
+
 class HubProcess:
     def __init__(self, binary, log_path):
         self.binary = str(pathlib.Path(binary).resolve())
@@ -32,7 +36,7 @@ class HubProcess:
         self._process = subprocess.Popen(
             [self.binary, "--data-dir", self.folder, "--listen", f"127.0.0.1:{self.port}",
              "--public-url", self.origin, "--web-dir", str(ROOT / "web")],
-            stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL, cwd=ROOT)
+            env=dict(os.environ, **LIFTED), stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL, cwd=ROOT)
         await self._until("the hub to serve", self._serves)
 
     async def set_up_link(self):
@@ -60,7 +64,7 @@ class HubProcess:
         except OSError:
             return False
 
-    async def _until(self, what, look, seconds=30):
+    async def _until(self, what, look, seconds=120):
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while loop.time() < end:

@@ -50,7 +50,7 @@ class Member:
         mine = self._last_id
         await self._socket.send(json.dumps({"id": mine, command: body}))
         while True:
-            for line in (await asyncio.wait_for(self._socket.recv(), 20)).split("\n"):
+            for line in (await asyncio.wait_for(self._socket.recv(), 120)).split("\n"):
                 frame = json.loads(line) if line.strip() else {}
                 if frame.get("id") == mine:
                     return next((key, value) for key, value in frame.items() if key != "id")
@@ -68,7 +68,7 @@ class Member:
                 return list(found.items())
             after = int(events[-1]["sequence"])
 
-    async def closed(self, seconds=20):
+    async def closed(self, seconds=120):
         """Waits until the hub closes the connection; the close code."""
         async def read():
             try:

@@ -62,7 +62,7 @@ async def play(options, folder, kind, steps):
             name = step.__name__.replace("_", " ")
             begun = time.monotonic()
             try:
-                await asyncio.wait_for(step(scenario), 120)
+                await asyncio.wait_for(step(scenario), 600)
                 passed += 1
                 print(f"  ok      {name} ({time.monotonic() - begun:.1f} s)", flush=True)
             except Exception:

@@ -136,7 +136,7 @@ class Scenario(PeopleSteps, StreamSteps):
         await ada.see(".message.outgoing .text", "Lunch at one?")
         await self.shoot(ada, "edit-waiting")
         await self.hub.start()
-        await bea.see(".message .text", "Lunch at one?", seconds=45)
+        await bea.see(".message .text", "Lunch at one?", seconds=90)
         await self.settled(ada)
         for browser in (ada, bea):
             await browser.reload()
@@ -348,7 +348,7 @@ class Scenario(PeopleSteps, StreamSteps):
         await asyncio.gather(write(ada, "ada"), write(bea, "bea"), break_the_hub())
         wanted = {f"{name} {number}" for name in ("ada", "bea") for number in range(1, count + 1)}
         for browser in (ada, bea):
-            await self.settled(browser, seconds=45)
+            await self.settled(browser, seconds=90)
             await browser.gone(".banner")
             await browser.until("all messages", """(texts) => {
               const shown = new Set([...document.querySelectorAll('.message .text')].map((text) => text.textContent));
@@ -384,7 +384,7 @@ class Scenario(PeopleSteps, StreamSteps):
         await ada.go(self.hub.origin)
         await ada.see(".message .text", "kept two")
         await self.settled(ada)
-        await bea.see(".message .text", "kept two", seconds=45)
+        await bea.see(".message .text", "kept two", seconds=90)
         for browser in (ada, bea):
             shown = [text for _, text in await browser.evaluate(SHOWN)]
             check(shown[-2:] == ["kept one", "kept two"], f"{browser.name}: {shown[-4:]}")
@@ -402,7 +402,7 @@ class Scenario(PeopleSteps, StreamSteps):
             await ada.see(".outgoing")
         await self.hub.start()
         for browser in (ada, bea):
-            await browser.see(".message .text", "left by a closed tab", seconds=45)
+            await browser.see(".message .text", "left by a closed tab", seconds=90)
             await self.settled(browser)
             shown = [text for _, text in await browser.evaluate(SHOWN)]
             check(shown[-2:] == ["from the second tab", "left by a closed tab"], f"{browser.name}: {shown[-4:]}")
@@ -532,7 +532,7 @@ class Scenario(PeopleSteps, StreamSteps):
         await browser.press("Enter")
         await browser.gone(".editor")
 
-    async def settled(self, browser, seconds=15):
+    async def settled(self, browser, seconds=60):
         """Waits until nothing is on its way."""
         await browser.gone(".outgoing", seconds)
 

@@ -185,7 +185,7 @@ private func fill(_ place: Place, makeRoom: () -> Void) async throws {
 
 /// Waits for a condition, at most 60 s.
 func wait(_ what: String, until condition: () async -> Bool) async throws {
-    let deadline = TestClocks().monotonic().value + 60_000_000_000
+    let deadline = TestClocks().monotonic().value + 120_000_000_000
     while !(await condition()) {
         guard TestClocks().monotonic().value < deadline else { throw Fault("waited too long for \(what)") }
         try await Task.sleep(for: .milliseconds(5))

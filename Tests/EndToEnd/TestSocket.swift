@@ -24,7 +24,7 @@ final class TestSocket {
         }
         // All is set, so that `deinit` closes the descriptor; a second time it would be somebody else's.
         guard connected == 0 else { throw SocketClosed() }
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 120, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
@@ -106,6 +106,14 @@ func request(_ method: String, _ path: String, port: Int, json: [String: Any]? =
         .flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
     return HTTPAnswer(status: status, head: head,
                       body: method == "HEAD" ? [] : try socket.read(length))
+}
+
+/// How long to wait before the same command is sent again, where the hub was asked too much at once.
+func postponed(_ frame: [String: Any]) -> Int32? {
+    guard let error = frame["error"] as? [String: Any], error["retryable"] as? Bool == true,
+          ["rate_limited", "overloaded", "too_many_in_flight"].contains(error["slug"] as? String ?? "")
+    else { return nil }
+    return Int32(max(1, error["retry_after_ms"] as? Int ?? 0))
 }
 
 /// A client of protocol 1 in JSON.
@@ -200,8 +208,15 @@ final class ProtocolClient {
         }
     }
 
+    /// The answer; what the hub has no time for now is asked again when the hub says, as clients do.
     @discardableResult
-    func ask(_ command: [String: Any]) throws -> [String: Any] { try reply(to: send(command)) }
+    func ask(_ command: [String: Any]) throws -> [String: Any] {
+        while true {
+            let frame = try reply(to: send(command))
+            guard let wait = postponed(frame) else { return frame }
+            poll(nil, 0, wait)
+        }
+    }
 
     /// Reads until the hub has closed; the close code.
     func readToClose() throws -> Int? {

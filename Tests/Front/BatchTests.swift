@@ -9,7 +9,7 @@ import Wire
 
 private let topic = Topic.channel(ChannelID(high: 1, low: 3))
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct BatchTests {
     /// A reader of the same broadcasts: its bytes, how many events it has seen, and the last.
     private struct Reader {

@@ -22,7 +22,7 @@ private func bounded(_ change: @escaping (inout FrontConfiguration) -> Void) -> 
     }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct BoundTests {
     // MARK: Connections
 

@@ -35,7 +35,7 @@ private func inflated(_ message: [UInt8]) -> [UInt8]? {
     return message.withUnsafeBytes { bytes in (try? inflater.inflate(bytes, bytesMax: 1 << 24)).map { Array($0) } }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct DeflateTests {
     @Test func isAgreedOnWhenItIsOn() async throws {
         let base = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"

@@ -4,7 +4,7 @@ import Front
 import Model
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct DrainTests {
     /// Begins to drain, and says when it is done.
     private func draining(_ world: World, _ body: () async throws -> Void) async throws {

@@ -8,7 +8,7 @@ import Wire
 
 private let topic = Topic.channel(ChannelID(high: 1, low: 2))
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct EventStreamLifeTests {
     @Test func everybodyGetsBroadcastsOnceInOrder() async throws {
         try await withWorld(loops: 2) { world in

@@ -71,7 +71,7 @@ extension World {
 
 private let pings = (1...3).map { "{\"id\":\($0),\"ping\":{}}\n" }.joined()
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct EventStreamTests {
     // MARK: Opening
 

@@ -21,7 +21,7 @@ func sequences(_ peer: Peer, _ count: Int, _ encoding: Encoding = .json) async t
     return seen
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct FanOutTests {
     @Test func everybodyGetsEverythingOnceInOrder() async throws {
         try await withWorld(loops: 2) { world in

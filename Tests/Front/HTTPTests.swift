@@ -6,7 +6,7 @@ import Ports
 import Testing
 import Wire
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct HTTPTests {
     @Test func answersSeveralRequestsOfAConnection() async throws {
         try await withWorld { world in
@@ -237,7 +237,7 @@ struct HTTPTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ListeningTests {
     @Test func refusesATakenPort() async throws {
         try await withWorld { world in

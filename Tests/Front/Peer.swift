@@ -112,7 +112,7 @@ final class Peer {
 
     /// Lets others run until the socket is ready.
     private func wait(for events: Int16) async throws {
-        let end = TestClocks().monotonic().value + 20_000_000_000
+        let end = TestClocks().monotonic().value + 120_000_000_000
         var entry = pollfd(fd: descriptor, events: events, revents: 0)
         while poll(&entry, 1, 1) == 0 {
             if TestClocks().monotonic().value > end { throw PeerTimedOut() }

@@ -27,7 +27,7 @@ private func trusting(_ proxies: String..., proxyProtocol: Bool = false,
 private let binaryHeader: [UInt8] = [13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10, 0x21, 0x11, 0, 12,
                                      203, 0, 113, 9, 127, 0, 0, 1, 0x1F, 0x90, 0, 80]
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct ProxyTests {
     @Test func learnsWhoTheClientIsFromATrustedProxy() async throws {
         try await withWorld(trusting("127.0.0.1"), api: echo) { world in

@@ -5,7 +5,7 @@ import Model
 import Testing
 import Wire
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct ReloadTests {
     @Test(arguments: [1, 3])
     func everyLoopGoesByTheNewConfiguration(loops: Int) async throws {

@@ -30,7 +30,7 @@ private func makeContext(_ pair: TestAuthority.Pair, _ tickets: TLSTickets) thro
                    nowSeconds: Int64(time(nil)))
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct TLSHandshakeTests {
     @Test(arguments: [false, true], [1, 1_000])
     func servesHTTPAndWebSockets(isVersion12: Bool, pieces: Int) async throws {
@@ -149,7 +149,7 @@ struct TLSHandshakeTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct TLSDataTests {
     @Test func everybodyGetsEverythingOnceInOrder() async throws {
         try await withTLSWorld(loops: 2) { world, authority in

@@ -55,7 +55,7 @@ extension Peer {
     }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct WebSocketTests {
     @Test(arguments: [
         (Peer.upgrade(), 101), (Peer.upgrade(subprotocol: "hub.v1.proto"), 101),

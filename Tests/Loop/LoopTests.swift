@@ -38,7 +38,7 @@ private final class Gate: Sendable {
     func open() { isOpen.with { $0 = true } }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct LoopLaneTests {
     @Test func runsJobsOfOneThreadInOrder() async {
         await withLoop { loop in
@@ -196,7 +196,7 @@ private actor Pinned {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct LoopExecutorTests {
     @Test func runsItsActorsOnItsThread() async {
         await withLoop { loop in

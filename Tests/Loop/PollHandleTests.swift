@@ -55,7 +55,7 @@ private func on<Value: Sendable>(
     await withCheckedContinuation { continuation in loop.submit { body(continuation) } }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct PollHandleTests {
     @Test func tellsReadableWithItsTag() async {
         let loop = Loop(name: "poll", metrics: Metrics())

@@ -45,7 +45,7 @@ private final class Reader: PollOwner, @unchecked Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SocketPollerTests {
     private func onLoop<Value: Sendable>(_ loop: Loop, _ body: @escaping @Sendable () -> Value) async -> Value {
         await withCheckedContinuation { continuation in loop.submit { continuation.resume(returning: body()) } }
@@ -123,7 +123,7 @@ extension SocketPollerTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SendRingTests {
     /// What each tag was told, in order.
     private func submit(_ ring: inout SendRing) -> [Int: [Int]] {

@@ -61,7 +61,8 @@ private let samples: [String: String] = [
     "http_header_timeout": "5s", "http_idle_timeout": "2m", "passivation_idle": "1h",
     "resync_interval": "30s", "drain_delay": "2s", "drain_timeout": "3s",
     "access_token_lifetime": "5m", "refresh_lifetime": "2d",
-    "refresh_cookie_lifetime": "3d", "refresh_remember_lifetime": "4d", "log_level": "debug",
+    "refresh_cookie_lifetime": "3d", "refresh_remember_lifetime": "4d",
+    "sign_in_max_age": "90d", "log_level": "debug",
     "log_format": "json",
 ]
 

@@ -36,10 +36,11 @@ import Testing
                     old: hash(step - 1), new: hash(step), at: at, graceMilliseconds: Self.grace)
                 login.lastUsedAt = at
                 #expect(outcome == .rotated(login))
-                // Asked again after a lost answer, it is the same rotation.
+                // Asked again after a lost answer, however much later, it is the same rotation.
                 let again = try await store.rotateRefresh(
-                    old: hash(step - 1), new: hash(step), at: at, graceMilliseconds: Self.grace)
-                #expect(again == .rotated(login))
+                    old: hash(step - 1), new: hash(step), at: at.adding(milliseconds: 1),
+                    graceMilliseconds: Self.grace)
+                #expect(again == .repeated(login))
             }
             #expect(try await store.logins(of: office.owner.id) == [login])
         }
@@ -64,6 +65,55 @@ import Testing
             expected.lastUsedAt = after(5)
             #expect(outcomes.filter { $0 == .rotated(expected) }.count == 1)
             #expect(outcomes.filter { $0 == .raced(expected) }.count == 49)
+        }
+    }
+
+    @Test(arguments: Database.allCases)
+    func ofManyThatAskForTheSameSuccessorAllGetIt(_ database: Database) async throws {
+        try await database.withStore { store, _ in
+            let office = try await Office(store)
+            let login = login(office)
+            try await store.createLogin(office.id, login, refresh: hash(0))
+            let outcomes = try await withThrowingTaskGroup(of: RefreshOutcome.self) { group in
+                for number in 1...50 {
+                    group.addTask {
+                        try await store.rotateRefresh(old: hash(0), new: hash(1), at: after(Int64(number)),
+                                                      graceMilliseconds: 0)
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            var (rotated, repeated) = (0, 0)
+            for outcome in outcomes {
+                if case .rotated = outcome { rotated += 1 }
+                if case .repeated = outcome { repeated += 1 }
+            }
+            #expect((rotated, repeated) == (1, 49))
+            #expect(try await store.login(unusedRefresh: hash(1), at: after(60)) != nil)
+            #expect(try await store.login(unusedRefresh: hash(0), at: after(60)) == nil, "it is spent")
+        }
+    }
+
+    /// A token whose successor was used does not give it again, whoever asks, and does not bring it back.
+    @Test(arguments: Database.allCases)
+    func aUsedSuccessorIsNotGivenAgain(_ database: Database) async throws {
+        try await database.withStore { store, _ in
+            let office = try await Office(store)
+            let login = login(office)
+            try await store.createLogin(office.id, login, refresh: hash(0))
+            func rotate(_ old: Int, at: Int64) async throws -> RefreshOutcome {
+                try await store.rotateRefresh(old: hash(old), new: hash(old + 1), at: after(at),
+                                              graceMilliseconds: Self.grace)
+            }
+            _ = try await rotate(0, at: 0)
+            // Long after the grace: nobody has used it.
+            guard case .repeated = try await rotate(0, at: Self.grace * 2) else { throw Fault("not repeated") }
+            _ = try await rotate(1, at: Self.grace * 2 + 1)
+            #expect(try await store.login(unusedRefresh: hash(1), at: after(Self.grace * 2 + 2)) == nil)
+            // Spent long ago: theft, though the successor was used just now.
+            guard case .reused = try await rotate(0, at: Self.grace * 2 + 2) else { throw Fault("no theft") }
+            #expect(try await rotate(2, at: Self.grace * 2 + 3) == .refused)
+            #expect(try await store.login(unusedRefresh: hash(2), at: after(Self.grace * 2 + 3)) == nil)
         }
     }
 

@@ -155,26 +155,27 @@ import Wire
         await hub.close()
     }
 
-    @Test func aRaceIsForgivenAndTheftIsNot() async throws {
+    @Test func aLateRequestIsForgivenAndTheftIsNot() async throws {
         let (hub, owner) = try await Hub.withOwner()
         let successor = await hub.post("refresh", ["refresh_token": owner.refresh]).refresh
+        let next = await hub.post("refresh", ["refresh_token": successor]).refresh
         hub.clock.advance(milliseconds: 10_000)
-        let loser = await hub.post("refresh", ["refresh_token": owner.refresh])
-        #expect(loser.status == 200)
-        #expect(!loser.access.isEmpty)
-        #expect(loser.refresh.isEmpty)
+        let late = await hub.post("refresh", ["refresh_token": owner.refresh])
+        #expect(late.status == 200)
+        #expect(!late.access.isEmpty)
+        #expect(late.refresh.isEmpty, "its successor has gone its way")
         #expect(hub.witness.revoked.withLock { $0.isEmpty })
         hub.clock.advance(milliseconds: 1)
         let thief = await hub.post("refresh", ["refresh_token": owner.refresh])
         #expect(thief.status == 401)
         #expect(thief.slug == "unauthenticated")
         #expect(hub.witness.revoked.withLock { $0.count } == 1, "live sessions are told")
-        #expect(await hub.post("refresh", ["refresh_token": successor]).status == 401, "the whole family")
+        #expect(await hub.post("refresh", ["refresh_token": next]).status == 401, "the whole family")
         #expect(await hub.get("logins", bearer: owner.access).status == 401, "and its access tokens here")
         await hub.close()
     }
 
-    @Test func ofAThousandAtOnceOneGetsTheSuccessor() async throws {
+    @Test func ofAThousandAtOnceAllGetTheOneSuccessor() async throws {
         let (hub, owner) = try await Hub.withOwner()
         let answers = await withTaskGroup(of: (Int, String).self) { group in
             for _ in 0..<1_000 {
@@ -185,8 +186,8 @@ import Wire
             }
             return await group.reduce(into: [(Int, String)]()) { $0.append($1) }
         }
-        #expect(answers.allSatisfy { $0.0 == 200 })
-        #expect(answers.count { !$0.1.isEmpty } == 1)
+        #expect(answers.allSatisfy { $0.0 == 200 && !$0.1.isEmpty })
+        #expect(Set(answers.map(\.1)).count == 1)
         await hub.close()
     }
 
@@ -476,7 +477,8 @@ import Wire
     @Test func aSpentTokenDoesNotSwitch() async throws {
         let (hub, owner) = try await Hub.withOwner()
         let home = try #require(owner.text("organisation", "id"))
-        _ = await hub.post("refresh", ["refresh_token": owner.refresh])
+        let successor = await hub.post("refresh", ["refresh_token": owner.refresh])
+        _ = await hub.post("refresh", ["refresh_token": successor.refresh])
         #expect(await hub.post("switch", ["refresh_token": owner.refresh, "organisation": home]).slug == "conflict")
         await hub.close()
     }

@@ -167,9 +167,8 @@ private let attacks: [(String, String)] = [
     ("no expiry", claim("exp", nil)), ("expiry 0", claim("exp", "0")), ("negative expiry", claim("exp", "-1")),
     ("expiry with a fraction", claim("exp", "1800000900.5")), ("expiry with an exponent", claim("exp", "1e18")),
     ("expiry beyond 32 bits", claim("exp", "18446744073709551615")), ("expiry as a word", claim("exp", "\"never\"")),
-    ("expiry true", claim("exp", "true")), ("a day of life", claim("exp", "1800086400")),
-    ("a second more than 15 minutes", claim("exp", "1800000901")), ("no issue time", claim("iat", nil)),
-    ("issued in two minutes", claim("iat", "1800000120")), ("issued after its end", claim("iat", "1800000900")),
+    ("expiry true", claim("exp", "true")), ("no issue time", claim("iat", nil)),
+    ("issued after its end", claim("iat", "1800000900")),
     (
         "claim twice",
         signed(decoded(0), decoded(1).replacing(#""role":"ADMIN""#, with: #""role":"MEMBER","role":"OWNER""#))
@@ -236,9 +235,35 @@ private func malleated(_ signature: String) -> String {
         #expect((try? verify(good, at: end.adding(milliseconds: -1)).get()) != nil)
         #expect(verify(good, at: end) == .failure(.expired))
         #expect(verify(good, at: end.adding(milliseconds: 86_400_000)) == .failure(.expired))
-        // Clocks of nodes may differ by a minute.
-        #expect((try? verify(good, at: now.adding(milliseconds: -60_000)).get()) != nil)
-        #expect(verify(good, at: now.adding(milliseconds: -60_001)) == .failure(.invalid))
+        // Clocks of hubs may differ by five minutes.
+        #expect((try? verify(good, at: now.adding(milliseconds: -300_000)).get()) != nil)
+        #expect(verify(good, at: now.adding(milliseconds: -300_001)) == .failure(.expired))
+    }
+
+    /// Signed by this hub, for another time: a refresh helps, and nobody has to sign in.
+    @Test(arguments: [
+        ("from before a shorter lifetime", claim("exp", "1800086400")),
+        ("a second more than 15 minutes", claim("exp", "1800000901")),
+        ("from before the clock was set back by an hour", signed(decoded(0),
+            decoded(1).replacing("1800000000", with: "1800003600").replacing("1800000900", with: "1800004500"))),
+        ("ended", signed(decoded(0),
+            decoded(1).replacing("1800000000", with: "1799999100").replacing("1800000900", with: "1800000000"))),
+    ])
+    func ofAnotherTimeIsNoForgery(_ name: String, _ token: String) {
+        #expect(verify(token) == .failure(.expired), "\(name)")
+        // The same by another key, or with one character changed, is a forgery.
+        let payload = String(decoding: Base64.decode(String(token.split(separator: ".")[1]), .url)!, as: UTF8.self)
+        #expect(verify(signed(decoded(0), payload, by: otherKey)) == .failure(.invalid), "\(name)")
+        #expect(verify(signed(decoded(0), payload.replacing("ADMIN", with: "ROOT"))) == .failure(.invalid))
+    }
+
+    /// A hub that is ahead by two minutes is no reason to refuse what it signs.
+    @Test func hubsWithOtherClocksAndLifetimesAgree() throws {
+        let ahead = tokens.issue(account, organisation, .admin, login, at: now.adding(milliseconds: 120_000))
+        #expect(try tokens.verify(ahead.token, at: now).expiresAt == ahead.expiresAt)
+        let short = AccessTokens(key, lifetimeMilliseconds: 60_000)
+        #expect((try? tokens.verify(short.issue(account, organisation, .admin, login, at: now).token, at: now)) != nil)
+        #expect(throws: TokenError.expired) { try short.verify(AccessToken(good), at: now) }
     }
 
     @Test(arguments: attacks.indices) func isRefused(_ index: Int) {

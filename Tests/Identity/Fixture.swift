@@ -12,7 +12,12 @@ import Wire
 
 final class HandClock: Clocks {
     private let milliseconds = Lock<Int64>(0)
-    func now() -> UnixMilliseconds { UnixMilliseconds(1_800_000_000_000 + milliseconds.withLock { $0 }) }
+    /// By how much somebody has set the clock that people see.
+    private let stepped = Lock<Int64>(0)
+    func now() -> UnixMilliseconds {
+        UnixMilliseconds(1_800_000_000_000 + milliseconds.withLock { $0 } + stepped.withLock { $0 })
+    }
+    func step(milliseconds count: Int64) { stepped.withLock { $0 += count } }
     func monotonic() -> MonotonicNanoseconds {
         MonotonicNanoseconds(UInt64(milliseconds.withLock { $0 } + 1) * 1_000_000)
     }
@@ -60,7 +65,7 @@ struct TemporaryFolder: Sendable {
 let ownOrigin = "https://hub.example.org"
 
 final class Hub: Sendable {
-    private let folder: TemporaryFolder
+    private let folder: TemporaryFolder?
     let store: Store
     let clock = HandClock()
     let witness = Witness()
@@ -68,17 +73,32 @@ final class Hub: Sendable {
     let api: IdentityAPI
     let tokens: AccessTokens
     let signingKey: Ed25519SigningKey
+    let refreshKey: HMACKey
 
-    init(origin: String = ownOrigin, hasher: PasswordHasher? = nil) async throws {
-        folder = try TemporaryFolder()
-        store = try await Store.open(
-            .sqlite(path: folder.path + "/hub.db"), metrics: Metrics(), clocks: clock, log: .silent)
-        signingKey = Ed25519SigningKey(seed: SecretBytes.random(count: 32))
-        tokens = AccessTokens(signingKey)
+    /// - Parameter beside: a hub of the same installation, over the same database, with a clock of its own.
+    init(
+        origin: String = ownOrigin, hasher: PasswordHasher? = nil, beside: Hub? = nil,
+        accessLifetimeMilliseconds: Int64 = 15 * 60_000, set: (inout IdentitySettings) -> Void = { _ in }
+    ) async throws {
+        if let beside {
+            folder = nil
+            store = beside.store
+        } else {
+            let folder = try TemporaryFolder()
+            self.folder = folder
+            store = try await Store.open(
+                .sqlite(path: folder.path + "/hub.db"), metrics: Metrics(), clocks: clock, log: .silent)
+        }
+        signingKey = beside?.signingKey ?? Ed25519SigningKey(seed: SecretBytes.random(count: 32))
+        refreshKey = beside?.refreshKey ?? SecretBytes.random(count: 32).withBytes { HMACKey($0) }
+        tokens = AccessTokens(signingKey, lifetimeMilliseconds: accessLifetimeMilliseconds)
         let witness = witness
+        var settings = IdentitySettings(publicOrigin: origin)
+        set(&settings)
         accounts = Accounts(
-            store: store, tokens: tokens, hasher: hasher ?? PasswordHasher(parameters: quick), clocks: clock,
-            entropy: SystemEntropy(), settings: IdentitySettings(publicOrigin: origin),
+            store: store, tokens: tokens, derived: DerivedTokens(key: refreshKey),
+            hasher: hasher ?? PasswordHasher(parameters: quick), clocks: clock,
+            entropy: SystemEntropy(), settings: settings,
             hooks: IdentityHooks(
                 onLoginRevoked: { login, _, _ in witness.revoked.withLock { $0.append(login) } },
                 onPersonJoined: { _, member in witness.joined.withLock { $0.append(member.person) } }))
@@ -86,8 +106,10 @@ final class Hub: Sendable {
     }
 
     /// A hub with its first owner, Ada, and the answer to the set-up.
-    static func withOwner(origin: String = ownOrigin) async throws -> (hub: Hub, owner: Answer) {
-        let hub = try await Hub(origin: origin)
+    static func withOwner(
+        origin: String = ownOrigin, set: (inout IdentitySettings) -> Void = { _ in }
+    ) async throws -> (hub: Hub, owner: Answer) {
+        let hub = try await Hub(origin: origin, set: set)
         let token = try #require(try await hub.accounts.issueSetUpToken())
         let owner = await hub.post(
             "setup",
@@ -100,6 +122,8 @@ final class Hub: Sendable {
     }
 
     func close() async {
+        // The one beside it has the database.
+        guard let folder else { return }
         await store.close()
         folder.remove()
     }

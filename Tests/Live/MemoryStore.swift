@@ -35,6 +35,10 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
             changes += 1
         }
     }
+    /// Says whose a sign-in is; otherwise it is whose the token says.
+    func own(_ login: LoginID, _ account: AccountID, of organisation: OrganisationID) {
+        model.logins[login] = StoreModel.Owner(account: account, organisation: organisation)
+    }
     /// Faults of coming appends, first first.
     var appendFaults: [Fault] = []
     var readFaults: [StoreError] = []

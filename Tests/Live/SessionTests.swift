@@ -94,6 +94,89 @@ import Testing
         #expect(busy.closeCode == .tokenExpired)
     }
 
+    /// Sessions, presence and typing go by time that passes, not by a clock that is set.
+    @Test(arguments: [3_600_000, -3_600_000] as [Int64]) func aClockThatIsSetChangesNothing(_ step: Int64) {
+        let world = world()
+        func presences(_ client: Client) -> [PresenceState] {
+            client.frames.flatMap { frame -> [PresenceState] in
+                if case .presence(let it) = frame.body { it.changes.map(\.state) } else { [] }
+            }
+        }
+        func typings(_ client: Client) -> Int {
+            client.frames.filter { if case .typing = $0.body { true } else { false } }.count
+        }
+        let reader = Client(world, as: bob)
+        _ = reader.ask(.watchPresence(WatchPresence(active: true)))
+        _ = reader.ask(subscribe())
+        let typist = Client(world)
+        let end = world.now.adding(milliseconds: 60_000)
+        typist.ask(.hello(Hello(token: PlainVerifier.token(alice, acme, expires: end))))
+        _ = typist.ask(subscribe())
+        world.advance(1_000)
+        _ = typist.ask(.typing(Typing(channel: general, active: true)))
+        #expect(typings(reader) == 1)
+        world.steppedMilliseconds = step
+        // Not before the two seconds are over, and as soon as they are.
+        _ = typist.ask(.typing(Typing(channel: general, active: true)))
+        #expect(typings(reader) == 1)
+        world.advance(2_000)
+        _ = typist.ask(.typing(Typing(channel: general, active: true)))
+        #expect(typings(reader) == 2)
+        // The token lasts as long as it was to last when it was checked.
+        world.advance(55_000)
+        #expect(typist.closeCode == nil)
+        world.advance(7_500)
+        #expect(typist.closeCode == .tokenExpired)
+        typist.drop()
+        world.settle()
+        world.advance(3_000)
+        #expect(!presences(reader).contains(.offline), "within the grace")
+        world.advance(4_000)
+        #expect(presences(reader).last == .offline)
+    }
+
+    /// A newer token that ends earlier than the present one counts from when it came.
+    @Test func aNewerTokenMayEndEarlier() {
+        let world = world()
+        let client = Client(world)
+        func token(_ seconds: Int64) -> AccessToken {
+            PlainVerifier.token(alice, acme, expires: world.now.adding(milliseconds: seconds * 1_000))
+        }
+        client.ask(.hello(Hello(token: token(600))))
+        for seconds in [60, 300, 60] as [Int64] { client.ask(.refresh(Refresh(token: token(seconds)))) }
+        world.advance(64_000)
+        #expect(client.closeCode == nil)
+        world.advance(1_000)
+        #expect(client.closeCode == .tokenExpired)
+    }
+
+    @Test func anInBandTokenOfAnotherTimeIsNoForgery() {
+        let world = world()
+        let client = Client(world, as: alice)
+        let old = PlainVerifier.token(alice, acme, expires: UnixMilliseconds(5))
+        #expect(error(client.ask(.refresh(Refresh(token: old)))) == .tokenExpired)
+        #expect(error(client.ask(.refresh(Refresh(token: AccessToken("nonsense"))))) == .unauthenticated)
+        #expect(client.closeCode == nil, "the present token still lasts")
+    }
+
+    /// A token that was signed with the id of somebody else's sign-in.
+    @Test func aSignInOfAnotherAccountOpensNothing() {
+        let world = world()
+        world.store.own(PlainVerifier.login(alice, acme), bob, of: acme)
+        let client = Client(world)
+        client.ask(.hello(Hello(token: PlainVerifier.token(alice, acme))))
+        #expect(client.closeCode == .revoked)
+    }
+
+    /// Whether there is such a channel is not told to who is not subscribed.
+    @Test func unsubscribingTellsNothingOfAChannel() {
+        let world = world()
+        let client = Client(world, as: eve)
+        for channel in [secret, ChannelID(high: 9, low: 9)] {
+            #expect(error(client.ask(.unsubscribe(Unsubscribe(channel: channel)))) == .notSubscribed)
+        }
+    }
+
     @Test func unansweredCommandsAreBoundedAndIDsUnique() {
         let world = world { $0.limits.commandsInFlightMax = 3 }
         let client = Client(world, as: alice)

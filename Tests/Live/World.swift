@@ -15,6 +15,8 @@ final class World: @unchecked Sendable {
     fileprivate var current: WorldLane?
     fileprivate var nowMilliseconds: Int64 = 1_700_000_000_000
     private var counter: UInt64 = 0
+    /// By how much somebody has set the clock that people see.
+    var steppedMilliseconds: Int64 = 0
 
     let store = MemoryStore()
     let metrics: LiveMetrics
@@ -140,7 +142,7 @@ struct WorldBus: Bus {
 
 struct WorldClocks: Clocks {
     unowned let world: World
-    func now() -> UnixMilliseconds { world.now }
+    func now() -> UnixMilliseconds { world.now.adding(milliseconds: world.steppedMilliseconds) }
     func monotonic() -> MonotonicNanoseconds {
         MonotonicNanoseconds(UInt64(world.now.value) * 1_000_000)
     }

@@ -7,6 +7,9 @@ import Testing
 private let alice = AccountID(high: 1, low: 1)
 private let bob = AccountID(high: 1, low: 2)
 private func session(_ number: UInt64) -> SessionID { SessionID(high: 2, low: number) }
+private func moment(_ milliseconds: Int64) -> MonotonicNanoseconds {
+    MonotonicNanoseconds(7_000_000_000).adding(milliseconds: milliseconds)
+}
 private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(milliseconds) }
 
 @Suite struct ResumeRuleTests {
@@ -45,30 +48,30 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         var presence = PresenceMachine()
         presence.sessionIs(.online, session(1), of: alice)
         presence.sessionIs(.away, session(2), of: alice)
-        #expect(presence.flush(at: at(0)) == [Presence(account: alice, state: .online)])
+        #expect(presence.flush(at: moment(0)) == [Presence(account: alice, state: .online)])
         presence.sessionIs(.away, session(1), of: alice)
-        #expect(presence.flush(at: at(1)) == [Presence(account: alice, state: .away)])
+        #expect(presence.flush(at: moment(1)) == [Presence(account: alice, state: .away)])
         #expect(!presence.hasPending)
     }
 
     @Test func changesThatCancelOutAreNotTold() {
         var presence = PresenceMachine()
         presence.sessionIs(.online, session(1), of: alice)
-        _ = presence.flush(at: at(0))
+        _ = presence.flush(at: moment(0))
         presence.sessionIs(.away, session(1), of: alice)
         presence.sessionIs(.online, session(1), of: alice)
-        #expect(presence.flush(at: at(1)) == [])
+        #expect(presence.flush(at: moment(1)) == [])
     }
 
     @Test func aReconnectWithinTheGraceIsNotSeen() {
         var presence = PresenceMachine()
         presence.sessionIs(.online, session(1), of: alice)
-        _ = presence.flush(at: at(0))
-        presence.sessionGone(session(1), of: alice, at: at(100))
-        #expect(presence.flush(at: at(5_099)) == [])
+        _ = presence.flush(at: moment(0))
+        presence.sessionGone(session(1), of: alice, at: moment(100))
+        #expect(presence.flush(at: moment(5_099)) == [])
         #expect(presence.hasPending)
         presence.sessionIs(.online, session(2), of: alice)
-        #expect(presence.flush(at: at(9_000)) == [])
+        #expect(presence.flush(at: moment(9_000)) == [])
         #expect(presence.present == [Presence(account: alice, state: .online)])
     }
 
@@ -76,9 +79,9 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         var presence = PresenceMachine()
         presence.sessionIs(.online, session(1), of: alice)
         presence.sessionIs(.online, session(2), of: bob)
-        _ = presence.flush(at: at(0))
-        presence.sessionGone(session(1), of: alice, at: at(100))
-        #expect(presence.flush(at: at(5_100)) == [Presence(account: alice, state: .offline)])
+        _ = presence.flush(at: moment(0))
+        presence.sessionGone(session(1), of: alice, at: moment(100))
+        #expect(presence.flush(at: moment(5_100)) == [Presence(account: alice, state: .offline)])
         #expect(presence.present == [Presence(account: bob, state: .online)])
         #expect(!presence.hasPending)
     }
@@ -87,20 +90,20 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
 @Suite struct TypingMachineTests {
     @Test func startsStopsAndRepetitions() {
         var typing = TypingMachine()
-        #expect(typing.typing(alice, active: true, at: at(0)) == true)
-        #expect(typing.typing(alice, active: true, at: at(1_999)) == false)
-        #expect(typing.typing(alice, active: true, at: at(2_000)) == true)
-        #expect(typing.typing(alice, active: false, at: at(2_100)) == true)
-        #expect(typing.typing(alice, active: false, at: at(2_200)) == false, "not typing any more")
+        #expect(typing.typing(alice, active: true, at: moment(0)) == true)
+        #expect(typing.typing(alice, active: true, at: moment(1_999)) == false)
+        #expect(typing.typing(alice, active: true, at: moment(2_000)) == true)
+        #expect(typing.typing(alice, active: false, at: moment(2_100)) == true)
+        #expect(typing.typing(alice, active: false, at: moment(2_200)) == false, "not typing any more")
     }
 
     @Test func theNumberOfTypistsIsBounded() {
         var typing = TypingMachine()
         let accounts = (1...UInt64(TypingMachine.typistsMax + 1)).map { AccountID(high: 5, low: $0) }
-        let told = accounts.map { typing.typing($0, active: true, at: at(0)) }
+        let told = accounts.map { typing.typing($0, active: true, at: moment(0)) }
         #expect(told.filter { $0 }.count == TypingMachine.typistsMax)
         #expect(told.last == false)
-        #expect(typing.typing(accounts.last!, active: true, at: at(6_000)) == true, "the others have expired")
+        #expect(typing.typing(accounts.last!, active: true, at: moment(6_000)) == true, "the others have expired")
     }
 }
 

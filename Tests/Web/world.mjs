@@ -4,7 +4,10 @@
 import { HubClient } from '../../web/sdk/index.js';
 
 export class World {
+  /** Of the clock that nobody sets; only time moves it. */
   nowMs = 1_000_000;
+  /** By how much the clock that people see differs from it; a test may set it at any moment. */
+  steppedMs = 0;
   sockets = [];
   timers = [];
   tokens = 0;
@@ -16,7 +19,8 @@ export class World {
   #key = 0;
 
   environment = {
-    now: () => this.nowMs,
+    now: () => this.nowMs + this.steppedMs,
+    monotonic: () => this.nowMs,
     random: () => this.randomValue,
     uniqueKey: () => `key-${++this.#key}`,
     after: (run, milliseconds) => {

@@ -9,6 +9,7 @@ import { HubError } from './codes.js';
  * @typedef {object} SignedIn
  * @property {string} access_token
  * @property {string} expires_at_ms
+ * @property {number} expires_in_ms
  * @property {{id: string, email: string, first_name: string, last_name: string}} account
  * @property {Organisation} organisation
  * @property {Role} role
@@ -38,6 +39,8 @@ export class HubAccount {
    * @type {SignedIn | null}
    */
   signedIn = null;
+  /** When its access token ends, in milliseconds of performance.now(). */
+  #endsAt = 0;
 
   /**
    * @param {string} [base] origin of the hub; empty: the page's own
@@ -56,7 +59,10 @@ export class HubAccount {
     const before = this.signedIn?.organisation.id;
     let answer = await this.refresh();
     if (before && answer.organisation.id !== before) answer = await this.switchTo(before);
-    return { token: answer.access_token, expiresAtMs: Number(answer.expires_at_ms) };
+    return {
+      token: answer.access_token, expiresAtMs: Number(answer.expires_at_ms),
+      expiresInMs: answer.expires_in_ms,
+    };
   };
 
   /** @param {NewAccount & {token: string, organisation: string}} facts */
@@ -129,20 +135,29 @@ export class HubAccount {
 
   /** @param {string} path @param {object} facts @returns {Promise<SignedIn>} */
   async #enter(path, facts) {
+    const askedAt = performance.now();
     this.signedIn = await this.#request('POST', path, { ...facts, cookie: true });
+    this.#endsAt = askedAt + (this.signedIn?.expires_in_ms ?? 0);
     return /** @type {SignedIn} */ (this.signedIn);
   }
 
   /**
-   * With the access token, renewed first where it has ended.
+   * With the access token, renewed first where it has ended, by a clock that nobody sets. That one may stand
+   * still while the device sleeps: then the hub says so.
    * @param {string} method
    * @param {string} path
    * @param {object} [body]
    * @returns {Promise<any>}
    */
   async #authorised(method, path, body) {
-    if (Number(this.signedIn?.expires_at_ms ?? 0) < Date.now() + 10_000) await this.getToken();
-    return this.#request(method, path, body, this.signedIn?.access_token);
+    if (this.#endsAt < performance.now() + 10_000) await this.getToken();
+    try {
+      return await this.#request(method, path, body, this.signedIn?.access_token);
+    } catch (error) {
+      if (!(error instanceof HubError) || error.slug !== 'token_expired') throw error;
+      await this.getToken();
+      return this.#request(method, path, body, this.signedIn?.access_token);
+    }
   }
 
   /**

@@ -45,7 +45,9 @@ export class HubClient extends Emitter {
   #sentAway = 0;
   /** Counts connection attempts, so that what belongs to an older one is ignored. */
   #generation = 0;
+  /** By the clock that nobody sets, as is #retryAt. */
   #readyAtMs = 0;
+  #retryAt = 0;
   /** @type {any} */
   #timer = null;
   /** @type {() => void} */
@@ -95,6 +97,15 @@ export class HubClient extends Emitter {
   async stop(options) {
     this.#halt({ code: 1000, slug: 'stopped' });
     await this.outbox.close({ forget: options?.forget ?? false });
+  }
+
+  /**
+   * How long until the next try, whatever the clock of the device is set to; 0 when there is none.
+   * @returns {number} milliseconds
+   */
+  get retryInMs() {
+    if (this.state.name !== 'waiting') return 0;
+    return Math.max(0, this.#retryAt - this.environment.monotonic());
   }
 
   /** Skips the present wait. */
@@ -218,6 +229,7 @@ export class HubClient extends Emitter {
       onHeard: () => this.route.heard(),
       onOpen: () => this.#hello(connection, token),
       onPush: (name, body) => void (isCurrent() && this.#pushed(name, body)),
+      onServerTime: (serverTimeMs) => void (isCurrent() && this.tokens.synchronise(serverTimeMs)),
       onEnded: (ended) => void (isCurrent() && this.#ended(ended)),
     });
     this.#connection = connection;
@@ -230,7 +242,7 @@ export class HubClient extends Emitter {
         connection.established(welcome);
         this.textBytesMax = welcome.limits.text_bytes_max || this.textBytesMax;
         this.pageEventsMax = Math.min(200, welcome.limits.history_events_max || 200);
-        this.#readyAtMs = this.environment.now();
+        this.#readyAtMs = this.environment.monotonic();
         this.tokens.synchronise(welcome.server_time_ms);
         this.#become({ name: 'ready', welcome });
         for (const subscription of [...this.#subscriptions.values()]) subscription.begin();
@@ -252,7 +264,7 @@ export class HubClient extends Emitter {
   #ended({ code, retryAfterMs, heard }) {
     if (!heard && code !== 1000) this.route.failed();
     const wasReady = this.state.name === 'ready';
-    if (wasReady && this.environment.now() - this.#readyAtMs >= stableMs) {
+    if (wasReady && this.environment.monotonic() - this.#readyAtMs >= stableMs) {
       this.#attempt = this.#sentAway = 0;
     }
     this.#connection = null;
@@ -279,6 +291,7 @@ export class HubClient extends Emitter {
       : this.#spreadMs(action));
     const attempt = ++this.#attempt;
     this.#generation += 1;
+    this.#retryAt = this.environment.monotonic() + waitMs;
     this.#become({ name: 'waiting', attempt, retryAtMs: now() + waitMs, slug });
     this.#timer = this.environment.after(() => void this.#connect(), waitMs);
   }
@@ -316,6 +329,7 @@ export class HubClient extends Emitter {
       // A frozen page would look present for ever; it connects again when it is shown.
       this.#connection?.end(1000);
     } else if (this.state.name === 'ready') {
+      this.tokens.wake();
       this.#connection?.probe();
       // Another tab may have been closed since, and left something to be sent.
       this.outbox.resume();

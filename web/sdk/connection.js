@@ -59,19 +59,21 @@ export class Connection {
    * @param {() => void} options.onHeard called once, with the first message of the hub
    * @param {() => void} options.onOpen
    * @param {(name: string, body: any) => void} options.onPush
+   * @param {(serverTimeMs: number) => void} [options.onServerTime] the hub's clock, with each heartbeat
    * @param {(ended: Ended) => void} options.onEnded called once, last
    */
-  constructor({ environment, open, onOpen, onHeard, onPush, onEnded }) {
+  constructor({ environment, open, onOpen, onHeard, onPush, onServerTime = () => {}, onEnded }) {
     this.environment = environment;
     this.onHeard = onHeard;
     this.onPush = onPush;
+    this.onServerTime = onServerTime;
     this.onEnded = onEnded;
     this.#timer = environment.after(() => this.end(1006), connectTimeoutMs);
     this.socket = open();
     this.socket.onopen = () => {
       if (this.#ended) return;
       environment.cancel(this.#timer);
-      this.#lastHeard = environment.now();
+      this.#lastHeard = environment.monotonic();
       onOpen();
     };
     this.socket.onmessage = (event) => this.#received(event.data);
@@ -117,7 +119,7 @@ export class Connection {
     this.#inFlightMax = Math.max(1, (welcome.limits.commands_in_flight_max || 128) - 4);
     const heartbeatMs = welcome.heartbeat_ms || 25_000;
     const beat = () => {
-      const silentMs = this.environment.now() - this.#lastHeard;
+      const silentMs = this.environment.monotonic() - this.#lastHeard;
       if (silentMs >= heartbeatMs) this.#ping(pongTimeoutMs);
       const next = Math.max(1_000, heartbeatMs - Math.max(0, Math.min(silentMs, heartbeatMs)));
       this.#pulse = this.environment.after(beat, next);
@@ -159,8 +161,10 @@ export class Connection {
   #ping(timeoutMs) {
     if (this.#pinging || this.#ended) return;
     this.#pinging = true;
-    const since = this.environment.now();
-    this.request('ping', {}, { timeoutMs }).catch(() => {
+    const since = this.environment.monotonic();
+    this.request('ping', {}, {
+      timeoutMs, onReply: (pong) => this.onServerTime(pong.server_time_ms),
+    }).catch(() => {
       // Any traffic since then proves life; the pong may only be queued behind it.
       if (this.#lastHeard <= since) this.end(1006);
     }).finally(() => {
@@ -182,7 +186,7 @@ export class Connection {
   /** @param {any} data */
   #received(data) {
     if (this.#ended) return;
-    this.#lastHeard = this.environment.now();
+    this.#lastHeard = this.environment.monotonic();
     if (!this.#heard) this.onHeard();
     this.#heard = true;
     try {

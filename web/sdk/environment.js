@@ -20,7 +20,9 @@
 
 /**
  * @typedef {object} Environment
- * @property {() => number} now Unix milliseconds
+ * @property {() => number} now Unix milliseconds, for what people see and for what outlives the page: the
+ *   clock may be wrong, and may be set at any moment
+ * @property {() => number} monotonic milliseconds of a clock that nobody sets, for every interval
  * @property {() => number} random uniform in [0, 1)
  * @property {() => string} uniqueKey 128 random bits as text, for idempotency keys and tab names
  * @property {(run: () => void, milliseconds: number) => any} after one-shot timer
@@ -37,6 +39,7 @@
 export function browserEnvironment() {
   return {
     now: () => Date.now(),
+    monotonic: () => performance.now(),
     random: () => Math.random(),
     uniqueKey,
     after: (run, milliseconds) => setTimeout(run, milliseconds),

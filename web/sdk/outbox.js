@@ -41,6 +41,9 @@ export class Outbox extends Emitter {
   #open = false;
   #closed = false;
   #order = 0;
+  /** The latest time that was given to an entry: the clock may be set back, the order of writing may not. */
+  #latestMs = 0;
+  #hasClaimed = false;
   #failures = 0;
 
   /**
@@ -85,7 +88,7 @@ export class Outbox extends Emitter {
     /** @type {OutboxEntry} */
     const entry = {
       key: this.environment.uniqueKey(), channel, text, target,
-      createdAtMs: this.environment.now(), order: this.#order++, state: 'pending',
+      createdAtMs: this.#stamp(), order: this.#order++, state: 'pending',
       error: null, posted: null,
     };
     this.#entries.set(entry.key, entry);
@@ -103,7 +106,7 @@ export class Outbox extends Emitter {
     if (!entry || entry.state !== 'failed') return;
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    entry.createdAtMs = this.environment.now();
+    entry.createdAtMs = this.#stamp();
     entry.order = this.#order++;
     entry.error = null;
     this.#become(entry, 'pending');
@@ -148,6 +151,8 @@ export class Outbox extends Emitter {
   async #claim() {
     const stored = await (await this.store).claim().catch(() => /** @type {StoredEntry[]} */ ([]));
     if (this.#closed) return;
+    const written = this.#hasClaimed ? [] : [...this.#entries.values()];
+    this.#hasClaimed = true;
     for (const { failure, ...kept } of stored) {
       if (this.#entries.has(kept.key)) continue;
       const error = failure ? new HubError({ slug: failure }) : null;
@@ -157,11 +162,35 @@ export class Outbox extends Emitter {
         posted: null,
       };
       this.#order = Math.max(this.#order, entry.order + 1);
+      this.#latestMs = Math.max(this.#latestMs, entry.createdAtMs);
       this.#entries.set(entry.key, entry);
       this.emit('change', entry);
     }
-    if (stored.length > 0) this.#sort();
+    if (stored.length > 0) {
+      this.#follow(written);
+      this.#sort();
+    }
     this.#pumpAll();
+  }
+
+  /** Not before anything written earlier, here or in an earlier load. */
+  #stamp() {
+    this.#latestMs = Math.max(this.#latestMs, this.environment.now());
+    return this.#latestMs;
+  }
+
+  /**
+   * What was written since the page was loaded comes after what earlier loads left, also when the
+   * clock was set back in between.
+   * @param {OutboxEntry[]} written
+   */
+  #follow(written) {
+    for (const entry of written) {
+      if (entry.createdAtMs >= this.#latestMs) continue;
+      entry.createdAtMs = this.#latestMs;
+      entry.order = this.#order++;
+      void this.#save(entry);
+    }
   }
 
   #sort() {

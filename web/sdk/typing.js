@@ -57,7 +57,7 @@ export class Typing {
    * @param {boolean} active
    */
   own(channel, active) {
-    const now = this.client.environment.now();
+    const now = this.client.environment.monotonic();
     const isSaid = this.#own?.channel === channel
       && (!active || now - this.#own.sinceMs < repeatMs);
     if (active === isSaid) return;

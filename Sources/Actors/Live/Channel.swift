@@ -350,7 +350,7 @@ package actor Channel {
 
     /// `false` when the others know already.
     private func showTyping(_ account: AccountID, active: Bool, except: SessionID?) -> Bool {
-        guard typing.typing(account, active: active, at: surroundings.clocks.now()) else { return false }
+        guard typing.typing(account, active: active, at: surroundings.clocks.monotonic()) else { return false }
         let change = TypingChanged(channel: id, account: account, active: active)
         roster.broadcast(.channel(id), Broadcast(.typing(change), isEphemeral: true), except: except)
         return true

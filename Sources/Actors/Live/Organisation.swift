@@ -229,12 +229,13 @@ package actor Organisation {
         enqueue(.open(origin, principal))
     }
 
-    /// A sign-in may have been revoked within the life of its access token.
+    /// A sign-in may have been revoked within the life of its access token. It must be the account's own, as
+    /// everywhere: an id alone proves nothing.
     private func checkLogin(_ origin: Origin, _ principal: Principal) async throws(StoreError) {
         let login = try await surroundings.people.login(id, principal.login)
         // The connection may have gone meanwhile, or what it rests on: see `closeSessions`.
         guard opening.removeValue(forKey: origin.address.session) != nil else { return }
-        guard let login, login.revokedAt == nil else {
+        guard let login, login.revokedAt == nil, login.account == principal.account else {
             origin.refuse(.unauthenticated, "The sign-in was ended.")
             close(origin.address, .revoked)
             return
@@ -275,7 +276,7 @@ package actor Organisation {
         watchers.remove(session)
         byAccount[principal.account]?.removeAll { $0.session == session }
         if byAccount[principal.account]?.isEmpty == true { byAccount[principal.account] = nil }
-        presence.sessionGone(session, of: principal.account, at: surroundings.clocks.now())
+        presence.sessionGone(session, of: principal.account, at: surroundings.clocks.monotonic())
         schedulePresence()
     }
 
@@ -343,7 +344,7 @@ package actor Organisation {
     }
 
     private func flushPresence() {
-        let changes = presence.flush(at: surroundings.clocks.now())
+        let changes = presence.flush(at: surroundings.clocks.monotonic())
         guard !changes.isEmpty, !watchers.isEmpty else { return }
         watchers.broadcast(.presence(id), Broadcast(.presence(PresenceChanged(changes: changes)),
                                                     isEphemeral: true))

@@ -38,6 +38,12 @@ package final class Session {
     /// Shared with the account's other sessions, while this one is open.
     private var accountRate: AccountRate?
     private var ownAddress: SessionAddress?
+    /// When the token ends, its leeway included. By the clock that nobody sets: a hub whose time is put right does
+    /// not send everybody away.
+    private var tokenEnds = MonotonicNanoseconds(0)
+    /// The earliest look at that moment that is under way. A newer token moves the moment, not the look, so that
+    /// refreshes do not pile up timers.
+    private var expiryLook: MonotonicNanoseconds?
     /// Where the last command to a channel went.
     private var latestChannel: Channel?
     /// Channels the client asked for, in that order; what has to be told when the connection goes.
@@ -122,7 +128,7 @@ package final class Session {
         if case .welcome = frame.body {
             state = .open(principal)
             accountRate = registry.accountRates.enter(principal.account)
-            scheduleExpiry(principal)
+            scheduleExpiry()
             for command in held { route(command) }
         } else {
             // The organisation refused, and closes behind its answer.
@@ -175,6 +181,7 @@ package final class Session {
         let now = registry.surroundings.clocks.now()
         do throws(TokenError) {
             let principal = try registry.surroundings.verifier.verify(hello.token, at: now)
+            tokenEnds = end(of: principal, at: now)
             state = .opening(principal, hello: command, held: [])
             let origin = Origin(address: address(principal), command: command)
             tellOrganisation(principal, command, .open(origin, principal))
@@ -207,6 +214,12 @@ package final class Session {
         case .ping: answer(frame.id, .pong(Pong(serverTime: registry.surroundings.clocks.now())))
         case .subscribe(let subscribe): self.subscribe(origin, subscribe, principal)
         case .unsubscribe(let it):
+            // Answered from what this connection asked for: the channel is not looked at, so that nobody is told,
+            // or can measure, whether there is one of that id.
+            guard subscriptions.contains(it.channel) else {
+                refuse(frame.id, ErrorReply(.notSubscribed, "There is no such subscription."))
+                return
+            }
             unsubscribing[frame.id] = it.channel
             channel(it.channel, .unsubscribe(origin))
         case .post(let post): channel(post.channel, .post(origin, post))
@@ -256,13 +269,25 @@ package final class Session {
 
     // MARK: Tokens
 
+    /// A newer token of the same sign-in: another's could be ended without this session hearing of it.
     private func refresh(_ command: UInt32, _ refresh: Refresh, _ principal: Principal) {
         let now = registry.surroundings.clocks.now()
-        guard let newer = try? registry.surroundings.verifier.verify(refresh.token, at: now),
-              newer.account == principal.account, newer.organisation == principal.organisation
+        let newer: Principal
+        do throws(TokenError) {
+            newer = try registry.surroundings.verifier.verify(refresh.token, at: now)
+        } catch {
+            switch error {
+            case .expired:
+                refuse(command, ErrorReply(.tokenExpired, "The access token has expired; get a newer one."))
+            case .invalid:
+                refuse(command, ErrorReply(.unauthenticated, "The access token is not valid."))
+            }
+            return
+        }
+        guard newer.account == principal.account, newer.organisation == principal.organisation,
+              newer.login == principal.login
         else {
-            refuse(command, ErrorReply(.unauthenticated,
-                                       "The token is not valid for this session."))
+            refuse(command, ErrorReply(.unauthenticated, "The token is not one of this session's sign-in."))
             return
         }
         guard newer.role == principal.role else {
@@ -271,22 +296,35 @@ package final class Session {
             return
         }
         state = .open(newer)
-        scheduleExpiry(newer)
+        tokenEnds = end(of: newer, at: now)
+        scheduleExpiry()
         answer(command, .refreshed(Refreshed(tokenExpiresAt: newer.expiresAt)))
     }
 
-    private func scheduleExpiry(_ principal: Principal) {
-        let left = principal.expiresAt.value + Self.expiryLeewayMilliseconds
-            - registry.surroundings.clocks.now().value
-        lane.submit(afterMilliseconds: UInt32(clamping: max(0, left))) { [delivery, id] in
+    private func end(of principal: Principal, at now: UnixMilliseconds) -> MonotonicNanoseconds {
+        let left = max(0, principal.expiresAt.value - now.value)
+        return registry.surroundings.clocks.monotonic()
+            .adding(milliseconds: left + Self.expiryLeewayMilliseconds)
+    }
+
+    /// Makes sure that `checkExpiry` is called when the token ends, or before.
+    private func scheduleExpiry() {
+        if let expiryLook, expiryLook <= tokenEnds { return }
+        expiryLook = tokenEnds
+        let left = tokenEnds.milliseconds(since: registry.surroundings.clocks.monotonic())
+        lane.submit(afterMilliseconds: UInt32(clamping: left)) { [delivery, id] in
             delivery.hand(.checkExpiry(id))
         }
     }
 
     package func checkExpiry() {
-        guard case .open(let principal) = state else { return }
-        let end = principal.expiresAt.value + Self.expiryLeewayMilliseconds
-        if registry.surroundings.clocks.now().value >= end { close(.tokenExpired) }
+        guard case .open = state else { return }
+        if registry.surroundings.clocks.monotonic() >= tokenEnds {
+            close(.tokenExpired)
+        } else {
+            expiryLook = nil
+            scheduleExpiry()
+        }
     }
 
     // MARK: Answers

@@ -124,9 +124,18 @@ package struct UnixMilliseconds: Hashable, Sendable, Comparable {
     package func adding(milliseconds: Int64) -> Self { Self(value &+ milliseconds) }
 }
 
-/// Nanoseconds of a clock that never steps back; its zero means nothing.
+/// Nanoseconds of a clock that never steps back; its zero means nothing. Every interval is measured by it:
+/// the other clock may be set, by a person or by NTP, at any moment.
 package struct MonotonicNanoseconds: Hashable, Sendable, Comparable {
     package var value: UInt64
     package init(_ value: UInt64) { self.value = value }
     package static func < (a: Self, b: Self) -> Bool { a.value < b.value }
+    /// Up to 292 years; nothing negative is added.
+    package func adding(milliseconds: Int64) -> Self {
+        Self(value &+ UInt64(clamping: min(milliseconds, Int64.max / 1_000_000)) &* 1_000_000)
+    }
+    /// Whole milliseconds since an earlier moment; 0 since a later one.
+    package func milliseconds(since earlier: Self) -> Int64 {
+        Int64(clamping: (value - min(value, earlier.value)) / 1_000_000)
+    }
 }

@@ -5,6 +5,8 @@ package import Model
 package enum TokenError: Error, Sendable, Hashable {
     /// Not a token of this hub, or altered.
     case invalid
+    /// A token of this hub, for another time: it has ended, lives longer than tokens may now, or comes from a future
+    /// that a clock was set back from. A refresh gives one that is good.
     case expired
 }
 

@@ -113,9 +113,13 @@ package struct InvitationRecord: Hashable, Sendable {
 package enum RefreshOutcome: Hashable, Sendable {
     /// The old token is spent, the new one stands.
     case rotated(LoginRecord)
-    /// It was rotated less than the grace ago; the login is alive, and no new token was stored.
+    /// It was spent for this very successor, which nobody has used yet: the same call again, after an answer
+    /// that was lost.
+    case repeated(LoginRecord)
+    /// Its successor was used too, but it was spent less than the grace ago: a request that came late. The
+    /// login is alive, and no new token was stored.
     case raced(LoginRecord)
-    /// Spent before: the whole family is revoked now.
+    /// Its successor was used, and longer ago than the grace: the whole family is revoked now.
     case reused(LoginRecord)
     /// Unknown, expired, or of a revoked login.
     case refused
@@ -191,10 +195,13 @@ package protocol PeopleStore: MemberStore {
 
     func createLogin(_ organisation: OrganisationID, _ login: LoginRecord, refresh: TokenHash)
         async throws(StoreError)
-    /// Spends `old` and stores `new`, atomically. A token spent at most `graceMilliseconds` ago is a
-    /// race of two tabs, one spent earlier is theft.
+    /// Spends `old` and stores `new`, atomically. Who asks again with the same `new` gets `repeated` until it
+    /// is used. After that, a token spent at most `graceMilliseconds` ago is a race, one spent earlier is theft.
     func rotateRefresh(old: TokenHash, new: TokenHash, at: UnixMilliseconds, graceMilliseconds: Int64)
         async throws(StoreError) -> RefreshOutcome
+    /// The live sign-in of a refresh token that stands and was never used.
+    func login(unusedRefresh token: TokenHash, at: UnixMilliseconds) async throws(StoreError)
+        -> LoginRecord?
     func logins(of account: AccountID) async throws(StoreError) -> [LoginRecord]
     /// `false` when the account has no such live sign-in.
     func revokeLogin(_ account: AccountID, _ login: LoginID, at: UnixMilliseconds)

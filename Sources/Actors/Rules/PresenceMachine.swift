@@ -12,7 +12,7 @@ package struct PresenceMachine {
         /// What the watchers were last told.
         var told: PresenceState = .offline
         /// When the last session went; `nil` while there is one.
-        var leftAt: UnixMilliseconds?
+        var leftAt: MonotonicNanoseconds?
         var isDirty = false
         var best: PresenceState { sessions.values.max { $0.rawValue < $1.rawValue } ?? .offline }
     }
@@ -33,20 +33,20 @@ package struct PresenceMachine {
     }
 
     package mutating func sessionGone(_ session: SessionID, of account: AccountID,
-                                      at now: UnixMilliseconds) {
+                                      at now: MonotonicNanoseconds) {
         guard accounts[account]?.sessions.removeValue(forKey: session) != nil else { return }
         if accounts[account]?.sessions.isEmpty == true { accounts[account]?.leftAt = now }
         mark(account)
     }
 
     /// Changes to tell the watchers. What is within its grace stays for a later flush.
-    package mutating func flush(at now: UnixMilliseconds) -> [Presence] {
+    package mutating func flush(at now: MonotonicNanoseconds) -> [Presence] {
         var changes: [Presence] = []
         var later: [AccountID] = []
         for id in dirty {
             guard var account = accounts[id] else { continue }
             if let leftAt = account.leftAt,
-               now.value - leftAt.value < Self.offlineGraceMilliseconds, account.told != .offline {
+               now.milliseconds(since: leftAt) < Self.offlineGraceMilliseconds, account.told != .offline {
                 later.append(id)
                 continue
             }

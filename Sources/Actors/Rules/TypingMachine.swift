@@ -9,13 +9,13 @@ package struct TypingMachine {
     /// Typists remembered per channel; above, starts are not passed on.
     package static let typistsMax = 64
 
-    private var typists: [(account: AccountID, toldAt: UnixMilliseconds)] = []
+    private var typists: [(account: AccountID, toldAt: MonotonicNanoseconds)] = []
 
     package init() {}
 
     /// Whether the others are to be told.
-    package mutating func typing(_ account: AccountID, active: Bool, at now: UnixMilliseconds) -> Bool {
-        typists.removeAll { now.value - $0.toldAt.value >= Self.shownMilliseconds }
+    package mutating func typing(_ account: AccountID, active: Bool, at now: MonotonicNanoseconds) -> Bool {
+        typists.removeAll { now.milliseconds(since: $0.toldAt) >= Self.shownMilliseconds }
         let index = typists.firstIndex { $0.account == account }
         guard active else {
             guard let index else { return false }
@@ -23,7 +23,7 @@ package struct TypingMachine {
             return true
         }
         if let index {
-            guard now.value - typists[index].toldAt.value >= Self.repeatMilliseconds else { return false }
+            guard now.milliseconds(since: typists[index].toldAt) >= Self.repeatMilliseconds else { return false }
             typists[index].toldAt = now
             return true
         }

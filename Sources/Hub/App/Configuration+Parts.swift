@@ -35,6 +35,7 @@ extension Configuration {
         settings.refreshLifetimeMilliseconds = refreshLifetimeMilliseconds
         settings.cookieLifetimeMilliseconds = refreshCookieLifetimeMilliseconds
         settings.rememberLifetimeMilliseconds = refreshRememberLifetimeMilliseconds
+        settings.signInMaxAgeMilliseconds = signInMaxAgeMilliseconds
         return settings
     }
 

@@ -113,6 +113,7 @@ package struct Configuration: Sendable {
     package var refreshLifetimeMilliseconds: Int64 = 7 * 86_400_000
     package var refreshCookieLifetimeMilliseconds: Int64 = 24 * 3_600_000
     package var refreshRememberLifetimeMilliseconds: Int64 = 30 * 86_400_000
+    package var signInMaxAgeMilliseconds: Int64 = 0
 
     // Logs.
     package var logLevel = LogLevel.info

@@ -225,6 +225,9 @@ extension ConfigurationKey {
                   60_000...31_536_000_000, "The same for a browser's."),
         .duration("refresh_remember_lifetime", \.refreshRememberLifetimeMilliseconds,
                   60_000...31_536_000_000, "The same for a browser's that is to be remembered."),
+        .duration("sign_in_max_age", \.signInMaxAgeMilliseconds, 0...315_360_000_000,
+                  "Longest life of a sign-in, however often it is refreshed: then people sign in again. 0ms: it ends "
+                      + "when it is not used, or is ended."),
     ]
 
     private static let logs: [ConfigurationKey] = [

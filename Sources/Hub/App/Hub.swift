@@ -112,7 +112,8 @@ final class Hub: Sendable {
         let url = configuration.publicURL(
             boundTo: ListenAddress(host: main.host, port: main.port), isTLS: main.isTLS)
         let accounts = Accounts(
-            store: store, tokens: tokens, hasher: PasswordHasher(), clocks: clocks, entropy: entropy,
+            store: store, tokens: tokens, derived: DerivedTokens(key: installation.refreshKey),
+            hasher: PasswordHasher(), clocks: clocks, entropy: entropy,
             settings: configuration.identity(publicURL: url), hooks: hooks(registry))
         api.withLock { $0 = IdentityAPI(accounts, log: log) }
         var lines: [String] = []

@@ -9,8 +9,9 @@ package import Ports
 import Wire
 
 package final class AccessTokens: TokenVerifier {
-    /// What a token may be in the future, for nodes whose clocks differ.
-    private static let skewMilliseconds: Int64 = 60_000
+    /// How far in the future a token may have been issued, for hubs whose clocks differ. Lower: clients of a hub
+    /// that is ahead cannot use the others.
+    package static let skewMilliseconds: Int64 = 300_000
     /// A token of ours has some 450 characters.
     private static let charactersMax = 1_024
     private static let audience = "hub"
@@ -72,11 +73,14 @@ package final class AccessTokens: TokenVerifier {
         }
         let issuedAt = Int64(claims.issuedAt) * 1_000
         let expiresAt = Int64(claims.expiresAt) * 1_000
-        guard claims.issuer == issuer, claims.audience == Self.audience, issuedAt < expiresAt,
-            expiresAt - issuedAt <= lifetimeMilliseconds,
-            issuedAt <= now.value + Self.skewMilliseconds
+        guard claims.issuer == issuer, claims.audience == Self.audience, issuedAt > 0,
+            issuedAt < expiresAt
         else { throw .invalid }
-        guard now.value < expiresAt else { throw .expired }
+        // Ours, but not for this moment: from before a shorter lifetime was configured, or before a clock was set
+        // back. A newer one helps, as after its end; nobody has to sign in for that.
+        guard now.value < expiresAt, expiresAt - issuedAt <= lifetimeMilliseconds,
+            issuedAt <= now.value + Self.skewMilliseconds
+        else { throw .expired }
         return Principal(
             account: claims.subject, organisation: claims.organisation, role: claims.role,
             login: claims.login, expiresAt: UnixMilliseconds(expiresAt))

@@ -1,5 +1,6 @@
-// Refresh tokens and the sign-ins they belong to. A token works once; a second use, later than two
-// tabs could explain, means that somebody copied it, and ends the sign-in (RFC 9700 §4.14.2).
+// Refresh tokens and the sign-ins they belong to. A token is exchanged for one successor, and for the same one
+// again as long as nobody has used that: the answer may have been lost. A use after that means that somebody
+// copied the token, and ends the sign-in (RFC 9700 §4.14.2). docs/decisions/0001-refresh-retries.md says why.
 
 import Model
 import Ports
@@ -15,9 +16,9 @@ extension Accounts {
     /// A new access token and the successor of the refresh token. The role is the one of this
     /// moment.
     func refresh(_ token: RefreshToken) async throws -> SignedIn {
-        let successor: RefreshToken = newToken()
+        let successor = derived.successor(of: token)
         switch try await rotate(token, to: successor) {
-        case .rotated(let login):
+        case .rotated(let login), .repeated(let login):
             return try await keeping(successor, of: login) { try await continued(login, successor) }
         case .raced(let login): return try await continued(login, nil)
         case .reused, .refused: throw Self.signInAgain
@@ -27,6 +28,10 @@ extension Accounts {
     private func continued(_ login: LoginRecord, _ refresh: RefreshToken?) async throws -> SignedIn
     {
         let (account, memberships) = try await holder(of: login)
+        guard isYoung(login) else {
+            try await revoke(login)
+            throw Self.signInAgain
+        }
         guard
             let membership = memberships.first(where: { $0.organisation.id == login.organisation })
         else {
@@ -44,23 +49,42 @@ extension Accounts {
     )
         async throws -> SignedIn
     {
-        let successor: RefreshToken = newToken()
+        let successor = derived.successor(of: token)
+        let moved = derived.moved(token, to: organisation)
         let login: LoginRecord
         switch try await rotate(token, to: successor) {
-        case .rotated(let rotated): login = rotated
+        case .rotated(let standing), .repeated(let standing): login = standing
         case .raced: throw Denial(.conflict, "the refresh token was just used; use its successor")
-        case .reused, .refused: throw Self.signInAgain
+        case .refused:
+            // The same switch again, after an answer that was lost: the sign-in that it began stands.
+            let begun = try await store.login(unusedRefresh: hash(moved.token), at: clocks.now())
+            guard let begun else { throw Self.signInAgain }
+            return try await continued(begun, moved.token)
+        case .reused: throw Self.signInAgain
         }
         return try await keeping(successor, of: login) {
             let (account, memberships) = try await holder(of: login)
             let membership = try Self.choose(organisation, memberships)
-            let signedIn = try await signIn(
-                account, membership, memberships,
-                lifetimeMilliseconds: login.refreshLifetimeMilliseconds,
-                from: origin)
+            guard isYoung(login) else {
+                try await revoke(login)
+                throw Self.signInAgain
+            }
+            // The person signed in when they did; a switch makes a sign-in no younger.
+            let next = LoginRecord(
+                id: LoginID(now: login.createdAt, random: moved.idWords), account: account.id,
+                organisation: organisation, createdAt: login.createdAt, lastUsedAt: clocks.now(),
+                refreshLifetimeMilliseconds: login.refreshLifetimeMilliseconds,
+                address: origin.address, userAgent: origin.userAgent, revokedAt: nil)
+            try await store.createLogin(organisation, next, refresh: hash(moved.token))
             try await revoke(login)
-            return signedIn
+            return signedIn(next, moved.token, account, membership, memberships)
         }
+    }
+
+    /// Whether the sign-in may go on, however recently it was used.
+    private func isYoung(_ login: LoginRecord) -> Bool {
+        settings.signInMaxAgeMilliseconds == 0
+            || clocks.now().value - login.createdAt.value < settings.signInMaxAgeMilliseconds
     }
 
     /// When something fails after the old token was spent, the client still has to get the
@@ -80,8 +104,8 @@ extension Accounts {
 
     /// Ends the sign-in the token belongs to. A token that is no longer worth anything is no error.
     func signOut(_ token: RefreshToken) async throws {
-        switch try await rotate(token, to: newToken()) {
-        case .rotated(let login), .raced(let login): try await revoke(login)
+        switch try await rotate(token, to: derived.successor(of: token)) {
+        case .rotated(let login), .repeated(let login), .raced(let login): try await revoke(login)
         case .reused, .refused: break
         }
     }
@@ -95,7 +119,7 @@ extension Accounts {
             principal = try tokens.verify(token, at: clocks.now())
         } catch {
             switch error {
-            case .expired: throw Denial(.tokenExpired, "the access token has expired; refresh it")
+            case .expired: throw Denial(.tokenExpired, "the access token is not for this time; refresh it")
             case .invalid: throw Denial(.unauthenticated, "not an access token of this hub")
             }
         }

@@ -19,6 +19,8 @@ package struct IdentitySettings: Sendable {
     /// Within this time a refresh token that was spent is a race, later it is theft.
     package var graceMilliseconds: Int64 = 10_000
     package var setUpLifetimeMilliseconds: Int64 = 86_400_000
+    /// A sign-in ends this long after the person signed in, however often it is refreshed; 0: it need not end.
+    package var signInMaxAgeMilliseconds: Int64 = 0
 
     package init(publicOrigin: String, moreOrigins: [String] = []) {
         self.publicOrigin = publicOrigin
@@ -77,20 +79,22 @@ struct NewPerson: Sendable {
 package final class Accounts: Sendable {
     let store: any PeopleStore
     let tokens: AccessTokens
+    let derived: DerivedTokens
     let hasher: PasswordHasher
     let clocks: any Clocks
     let entropy: any Entropy
     let settings: IdentitySettings
     let hooks: IdentityHooks
     let limiter: AttemptLimiter
-    private let setUpToken = Lock<(hash: [UInt8], expiresAt: UnixMilliseconds)?>(nil)
+    private let setUpToken = Lock<(hash: [UInt8], endsAt: MonotonicNanoseconds)?>(nil)
 
     package init(
-        store: any PeopleStore, tokens: AccessTokens, hasher: PasswordHasher, clocks: any Clocks,
-        entropy: any Entropy, settings: IdentitySettings, hooks: IdentityHooks
+        store: any PeopleStore, tokens: AccessTokens, derived: DerivedTokens, hasher: PasswordHasher,
+        clocks: any Clocks, entropy: any Entropy, settings: IdentitySettings, hooks: IdentityHooks
     ) {
         self.store = store
         self.tokens = tokens
+        self.derived = derived
         self.hasher = hasher
         self.clocks = clocks
         self.entropy = entropy
@@ -106,8 +110,8 @@ package final class Accounts: Sendable {
     package func issueSetUpToken() async throws(StoreError) -> OneTimeToken? {
         guard try await store.isEmpty() else { return nil }
         let token: OneTimeToken = newToken()
-        let expiresAt = clocks.now().adding(milliseconds: settings.setUpLifetimeMilliseconds)
-        setUpToken.withLock { $0 = (hash(token).bytes, expiresAt) }
+        let endsAt = clocks.monotonic().adding(milliseconds: settings.setUpLifetimeMilliseconds)
+        setUpToken.withLock { $0 = (hash(token).bytes, endsAt) }
         return token
     }
 
@@ -123,9 +127,9 @@ package final class Accounts: Sendable {
         from origin: Origin
     ) async throws -> SignedIn {
         let given = hash(token).bytes
-        let now = clocks.now()
+        let (now, monotonic) = (clocks.now(), clocks.monotonic())
         let isRight = setUpToken.withLock { standing in
-            guard let standing, now < standing.expiresAt else { return false }
+            guard let standing, monotonic < standing.endsAt else { return false }
             return constantTimeEqual(standing.hash, given)
         }
         guard isRight else {

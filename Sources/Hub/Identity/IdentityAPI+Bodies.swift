@@ -72,6 +72,8 @@ struct ErrorBody: WireMessage {
 struct SignedInBody: WireMessage {
     var accessToken: AccessToken = .blank
     var expiresAt: UnixMilliseconds = .blank
+    /// The same as a duration, for clients whose clock may be wrong.
+    var expiresInMilliseconds: UInt32 = 0
     /// Empty, and so left out, when it goes into a cookie or there is none.
     var refreshToken: RefreshToken = .blank
     var account = AccountBody.blank
@@ -89,6 +91,7 @@ struct SignedInBody: WireMessage {
         try visitor.field(5, "organisation", &organisation)
         try visitor.field(6, "role", &role)
         try visitor.list(7, "organisations", &organisations)
+        try visitor.field(8, "expires_in_ms", &expiresInMilliseconds)
     }
 }
 

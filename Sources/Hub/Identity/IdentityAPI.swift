@@ -249,6 +249,8 @@ package struct IdentityAPI: Sendable {
     private func answer(_ signedIn: SignedIn, status: Int, inCookie: Bool) -> HTTPResponse {
         let body = SignedInBody(
             accessToken: signedIn.accessToken, expiresAt: signedIn.expiresAt,
+            expiresInMilliseconds: UInt32(
+                clamping: signedIn.expiresAt.value - accounts.clocks.now().value),
             refreshToken: inCookie ? .blank : signedIn.refreshToken ?? .blank,
             account: AccountBody(
                 id: signedIn.account.id, email: signedIn.account.email,

@@ -44,7 +44,7 @@ enum LoginSQL {
     // Rotation, in this order, in one transaction. $1 old hash, $2 new hash, $3 now.
     static let lockToken = SharedStatement(
         """
-        SELECT \(columns), t.expires_at, t.spent_at, t.successor
+        SELECT \(columns), t.expires_at
         FROM refresh_token t JOIN login l ON l.id = t.login WHERE t.hash = $1 {lock}
         """)
     static let spend = SharedStatement(
@@ -57,33 +57,49 @@ enum LoginSQL {
         """
         INSERT INTO refresh_token (hash, login, expires_at)
         SELECT t.successor, l.id, $3 + l.refresh_lifetime
-        FROM refresh_token t JOIN login l ON l.id = t.login WHERE t.hash = $1 AND t.successor = $2
+        FROM refresh_token t JOIN login l ON l.id = t.login
+        WHERE t.hash = $1 AND t.successor = $2 AND t.spent_at = $3
         ON CONFLICT (hash) DO NOTHING
         """)
     static let touch = SharedStatement(
         """
         UPDATE login SET last_used_at = $3 WHERE revoked_at IS NULL AND id = (
-            SELECT t.login FROM refresh_token t WHERE t.hash = $1 AND t.successor = $2)
+            SELECT t.login FROM refresh_token t WHERE t.hash = $1 AND t.successor = $2 AND t.spent_at = $3)
         """)
-    /// $4: spent before this moment is theft.
+    /// Whether the successor that is asked for stands and was never used: then it is given again.
+    static let unusedSuccessor = SharedStatement(
+        """
+        SELECT 1 FROM refresh_token t JOIN refresh_token s ON s.hash = t.successor
+        WHERE t.hash = $1 AND t.successor = $2 AND s.spent_at IS NULL AND s.expires_at > $3
+        """)
+    /// $4: spent before this moment is theft, once the successor was used.
     static let revokeFamily = SharedStatement(
         """
         UPDATE login SET revoked_at = $3 WHERE revoked_at IS NULL AND id = (
             SELECT t.login FROM refresh_token t
-            WHERE t.hash = $1 AND t.successor <> $2 AND t.expires_at > $3 AND t.spent_at < $4)
+            WHERE t.hash = $1 AND t.expires_at > $3 AND t.spent_at < $4)
+        AND NOT EXISTS (
+            SELECT 1 FROM refresh_token t JOIN refresh_token s ON s.hash = t.successor
+            WHERE t.hash = $1 AND t.successor = $2 AND s.spent_at IS NULL AND s.expires_at > $3)
         """)
     /// Behind `revokeFamily`.
     static let bumpRevisionOfFamily = SharedStatement(
         """
         UPDATE organisation SET \(PeopleSQL.nextRevision) WHERE id IN (
             SELECT l.organisation FROM refresh_token t JOIN login l ON l.id = t.login
-            WHERE t.hash = $1 AND t.successor <> $2 AND l.revoked_at = $3)
+            WHERE t.hash = $1 AND l.revoked_at = $2)
         """)
     /// An expired token is refused like an unknown one, so its row may go.
     static let forget = SharedStatement(
         """
         DELETE FROM refresh_token WHERE expires_at <= $3 AND login = (
-            SELECT t.login FROM refresh_token t WHERE t.hash = $1 AND t.successor = $2)
+            SELECT t.login FROM refresh_token t WHERE t.hash = $1 AND t.successor = $2 AND t.spent_at = $3)
+        """)
+    /// A sign-in whose token was never used.
+    static let ofUnusedToken = SharedStatement(
+        """
+        SELECT \(columns) FROM refresh_token t JOIN login l ON l.id = t.login
+        WHERE t.hash = $1 AND t.spent_at IS NULL AND t.expires_at > $2 AND l.revoked_at IS NULL
         """)
 }
 
@@ -100,7 +116,7 @@ extension Store {
                     .text(login.address), .text(login.userAgent)),
                 LoginSQL.insertToken(
                     .bytes(refresh.bytes), .id(login.id),
-                    .at(login.createdAt.adding(milliseconds: login.refreshLifetimeMilliseconds))),
+                    .at(login.lastUsedAt.adding(milliseconds: login.refreshLifetimeMilliseconds))),
             ]))
     }
 
@@ -114,24 +130,32 @@ extension Store {
             Job(.write, [
                 LoginSQL.lockToken(before), LoginSQL.spend(before, after, now),
                 LoginSQL.succeed(before, after, now), LoginSQL.touch(before, after, now),
+                LoginSQL.unusedSuccessor(before, after, now),
                 LoginSQL.revokeFamily(before, after, now, .at(graceStart)),
-                LoginSQL.bumpRevisionOfFamily(before, after, now),
+                LoginSQL.bumpRevisionOfFamily(before, now),
                 LoginSQL.forget(before, after, now),
             ]))
         return try decoded { () throws(DecodingFault) in
             guard let row = rows[0].first else { return .refused }
             var login = try Self.login(row)
-            guard login.revokedAt == nil, try row.at(9) > at else { return .refused }
-            // Spent for this very successor: the same call again, after an answer that was lost.
-            let spent = row.isNull(10) ? nil : (at: try row.at(10), for: try row.bytes(11))
-            guard let spent, spent.for != new.bytes else {
+            guard login.revokedAt == nil else { return .refused }
+            if rows[1].changed == 1 {
                 login.lastUsedAt = at
                 return .rotated(login)
             }
-            if spent.at >= graceStart { return .raced(login) }
+            // Also after the old token's own end: it was in time when it was spent.
+            if !rows[4].isEmpty { return .repeated(login) }
+            guard try row.at(9) > at else { return .refused }
+            guard rows[5].changed == 1 else { return .raced(login) }
             login.revokedAt = at
             return .reused(login)
         }
+    }
+
+    package func login(unusedRefresh token: TokenHash, at: UnixMilliseconds)
+        async throws(StoreError) -> LoginRecord?
+    {
+        try await read(LoginSQL.ofUnusedToken(.bytes(token.bytes), .at(at)), Self.login).first
     }
 
     package func login(_ organisation: OrganisationID, _ login: LoginID)

@@ -28,6 +28,8 @@ package struct Installation: Sendable {
     package let wrappingKey: UnwrappedKey
     /// What signs access tokens.
     package let signingKey: Ed25519SigningKey
+    /// What derives a refresh token's successor.
+    package let refreshKey: HMACKey
     /// This was the first start.
     package let isNew: Bool
 
@@ -69,6 +71,7 @@ package struct Installation: Sendable {
         let seed = try wrappingKey.secret(record.signingKey, Self.signingKeyName)
         guard seed.count == 32 else { throw InstallationError.damaged }
         self.wrappingKey = wrappingKey
+        refreshKey = wrappingKey.derived("hub/refresh/v1").withBytes { HMACKey($0) }
         self.isNew = isNew
         signingKey = Ed25519SigningKey(seed: seed)
     }

@@ -27,6 +27,9 @@ package final class UnwrappedKey: Sendable {
         bytes.withBytes { HMACKey($0) }.authenticate(Array("hub/kcv/v1".utf8))
     }
 
+    /// A key for another use than encryption; `use` is none of the names in docs/keys.md's table of blobs.
+    func derived(_ use: String) -> SecretBytes { expansion.key(info: Array(use.utf8)) }
+
     /// Lends the key under which a record is encrypted.
     func withRecordKey<Result>(
         _ version: EnvelopeVersion, _ associatedData: UnsafeRawBufferPointer,

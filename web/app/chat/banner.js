@@ -15,23 +15,25 @@ export function makeBanner({ client }) {
   }, 'Try now');
   const element = h('div', { class: 'banner', hidden: true },
     icon('alert'), text, countdown, retry);
-  let lostAtMs = 0;
+  /** @type {number | null} */
+  let lostAt = null;
   let wasReady = false;
   let said = '';
 
   function draw() {
     const { state } = client;
     if (state.name === 'ready' || state.name === 'stopped') {
-      lostAtMs = 0;
+      lostAt = null;
       wasReady = true;
       element.hidden = true;
       return;
     }
-    lostAtMs ||= Date.now();
-    element.hidden = Date.now() - lostAtMs < patienceMs && (wasReady || state.name !== 'waiting');
+    const now = client.environment.monotonic();
+    lostAt ??= now;
+    element.hidden = now - lostAt < patienceMs && (wasReady || state.name !== 'waiting');
     retry.hidden = state.name !== 'waiting';
     say(lossText());
-    const seconds = state.name === 'waiting' ? Math.ceil((state.retryAtMs - Date.now()) / 1000) : 0;
+    const seconds = Math.ceil(client.retryInMs / 1000);
     fill(countdown, state.name === 'connecting' ? 'Connecting…'
       : seconds > 0 ? `Next try in ${seconds} s` : '');
   }

@@ -4,6 +4,69 @@ import Crypto
 import Glibc
 import Testing
 
+@Suite(.serialized) struct SeedInMemoryTests {
+    /// Regions of this process that can be written, but for the locked heap, are searched for the bytes at an address.
+    private func copies(of secret: UnsafeRawBufferPointer) -> Int {
+        var text: [UInt8] = []
+        let maps = open("/proc/self/maps", O_RDONLY)
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while case let count = read(maps, &buffer, buffer.count), count > 0 { text += buffer[..<count] }
+        close(maps)
+        var found = 0
+        for line in text.split(separator: 10) {
+            let parts = String(decoding: line, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: true)
+            guard parts.count >= 5, parts[1].hasPrefix("rw") else { continue }
+            let ends = parts[0].split(separator: "-").compactMap { UInt(String($0), radix: 16) }
+            guard ends.count == 2 else { continue }
+            found += Self.count(secret, from: ends[0], to: ends[1])
+        }
+        return found
+    }
+
+    /// By way of /proc/self/mem, so that a region that went away meanwhile is an error and no fault.
+    private static func count(_ secret: UnsafeRawBufferPointer, from: UInt, to: UInt) -> Int {
+        let file = open("/proc/self/mem", O_RDONLY)
+        defer { close(file) }
+        let own = UInt(bitPattern: secret.baseAddress)
+        let size = 1 << 20
+        let page = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
+        defer {
+            memset(page, 0, size)
+            page.deallocate()
+        }
+        var (found, at) = (0, from)
+        while at < to {
+            let wanted = min(size, Int(to - at))
+            let read = pread(file, page, wanted, off_t(at))
+            guard read > 0 else { break }
+            var rest = 0
+            while rest + secret.count <= read,
+                let hit = memchr(page + rest, Int32(secret[0]), read - rest - secret.count + 1)
+            {
+                let offset = page.distance(to: hit)
+                let address = at + UInt(offset)
+                let isBuffer = address >= UInt(bitPattern: page) && address < UInt(bitPattern: page) + UInt(size)
+                let isHit = memcmp(hit, secret.baseAddress!, secret.count) == 0
+                if isHit, address != own, !isBuffer { found += 1 }
+                rest = offset + 1
+            }
+            if read < wanted { break }
+            at += UInt(read)
+        }
+        return found
+    }
+
+    /// The seed is in the locked heap twice, the caller's and the key's, and nowhere else: also after signatures.
+    @Test func aSigningSeedIsInLockedMemoryOnly() {
+        let seed = SecretBytes.random(count: 32)
+        let key = Ed25519SigningKey(seed: seed)
+        for _ in 0..<100 { _ = key.sign([1, 2, 3]) }
+        let others = seed.withBytes { (bytes: UnsafeRawBufferPointer) -> Int in copies(of: bytes) }
+        #expect(others == 1, "the key's own")
+        #expect(!key.sign([4]).isEmpty)
+    }
+}
+
 @Suite struct Base64Tests {
     /// RFC 4648 §10.
     @Test(arguments: [

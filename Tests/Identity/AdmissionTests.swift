@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "kingfish", "a long enough phrase", "пароль мой", "密码很长很安全吧", "     8chars", "xK9$mm2q",
+        "kingfisher nests", "a long enough phrase", "пароль мой", "密码很长很安全吧", "     8chars", "xK9$mm2q",
         String(repeating: "ab1 ", count: 64), "passwordless sign-in is nice", "ada.lovelace@example.org!",
     ]) func takesPasswords(_ password: String) {
         #expect(isTaken(password))
@@ -74,8 +74,26 @@ import Testing
         #expect(!isTaken(password))
     }
 
-    @Test func theListOfCommonOnesIsUsable() {
-        #expect(CommonPasswords.all.allSatisfy { $0 == $0.lowercased() && $0.count >= 8 })
-        #expect(CommonPasswords.stems.allSatisfy { $0 == $0.lowercased() })
+    /// What guessers make of the words they begin with.
+    @Test(arguments: [
+        "samantha", "Midnight", "kingfish", "12qwaszx", "P@ssw0rd2026", "letmein12345", "LetMeIn123456789",
+        "pa$$w0rd", "p4ssw0rd!", "1l0vey0u", "Dr4gon!!", "$un$h1ne99", "qwerty654321", "2026welcome", "!!monkey!!",
+        "Chocolate2025!",
+    ]) func refusesWhatGuessersTry(_ password: String) {
+        #expect(!isTaken(password))
+    }
+
+    /// A word of the list is no reason to refuse what holds more.
+    @Test(arguments: [
+        "samantha knits", "midnight39274", "dragonfly-kettle", "monkey8banana", "my letmein story", "2026welcomehome",
+    ]) func takesMoreThanACommonWord(_ password: String) {
+        #expect(isTaken(password))
+    }
+
+    /// One's own names, in each pair and order.
+    @Test(arguments: [
+        "augusta lovelace", "AugustaLovelace", "lovelace.augusta", "Lovelace_Augusta", "augusta-analytical engines",
+    ]) func refusesNamesInPairs(_ password: String) {
+        #expect(!isTaken(password))
     }
 }

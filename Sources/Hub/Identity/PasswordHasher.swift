@@ -28,19 +28,24 @@ package final class PasswordHasher: Sendable {
     /// A PHC string to store.
     package func hash(_ password: Password) async throws(HasherOverloaded) -> Private<PasswordTag> {
         let (parameters, salt) = (parameters, salts.bytes(Argon2id.saltBytes))
-        let hash = try await queue.run { parameters.hash(password.reveal, salt: salt) }
+        let text = password.normal
+        let hash = try await queue.run { parameters.hash(text.reveal, salt: salt) }
         // `nil` is want of memory.
         guard let hash else { throw HasherOverloaded() }
         return Private(hash)
     }
 
     /// Whether the password is the one that was hashed. Without a hash, because there is no such
-    /// account, it computes as long and says no.
+    /// account, it computes as long and says no. Hashes of before passwords were normalised are of the text as it came.
     package func verify(_ password: Password, _ hash: Private<PasswordTag>?)
         async throws(HasherOverloaded) -> Bool
     {
         let phc = (hash ?? decoy).reveal
-        let isRight = try await queue.run { Argon2id.verify(password.reveal, phc) }
+        let normal = password.normal
+        var isRight = try await queue.run { Argon2id.verify(normal.reveal, phc) }
+        if !isRight, !normal.reveal.utf8.elementsEqual(password.reveal.utf8) {
+            isRight = try await queue.run { Argon2id.verify(password.reveal, phc) }
+        }
         return isRight && hash != nil
     }
 

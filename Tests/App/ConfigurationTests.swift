@@ -62,7 +62,7 @@ private let samples: [String: String] = [
     "resync_interval": "30s", "drain_delay": "2s", "drain_timeout": "3s",
     "access_token_lifetime": "5m", "refresh_lifetime": "2d",
     "refresh_cookie_lifetime": "3d", "refresh_remember_lifetime": "4d",
-    "sign_in_max_age": "90d", "log_level": "debug",
+    "sign_in_max_age": "90d", "log_addresses": "false", "log_level": "debug",
     "log_format": "json",
 ]
 

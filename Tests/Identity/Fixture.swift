@@ -24,10 +24,25 @@ final class HandClock: Clocks {
     func advance(milliseconds count: Int64) { milliseconds.withLock { $0 += count } }
 }
 
+/// A line of the security log.
+struct Line: Sendable {
+    var text: String
+    var fields: [LogField]
+    subscript(_ name: String) -> String? {
+        fields.first { "\($0.name)" == name }.map { field in
+            switch field.value {
+            case .number(let number): "\(number)"
+            case .text(let text): text
+            }
+        }
+    }
+}
+
 /// What the hooks were told.
 final class Witness: Sendable {
     let revoked = Lock<[LoginID]>([])
     let joined = Lock<[Person]>([])
+    let lines = Lock<[Line]>([])
 }
 
 struct Answer: Sendable {
@@ -44,7 +59,10 @@ struct Answer: Sendable {
     var access: String { text("access_token") ?? "" }
     var refresh: String { text("refresh_token") ?? "" }
     /// `name=value` of the cookie that was set.
-    var cookie: String? { header("Set-Cookie").map { String($0.prefix { $0 != ";" }) } }
+    var cookie: String? { cookies.first }
+    var cookies: [String] {
+        response.headers.filter { $0.name == "Set-Cookie" }.map { String($0.value.prefix { $0 != ";" }) }
+    }
 }
 
 /// A folder for one database.
@@ -69,6 +87,7 @@ final class Hub: Sendable {
     let store: Store
     let clock = HandClock()
     let witness = Witness()
+    let metrics = Metrics()
     let accounts: Accounts
     let api: IdentityAPI
     let tokens: AccessTokens
@@ -101,7 +120,11 @@ final class Hub: Sendable {
             entropy: SystemEntropy(), settings: settings,
             hooks: IdentityHooks(
                 onLoginRevoked: { login, _, _ in witness.revoked.withLock { $0.append(login) } },
-                onPersonJoined: { _, member in witness.joined.withLock { $0.append(member.person) } }))
+                onPersonJoined: { _, member in witness.joined.withLock { $0.append(member.person) } }),
+            security: SecurityLog(
+                Log(threshold: .debug) { _, text, fields in
+                    witness.lines.withLock { $0.append(Line(text: "\(text)", fields: fields)) }
+                }, metrics, clocks: clock))
         api = IdentityAPI(accounts, log: .silent)
     }
 
@@ -163,14 +186,14 @@ final class Hub: Sendable {
         return try #require(made.text("token"), "\(made.json)")
     }
 
-    func accept(_ token: String, _ email: String = "bob@example.org", _ password: String = "bob long phrase")
-        async -> Answer
-    {
-        await post(
-            "invitations/accept",
-            [
-                "token": token, "email": email, "password": password, "first_name": "Bob", "last_name": "Babbage",
-            ])
+    func accept(
+        _ token: String, _ email: String = "bob@example.org", _ password: String = "bob long phrase",
+        more: Form = [:], from peer: String = "192.0.2.1"
+    ) async -> Answer {
+        let form: Form = [
+            "token": token, "email": email, "password": password, "first_name": "Bob", "last_name": "Babbage",
+        ]
+        return await post("invitations/accept", form.merging(more) { $1 }, from: peer)
     }
 }
 

@@ -27,6 +27,10 @@ import { HubError } from './codes.js';
 /** @typedef {{id: string, link: string, token: string, expires_at_ms: string}} Invitation */
 /** @typedef {{organisation: Organisation, role: Role, expires_at_ms: string}} InvitationFacts */
 /**
+ * @typedef {{id: string, role: Role, created_by: string, expires_at_ms: string, uses_left: number}}
+ *   StandingInvitation
+ */
+/**
  * @typedef {{email: string, password: string, first_name: string, last_name: string, remember:
  *   boolean}} NewAccount
  */
@@ -121,6 +125,22 @@ export class HubAccount {
    */
   invite(facts) {
     return this.#authorised('POST', 'invitations', facts);
+  }
+
+  /**
+   * Those that can still be used; of admins and owners.
+   * @returns {Promise<StandingInvitation[]>}
+   */
+  async invitations() {
+    return (await this.#authorised('GET', 'invitations')).invitations ?? [];
+  }
+
+  /**
+   * Nobody joins by it any more.
+   * @param {string} id
+   */
+  withdrawInvitation(id) {
+    return this.#authorised('DELETE', `invitations/${encodeURIComponent(id)}`);
   }
 
   /** @returns {Promise<Login[]>} */

@@ -33,6 +33,9 @@ extension Organisation {
             id, it.account, to: it.role, by: origin.account, at: surroundings.clocks.now())
         switch outcome {
         case .done(let member):
+            surroundings.security.note(
+                .roleChanged, .id("organisation", id), .id("by", origin.account), .id("account", it.account),
+                .word("role", it.role.name))
             origin.answer(.done(Done()))
             if let member { personChanged(member) }
             surroundings.bus.publish(.organisationChanged(id))
@@ -51,6 +54,8 @@ extension Organisation {
             id, account, by: origin.account, at: surroundings.clocks.now())
         switch outcome {
         case .done:
+            surroundings.security.note(
+                .personRemoved, .id("organisation", id), .id("by", origin.account), .id("account", account))
             origin.answer(.done(Done()))
             removed(account, before.since, before.signIns)
             surroundings.bus.publish(.organisationChanged(id))

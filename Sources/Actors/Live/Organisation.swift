@@ -247,7 +247,9 @@ package actor Organisation {
         let address = origin.address
         let limit = registry.configuration.accountSessionsMax
         guard limit == 0 || byAccount[principal.account, default: []].count < limit else {
-            origin.refuse(.sessionLimit, "The account has too many open sessions.", retryAfterMilliseconds: 5_000)
+            origin.refuse(.sessionLimit,
+                          "The account has too many open sessions: close some, or end sign-ins that are not used.",
+                          retryAfterMilliseconds: 5_000)
             close(address, .sessionLimit)
             return
         }

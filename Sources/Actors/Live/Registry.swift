@@ -16,9 +16,11 @@ package struct Surroundings: Sendable {
     package var bus: any Bus
     package var log: Log
     package var metrics: LiveMetrics
+    package var security: SecurityLog
     package init(channels: any ChannelStore, people: any MemberStore, vault: any BodyVault,
                  verifier: any TokenVerifier, clocks: any Clocks, entropy: any Entropy,
-                 bus: any Bus = NoBus(), log: Log, metrics: LiveMetrics) {
+                 bus: any Bus = NoBus(), log: Log, metrics: LiveMetrics,
+                 security: SecurityLog? = nil) {
         self.channels = channels
         self.people = people
         self.vault = vault
@@ -28,6 +30,7 @@ package struct Surroundings: Sendable {
         self.bus = bus
         self.log = log
         self.metrics = metrics
+        self.security = security ?? SecurityLog(.silent, Metrics(), clocks: clocks)
     }
 }
 

@@ -188,9 +188,11 @@ package final class Session {
         } catch {
             switch error {
             case .expired:
+                registry.surroundings.security.note(.tokenExpired)
                 refuse(command, ErrorReply(.tokenExpired, "The access token has expired."))
                 close(.tokenExpired)
             case .invalid:
+                registry.surroundings.security.note(.tokenForged)
                 refuse(command, ErrorReply(.unauthenticated, "The access token is not valid."))
                 close(.badAuthentication)
             }
@@ -278,8 +280,11 @@ package final class Session {
         } catch {
             switch error {
             case .expired:
+                registry.surroundings.security.note(.tokenExpired)
                 refuse(command, ErrorReply(.tokenExpired, "The access token has expired; get a newer one."))
             case .invalid:
+                registry.surroundings.security.note(
+                    .tokenForged, .id("account", principal.account), .id("organisation", principal.organisation))
                 refuse(command, ErrorReply(.unauthenticated, "The access token is not valid."))
             }
             return

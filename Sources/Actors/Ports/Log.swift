@@ -26,6 +26,14 @@ package struct LogField: Sendable {
     package static func id<Kind>(_ name: StaticString, _ id: ID<Kind>) -> LogField {
         LogField(name: name, value: .text(id.description))
     }
+    /// A network address, which is a personal datum: for lines that exist to block it, and only there. `nil` for
+    /// anything that is not written like one.
+    package static func address(_ name: StaticString, _ text: String) -> LogField? {
+        let isAddress = !text.isEmpty && text.utf8.count <= 45 && text.utf8.allSatisfy { byte in
+            (48...58).contains(byte) || (97...102).contains(byte) || (65...70).contains(byte) || byte == 46
+        }
+        return isAddress ? LogField(name: name, value: .text(text)) : nil
+    }
     /// A word of ours: an error slug, a state. Never what a client sent.
     package static func word(_ name: StaticString, _ value: String) -> LogField {
         LogField(name: name, value: .text(value))
@@ -62,7 +70,7 @@ package struct Log: Sendable {
     package func warning(_ text: StaticString, _ fields: LogField...) { write(.warning, text, fields) }
     package func error(_ text: StaticString, _ fields: LogField...) { write(.error, text, fields) }
 
-    private func write(_ level: LogLevel, _ text: StaticString, _ fields: [LogField]) {
+    package func write(_ level: LogLevel, _ text: StaticString, _ fields: [LogField]) {
         if level.rawValue >= threshold.level.load(ordering: .relaxed) { sink(level, text, fields) }
     }
 }

@@ -185,6 +185,12 @@ package protocol PeopleStore: MemberStore {
     /// An unexpired invitation with uses left.
     func invitation(token: TokenHash, at: UnixMilliseconds) async throws(StoreError)
         -> InvitationRecord?
+    /// Those that can still be used, newest first, at most 1,000.
+    func invitations(_ organisation: OrganisationID, at: UnixMilliseconds) async throws(StoreError)
+        -> [InvitationRecord]
+    /// Nobody joins by it any more.
+    func withdrawInvitation(_ organisation: OrganisationID, _ invitation: InvitationID, at: UnixMilliseconds)
+        async throws(StoreError)
     /// Uses the invitation once: adds `newAccount` if given, and the membership, in one transaction.
     /// `nil` when the invitation is not valid (any more). An existing membership keeps its role and
     /// uses nothing up; who was removed becomes a member again, with the invitation's role.
@@ -193,6 +199,7 @@ package protocol PeopleStore: MemberStore {
 
     // Sign-ins and refresh tokens.
 
+    /// Also forgets the account's sign-ins that ended more than a week before.
     func createLogin(_ organisation: OrganisationID, _ login: LoginRecord, refresh: TokenHash)
         async throws(StoreError)
     /// Spends `old` and stores `new`, atomically. Who asks again with the same `new` gets `repeated` until it

@@ -114,6 +114,7 @@ package struct Configuration: Sendable {
     package var refreshCookieLifetimeMilliseconds: Int64 = 24 * 3_600_000
     package var refreshRememberLifetimeMilliseconds: Int64 = 30 * 86_400_000
     package var signInMaxAgeMilliseconds: Int64 = 0
+    package var logsAddresses = true
 
     // Logs.
     package var logLevel = LogLevel.info

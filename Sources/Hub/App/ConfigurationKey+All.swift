@@ -232,6 +232,9 @@ extension ConfigurationKey {
 
     private static let logs: [ConfigurationKey] = [
         .choice("log_level", \.logLevel, "The least important lines that are written.") { $0.name },
+        .flag("log_addresses", \.logsAddresses,
+              "Whether log lines about refused and successful sign-ins have the network address, which programs that "
+                  + "block addresses need (see \"Security events\"). It is a personal datum."),
         .choice("log_format", \.logFormat,
                 "How lines look on stderr; `auto` is text on a terminal and JSON elsewhere.") {
             $0.rawValue

@@ -56,10 +56,12 @@ final class Hub: Sendable {
         }
         let metrics = Metrics()
         let entropy = SystemEntropy()
+        let security = SecurityLog(log, metrics, clocks: clocks, showsAddresses: configuration.logsAddresses)
         let site = try site(configuration)
         let certificates = Certificates(metrics, clocks: clocks)
         let tls = try certificates.read(configuration)
         try makeDataDirectory(configuration)
+        try FilePermissions.check(configuration, log)
         let master = try masterKey(configuration)
         let location = try storeLocation(configuration)
         let store = try await openStore(location, configuration, metrics: metrics, clocks: clocks, log: log)
@@ -75,7 +77,7 @@ final class Hub: Sendable {
             lanes: lanes.isEmpty ? fronts : lanes,
             surroundings: Surroundings(
                 channels: store, people: store, vault: vault, verifier: tokens, clocks: clocks,
-                entropy: entropy, bus: bus ?? NoBus(), log: log, metrics: LiveMetrics(metrics)),
+                entropy: entropy, bus: bus ?? NoBus(), log: log, metrics: LiveMetrics(metrics), security: security),
             configuration: configuration.live)
         bus?.start(receive: registry.receive, connected: registry.resync)
         // Links and cookies need the address that the front is bound to: until then nobody is ready.
@@ -91,7 +93,7 @@ final class Hub: Sendable {
                     return await api.respond(to: request)
                 },
                 isReady: { store.isHealthy && api.withLock { $0 != nil } },
-                clocks: clocks, entropy: entropy, metrics: metrics, log: log),
+                clocks: clocks, entropy: entropy, metrics: metrics, log: log, security: security),
             site: site, loops: fronts)
 
         let bound: [FrontAddress]
@@ -114,7 +116,7 @@ final class Hub: Sendable {
         let accounts = Accounts(
             store: store, tokens: tokens, derived: DerivedTokens(key: installation.refreshKey),
             hasher: PasswordHasher(), clocks: clocks, entropy: entropy,
-            settings: configuration.identity(publicURL: url), hooks: hooks(registry))
+            settings: configuration.identity(publicURL: url), hooks: hooks(registry), security: security)
         api.withLock { $0 = IdentityAPI(accounts, log: log) }
         var lines: [String] = []
         if master.isNew {

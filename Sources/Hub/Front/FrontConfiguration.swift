@@ -106,10 +106,11 @@ package struct FrontServices: Sendable {
     package var entropy: any Entropy
     package var metrics: Metrics
     package var log: Log
+    package var security: SecurityLog?
     package init(session: (@Sendable (SessionID, any Lane, any DeliveryLane) -> Session)?,
                  api: @escaping @Sendable (HTTPRequest) async -> HTTPResponse,
                  isReady: @escaping @Sendable () -> Bool, clocks: any Clocks, entropy: any Entropy,
-                 metrics: Metrics, log: Log) {
+                 metrics: Metrics, log: Log, security: SecurityLog? = nil) {
         self.session = session
         self.api = api
         self.isReady = isReady
@@ -117,6 +118,7 @@ package struct FrontServices: Sendable {
         self.entropy = entropy
         self.metrics = metrics
         self.log = log
+        self.security = security
     }
 }
 

@@ -72,6 +72,7 @@ extension FrontLoop {
     func answerStream(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
         guard isAllowedOrigin(request, host: request.header("host"), isSecure: request.isSecure) else {
             metrics.refused(.origin)
+            shared.services.security?.note(.originRefused, from: request.peerAddress)
             refuse(403, .forbidden, "Pages of this origin may not use the hub.", request, exchange,
                    connection)
             return

@@ -25,6 +25,7 @@ extension FrontLoop {
         guard connection.chargedTo != nil || charge(requester.address, connection) else { return }
         guard isAllowedOrigin(request, host: requester.host, isSecure: requester.isSecure) else {
             metrics.refused(.origin)
+            shared.services.security?.note(.originRefused, from: request.peerAddress)
             answer(HTTPResponse(status: 403), .faulty, connection)
             return
         }

@@ -15,9 +15,9 @@ struct FailedAfterRotation: Error {
 extension Accounts {
     /// A new access token and the successor of the refresh token. The role is the one of this
     /// moment.
-    func refresh(_ token: RefreshToken) async throws -> SignedIn {
+    func refresh(_ token: RefreshToken, from origin: Origin) async throws -> SignedIn {
         let successor = derived.successor(of: token)
-        switch try await rotate(token, to: successor) {
+        switch try await rotate(token, to: successor, origin) {
         case .rotated(let login), .repeated(let login):
             return try await keeping(successor, of: login) { try await continued(login, successor) }
         case .raced(let login): return try await continued(login, nil)
@@ -52,7 +52,7 @@ extension Accounts {
         let successor = derived.successor(of: token)
         let moved = derived.moved(token, to: organisation)
         let login: LoginRecord
-        switch try await rotate(token, to: successor) {
+        switch try await rotate(token, to: successor, origin) {
         case .rotated(let standing), .repeated(let standing): login = standing
         case .raced: throw Denial(.conflict, "the refresh token was just used; use its successor")
         case .refused:
@@ -77,6 +77,9 @@ extension Accounts {
                 address: origin.address, userAgent: origin.userAgent, revokedAt: nil)
             try await store.createLogin(organisation, next, refresh: hash(moved.token))
             try await revoke(login)
+            security.note(
+                .switched, from: origin.address, .id("organisation", organisation), .id("account", account.id),
+                .id("sign_in", next.id))
             return signedIn(next, moved.token, account, membership, memberships)
         }
     }
@@ -103,9 +106,11 @@ extension Accounts {
     }
 
     /// Ends the sign-in the token belongs to. A token that is no longer worth anything is no error.
-    func signOut(_ token: RefreshToken) async throws {
-        switch try await rotate(token, to: derived.successor(of: token)) {
-        case .rotated(let login), .repeated(let login), .raced(let login): try await revoke(login)
+    func signOut(_ token: RefreshToken, from origin: Origin) async throws {
+        switch try await rotate(token, to: derived.successor(of: token), origin) {
+        case .rotated(let login), .repeated(let login), .raced(let login):
+            try await revoke(login)
+            security.note(.signedOut, from: origin.address, .id("account", login.account), .id("sign_in", login.id))
         case .reused, .refused: break
         }
     }
@@ -113,14 +118,18 @@ extension Accounts {
     // MARK: Bearers of access tokens
 
     /// Who asks, with the role of this moment: a token may be up to 15 minutes behind.
-    func bearer(_ token: AccessToken) async throws -> Principal {
+    func bearer(_ token: AccessToken, from origin: Origin) async throws -> Principal {
         var principal: Principal
         do throws(TokenError) {
             principal = try tokens.verify(token, at: clocks.now())
         } catch {
             switch error {
-            case .expired: throw Denial(.tokenExpired, "the access token is not for this time; refresh it")
-            case .invalid: throw Denial(.unauthenticated, "not an access token of this hub")
+            case .expired:
+                security.note(.tokenExpired)
+                throw Denial(.tokenExpired, "the access token is not for this time; refresh it")
+            case .invalid:
+                security.note(.tokenForged, from: origin.address)
+                throw Denial(.unauthenticated, "not an access token of this hub")
             }
         }
         let (organisation, account) = (principal.organisation, principal.account)
@@ -143,13 +152,14 @@ extension Accounts {
             throw Denial(.notFound, "no such sign-in")
         }
         try await revoke(record)
+        security.note(.signInEnded, .id("account", record.account), .id("sign_in", record.id))
     }
 
     // MARK: Parts
 
     private static let signInAgain = Denial(.unauthenticated, "the sign-in is over; sign in again")
 
-    private func rotate(_ token: RefreshToken, to successor: RefreshToken) async throws
+    private func rotate(_ token: RefreshToken, to successor: RefreshToken, _ origin: Origin) async throws
         -> RefreshOutcome
     {
         // Ours have 43 characters; nothing else is worth a question to the store.
@@ -157,8 +167,22 @@ extension Accounts {
         let outcome = try await store.rotateRefresh(
             old: hash(token), new: hash(successor), at: clocks.now(),
             graceMilliseconds: settings.graceMilliseconds)
-        if case .reused(let login) = outcome { tellRevoked(login) }
+        switch outcome {
+        case .rotated: security.note(.refreshed)
+        case .repeated(let login): note(.refreshRepeated, login, origin)
+        case .raced(let login): note(.refreshLate, login, origin)
+        case .reused(let login):
+            note(.refreshReused, login, origin)
+            tellRevoked(login)
+        case .refused: security.note(.refreshRefused)
+        }
         return outcome
+    }
+
+    private func note(_ event: SecurityEvent, _ login: LoginRecord, _ origin: Origin) {
+        security.note(
+            event, from: origin.address, .id("organisation", login.organisation), .id("account", login.account),
+            .id("sign_in", login.id))
     }
 
     private func holder(of login: LoginRecord) async throws -> (AccountRecord, [Membership]) {

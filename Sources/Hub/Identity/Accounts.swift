@@ -54,6 +54,8 @@ enum RefreshDelivery: Sendable {
 struct Origin: Sendable {
     var address: String
     var userAgent: String
+    /// What it keeps of having signed in before; empty: nothing.
+    var device = ""
 }
 
 /// The result of every way to sign in.
@@ -66,6 +68,8 @@ struct SignedIn: Sendable {
     var account: AccountRecord
     var membership: Membership
     var memberships: [Membership]
+    /// What the device is to keep of having signed in; `nil` where nobody signed in just now.
+    var device: String?
 }
 
 /// A new person as the forms give it.
@@ -86,11 +90,13 @@ package final class Accounts: Sendable {
     let settings: IdentitySettings
     let hooks: IdentityHooks
     let limiter: AttemptLimiter
+    let security: SecurityLog
     private let setUpToken = Lock<(hash: [UInt8], endsAt: MonotonicNanoseconds)?>(nil)
 
     package init(
         store: any PeopleStore, tokens: AccessTokens, derived: DerivedTokens, hasher: PasswordHasher,
-        clocks: any Clocks, entropy: any Entropy, settings: IdentitySettings, hooks: IdentityHooks
+        clocks: any Clocks, entropy: any Entropy, settings: IdentitySettings, hooks: IdentityHooks,
+        security: SecurityLog
     ) {
         self.store = store
         self.tokens = tokens
@@ -100,6 +106,7 @@ package final class Accounts: Sendable {
         self.entropy = entropy
         self.settings = settings
         self.hooks = hooks
+        self.security = security
         limiter = AttemptLimiter(clocks: clocks)
     }
 
@@ -133,15 +140,17 @@ package final class Accounts: Sendable {
             return constantTimeEqual(standing.hash, given)
         }
         guard isRight else {
+            security.note(.setUpRefused, from: origin.address)
             throw Denial(.linkInvalid, "the set-up link is used, too old or not the newest")
         }
         let name = try Admission.name(organisation, field: "organisation")
         let account = try await newAccount(owner, organisation: name)
         let record = OrganisationRecord(id: entropy.id(at: now), name: name)
         guard try await store.setUp(record, owner: account, at: now) else {
-            throw Denial(.linkInvalid, "the hub is set up already")
+            throw Denial(.linkInvalid, "the hub is set up already: sign in")
         }
         setUpToken.withLock { $0 = nil }
+        security.note(.setUp, from: origin.address, .id("organisation", record.id), .id("account", account.id))
         let membership = Membership(organisation: record, role: .owner, since: now)
         return try await signIn(account, membership, [membership], delivery, from: origin)
     }
@@ -166,12 +175,55 @@ package final class Accounts: Sendable {
         guard let email = try? Admission.email(email), password.reveal.utf8.count <= 1_024 else {
             throw Self.badCredentials
         }
-        let attempt: AttemptLimiter.Attempt
-        switch limiter.begin(email, from: origin.address) {
-        case .allowed(let allowed): attempt = allowed
+        let attempt = try await begin(email, origin)
+        switch try await check(email, password, attempt) {
+        case .right(let account): return account
+        case .wrong(let account):
+            refused(account, origin)
+            throw Self.badCredentials
+        }
+    }
+
+    /// One try of a password, if there may be one.
+    func begin(_ email: EmailAddress, _ origin: Origin) async throws -> AttemptLimiter.Attempt {
+        let device = derived.deviceID(origin.device, of: email)
+        let outcome = limiter.begin(
+            email, from: origin.address, as: device.map(AttemptStanding.knownDevice) ?? .stranger)
+        switch outcome {
+        case .allowed(let attempt): return attempt
+        case .tooManySignIns(let wait):
+            security.note(.tooManySignIns, from: origin.address)
+            throw Denial(.rateLimited, "too many sign-ins; wait a while", retryAfterMilliseconds: wait)
         case .tooMany(let wait):
+            // Others have used up what strangers have. The look costs one of the pair's tries, found or not.
+            if device == nil,
+                case .allowed(let attempt) = limiter.begin(email, from: origin.address, as: .knownNetwork),
+                try await isSignedIn(email, from: origin.address)
+            { return attempt }
+            security.note(.lockedOut, from: origin.address)
             throw Denial(.rateLimited, "too many tries; wait a while", retryAfterMilliseconds: wait)
         }
+    }
+
+    /// Whether the account has a sign-in that lives, from the same network.
+    private func isSignedIn(_ email: EmailAddress, from address: String) async throws(StoreError) -> Bool {
+        guard let account = try await store.account(email: email) else { return false }
+        let network = AttemptLimiter.network(address)
+        return try await store.logins(of: account.id).contains { login in
+            AttemptLimiter.network(login.address).utf8.elementsEqual(network.utf8)
+        }
+    }
+
+    enum Checked {
+        case right(AccountRecord)
+        /// `nil`: there is no such account.
+        case wrong(AccountRecord?)
+    }
+
+    /// Takes as long when there is no such account.
+    func check(_ email: EmailAddress, _ password: Password, _ attempt: AttemptLimiter.Attempt) async throws
+        -> Checked
+    {
         let account: AccountRecord?
         let isRight: Bool
         do {
@@ -181,15 +233,23 @@ package final class Accounts: Sendable {
             limiter.giveBack(attempt)
             throw error
         }
-        guard let account, isRight else { throw Self.badCredentials }
-        limiter.giveBack(attempt)
+        guard let account, isRight else { return .wrong(account) }
+        limiter.succeeded(attempt)
         if hasher.needsRehash(account.passwordHash), let hash = try? await hasher.hash(password) {
             try await store.setPasswordHash(account.id, hash)
         }
-        return account
+        return .right(account)
     }
 
-    private static let badCredentials = Denial(
+    func refused(_ account: AccountRecord?, _ origin: Origin) {
+        if let account {
+            security.note(.badCredentials, from: origin.address, .id("account", account.id))
+        } else {
+            security.note(.badCredentials, from: origin.address)
+        }
+    }
+
+    static let badCredentials = Denial(
         .badCredentials, "the e-mail address or the password is wrong")
 
     /// The membership asked for, else the oldest.
@@ -215,22 +275,20 @@ package final class Accounts: Sendable {
                 isRemembered
                     ? settings.rememberLifetimeMilliseconds : settings.cookieLifetimeMilliseconds
             }
-        return try await signIn(
-            account, membership, memberships, lifetimeMilliseconds: lifetime, from: origin)
-    }
-
-    func signIn(
-        _ account: AccountRecord, _ membership: Membership, _ memberships: [Membership],
-        lifetimeMilliseconds: Int64, from origin: Origin
-    ) async throws(StoreError) -> SignedIn {
         let now = clocks.now()
         let refresh: RefreshToken = newToken()
         let login = LoginRecord(
             id: entropy.id(at: now), account: account.id, organisation: membership.organisation.id,
-            createdAt: now, lastUsedAt: now, refreshLifetimeMilliseconds: lifetimeMilliseconds,
+            createdAt: now, lastUsedAt: now, refreshLifetimeMilliseconds: lifetime,
             address: origin.address, userAgent: origin.userAgent, revokedAt: nil)
         try await store.createLogin(login.organisation, login, refresh: hash(refresh))
-        return signedIn(login, refresh, account, membership, memberships)
+        security.note(
+            .signedIn, from: origin.address, .id("organisation", login.organisation), .id("account", account.id),
+            .id("sign_in", login.id))
+        var signedIn = signedIn(login, refresh, account, membership, memberships)
+        let device = derived.deviceID(origin.device, of: account.email) ?? Base64.encode(entropy.bytes(16), .url)
+        signedIn.device = derived.device(device, of: account.email)
+        return signedIn
     }
 
     func signedIn(
@@ -252,11 +310,18 @@ package final class Accounts: Sendable {
         let email = try Admission.email(person.email)
         let first = try Admission.name(person.firstName, field: "first_name")
         let last = try Admission.name(person.lastName, field: "last_name")
-        try Admission.password(person.password, email: email, beside: [first, last, organisation])
+        try checkPassword(person, email, organisation)
         let hash = try await hasher.hash(person.password)
         return AccountRecord(
             id: entropy.id(at: clocks.now()), email: email, firstName: first, lastName: last,
             passwordHash: hash)
+    }
+
+    /// As of a new account, whether or not there is one: neither answer tells.
+    func checkPassword(_ person: NewPerson, _ email: EmailAddress, _ organisation: String) throws(Denial) {
+        let names = [("first_name", person.firstName), ("last_name", person.lastName)]
+            .compactMap { try? Admission.name($0.1, field: $0.0) }
+        try Admission.password(person.password, email: email, beside: names + [organisation])
     }
 
     /// 256 random bits as text.

@@ -28,6 +28,20 @@ package final class DerivedTokens: Sendable {
         return (Private(Base64.encode(secret, .url)), words)
     }
 
+    /// What a device keeps to show later that it has signed in to the account: a random id, and a code that only an
+    /// installation's key makes for it. It opens nothing.
+    func device(_ id: String, of email: EmailAddress) -> String {
+        id + "." + Base64.encode(mac("device", id, email.reveal), .url)
+    }
+
+    /// The id of a device that has signed in to the account; `nil` for anything else.
+    func deviceID(_ device: String, of email: EmailAddress) -> String? {
+        guard device.utf8.count <= 128, let id = device.split(atByte: ".", maxSplits: 1).first.map({ String($0) }),
+            constantTimeEqual(Array(device.utf8), Array(self.device(id, of: email).utf8))
+        else { return nil }
+        return id
+    }
+
     /// Each part with its length in front, so that no two lists of parts give one message.
     private func mac(_ parts: String...) -> [UInt8] {
         var message: [UInt8] = []

@@ -18,6 +18,7 @@ struct RequestBody: WireMessage {
     var role = ""
     var uses: UInt32?
     var expiresInHours: UInt32?
+    var device = ""
 
     static var blank: RequestBody { RequestBody() }
 
@@ -34,6 +35,7 @@ struct RequestBody: WireMessage {
         try visitor.field(10, "role", &role)
         try visitor.optional(11, "uses", &uses)
         try visitor.optional(12, "expires_in_hours", &expiresInHours)
+        try visitor.field(13, "device", &device)
     }
 
     /// Every text has a limit in bytes, whatever a request does with it. What it means is checked by who uses it.
@@ -43,6 +45,7 @@ struct RequestBody: WireMessage {
             ("email", email.reveal.utf8.count, 1_024), ("password", password.reveal.utf8.count, 4_096),
             ("first_name", firstName.utf8.count, 1_024), ("last_name", lastName.utf8.count, 1_024),
             ("refresh_token", refreshToken.reveal.utf8.count, 256), ("role", role.utf8.count, 64),
+            ("device", device.utf8.count, 256),
         ]
         for text in texts where text.bytes > text.max {
             throw Denial(.invalidArgument, "\(text.field): has more than \(text.max) bytes", details: [
@@ -80,6 +83,8 @@ struct SignedInBody: WireMessage {
     var organisation = OrganisationBody.blank
     var role = Role.blank
     var organisations: [OrganisationBody] = []
+    /// Left out when it goes into a cookie.
+    var device = ""
 
     static var blank: SignedInBody { SignedInBody() }
 
@@ -92,6 +97,7 @@ struct SignedInBody: WireMessage {
         try visitor.field(6, "role", &role)
         try visitor.list(7, "organisations", &organisations)
         try visitor.field(8, "expires_in_ms", &expiresInMilliseconds)
+        try visitor.field(9, "device", &device)
     }
 }
 
@@ -168,6 +174,37 @@ struct OfferBody: WireMessage {
         try visitor.field(1, "organisation", &organisation)
         try visitor.field(2, "role", &role)
         try visitor.field(3, "expires_at_ms", &expiresAt)
+    }
+}
+
+struct InvitationsBody: WireMessage {
+    var invitations: [StandingInvitationBody]
+
+    static var blank: InvitationsBody { InvitationsBody(invitations: []) }
+
+    mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.list(1, "invitations", &invitations)
+    }
+}
+
+/// Without its token, which nobody can be shown a second time.
+struct StandingInvitationBody: WireMessage {
+    var id: InvitationID
+    var role: Role
+    var createdBy: AccountID
+    var expiresAt: UnixMilliseconds
+    var usesLeft: UInt32
+
+    static var blank: StandingInvitationBody {
+        StandingInvitationBody(id: .blank, role: .blank, createdBy: .blank, expiresAt: .blank, usesLeft: 0)
+    }
+
+    mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "id", &id)
+        try visitor.field(2, "role", &role)
+        try visitor.field(3, "created_by", &createdBy)
+        try visitor.field(4, "expires_at_ms", &expiresAt)
+        try visitor.field(5, "uses_left", &usesLeft)
     }
 }
 

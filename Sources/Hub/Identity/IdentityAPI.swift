@@ -47,7 +47,8 @@ package struct IdentityAPI: Sendable {
 
     private enum Route {
         case setUp, signIn, refresh, switchOrganisation, signOut
-        case invite, lookUp, accept
+        case invitations, lookUp, accept
+        case invitation(String)
         case logins
         case login(String)
 
@@ -58,21 +59,27 @@ package struct IdentityAPI: Sendable {
             case "refresh": self = .refresh
             case "switch": self = .switchOrganisation
             case "sign-out": self = .signOut
-            case "invitations": self = .invite
+            case "invitations": self = .invitations
             case "invitations/look-up": self = .lookUp
             case "invitations/accept": self = .accept
             case "logins": self = .logins
             default:
-                guard path.hasPrefix("logins/") else { return nil }
-                self = .login(String(path.dropFirst("logins/".count)))
+                if path.hasPrefix("logins/") {
+                    self = .login(String(path.dropFirst("logins/".count)))
+                } else if path.hasPrefix("invitations/") {
+                    self = .invitation(String(path.dropFirst("invitations/".count)))
+                } else {
+                    return nil
+                }
             }
         }
 
-        var method: HTTPMethod {
+        var methods: [HTTPMethod] {
             switch self {
-            case .logins: .get
-            case .login: .delete
-            default: .post
+            case .logins: [.get]
+            case .login, .invitation: [.delete]
+            case .invitations: [.get, .post]
+            default: [.post]
             }
         }
     }
@@ -81,18 +88,19 @@ package struct IdentityAPI: Sendable {
         guard request.path.hasPrefix(Self.prefix),
             let route = Route(request.path.dropFirst(Self.prefix.count))
         else { throw Denial(.notFound, "there is no such resource") }
-        guard request.method == route.method else {
+        guard route.methods.contains(request.method) else {
             var refused = refusal(
                 Denial(.unknownCommand, "the resource has no such method"), request, successor: nil)
             refused.status = 405
-            refused.headers.append(HTTPHeader("Allow", route.method.rawValue))
+            refused.headers.append(HTTPHeader("Allow", route.methods.map(\.rawValue).joined(separator: ", ")))
             return refused
         }
         // A page of another origin gets nothing done here, with a cookie or without.
         if let origin = request.header("origin"), !origins.contains(ExactText(origin)) {
+            accounts.security.note(.originRefused, from: request.peerAddress)
             throw Denial(.forbidden, "requests from pages of that origin are not served")
         }
-        if route.method == .post, !request.body.isEmpty,
+        if request.method == .post, !request.body.isEmpty,
             !Self.isJSON(request.header("content-type"))
         {
             var refused = refusal(
@@ -104,10 +112,12 @@ package struct IdentityAPI: Sendable {
     }
 
     private func carryOut(_ route: Route, _ request: HTTPRequest) async throws -> HTTPResponse {
-        let origin = Self.origin(of: request)
+        var origin = Self.origin(of: request)
+        origin.device = cookie.device(in: request)
         switch route {
         case .setUp:
             let body = try body(request)
+            if !body.device.isEmpty { origin.device = body.device }
             let signedIn = try await accounts.setUp(
                 token: body.token, organisation: body.organisation, owner: body.person,
                 body.delivery,
@@ -115,6 +125,7 @@ package struct IdentityAPI: Sendable {
             return answer(signedIn, status: 201, inCookie: body.isForCookie)
         case .signIn:
             let body = try body(request)
+            if !body.device.isEmpty { origin.device = body.device }
             let signedIn = try await accounts.signIn(
                 email: body.email, password: body.password,
                 organisation: body.organisation.isEmpty ? nil : Self.organisation(body),
@@ -124,7 +135,7 @@ package struct IdentityAPI: Sendable {
         case .refresh:
             let body = try body(request)
             let (token, inCookie) = try refreshToken(request, body)
-            return answer(try await accounts.refresh(token), status: 200, inCookie: inCookie)
+            return answer(try await accounts.refresh(token, from: origin), status: 200, inCookie: inCookie)
         case .switchOrganisation:
             let body = try body(request)
             let (token, inCookie) = try refreshToken(request, body)
@@ -133,10 +144,17 @@ package struct IdentityAPI: Sendable {
             return answer(signedIn, status: 200, inCookie: inCookie)
         case .signOut:
             let (token, inCookie) = try refreshToken(request, try body(request))
-            try await accounts.signOut(token)
+            try await accounts.signOut(token, from: origin)
             return Self.response(204, inCookie ? [cookie.removal] : [])
-        case .invite:
-            let principal = try await bearer(request)
+        case .invitations where request.method == .get:
+            return Self.response(200, try await invitations(try await bearer(request, origin)))
+        case .invitation(let id):
+            let principal = try await bearer(request, origin)
+            guard let invitation = InvitationID(id) else { throw Denial(.notFound, "no such invitation") }
+            try await accounts.withdraw(invitation, principal)
+            return Self.response(204, [])
+        case .invitations:
+            let principal = try await bearer(request, origin)
             let body = try body(request)
             guard let role = Role(name: body.role) else {
                 throw Denial.field("role", "must be MEMBER, ADMIN or OWNER")
@@ -150,7 +168,7 @@ package struct IdentityAPI: Sendable {
                     id: made.invitation.id, link: made.link, token: made.token,
                     expiresAt: made.invitation.expiresAt))
         case .lookUp:
-            let offer = try await accounts.lookUp(invitation: try body(request).token)
+            let offer = try await accounts.lookUp(invitation: try body(request).token, from: origin)
             return Self.response(
                 200,
                 OfferBody(
@@ -158,11 +176,12 @@ package struct IdentityAPI: Sendable {
                     expiresAt: offer.expiresAt))
         case .accept:
             let body = try body(request)
+            if !body.device.isEmpty { origin.device = body.device }
             let signedIn = try await accounts.accept(
                 invitation: body.token, body.person, body.delivery, from: origin)
             return answer(signedIn, status: 201, inCookie: body.isForCookie)
         case .logins:
-            let principal = try await bearer(request)
+            let principal = try await bearer(request, origin)
             let logins = try await accounts.logins(of: principal).map { login in
                 LoginBody(
                     id: login.id, createdAt: login.createdAt, lastUsedAt: login.lastUsedAt,
@@ -171,11 +190,19 @@ package struct IdentityAPI: Sendable {
             }
             return Self.response(200, LoginsBody(logins: logins))
         case .login(let id):
-            let principal = try await bearer(request)
+            let principal = try await bearer(request, origin)
             guard let login = LoginID(id) else { throw Denial(.notFound, "no such sign-in") }
             try await accounts.revoke(login, of: principal)
             return Self.response(204, [])
         }
+    }
+
+    private func invitations(_ principal: Principal) async throws -> InvitationsBody {
+        InvitationsBody(invitations: try await accounts.invitations(principal).map { invitation in
+            StandingInvitationBody(
+                id: invitation.id, role: invitation.role, createdBy: invitation.createdBy,
+                expiresAt: invitation.expiresAt, usesLeft: UInt32(clamping: invitation.usesLeft))
+        })
     }
 
     // MARK: Reading requests
@@ -211,7 +238,7 @@ package struct IdentityAPI: Sendable {
         return (token, true)
     }
 
-    private func bearer(_ request: HTTPRequest) async throws -> Principal {
+    private func bearer(_ request: HTTPRequest, _ origin: Origin) async throws -> Principal {
         guard let header = request.header("authorization"), header.utf8.count <= 2_048 else {
             throw Denial(.unauthenticated, "an access token is needed")
         }
@@ -219,7 +246,7 @@ package struct IdentityAPI: Sendable {
         guard parts.count == 2, parts[0].asciiLowercased() == "bearer" else {
             throw Denial(.unauthenticated, "an access token is needed")
         }
-        return try await accounts.bearer(AccessToken(String(parts[1])))
+        return try await accounts.bearer(AccessToken(String(parts[1])), from: origin)
     }
 
     private static func isJSON(_ type: String?) -> Bool {
@@ -260,12 +287,14 @@ package struct IdentityAPI: Sendable {
             role: signedIn.membership.role,
             organisations: signedIn.memberships.map {
                 OrganisationBody($0.organisation, role: $0.role)
-            })
+            },
+            device: inCookie ? "" : signedIn.device ?? "")
         var response = Self.response(status, body)
         if inCookie, let token = signedIn.refreshToken {
             response.headers.append(
                 cookie.header(token, lifetimeMilliseconds: signedIn.refreshLifetimeMilliseconds))
         }
+        if inCookie, let device = signedIn.device { response.headers.append(cookie.header(device: device)) }
         return response
     }
 

@@ -18,6 +18,21 @@ enum LoginSQL {
         ON CONFLICT (hash) DO NOTHING
         """)
 
+    // Sign-ins that are over, in this order. $1 account, $2: over since before this moment.
+    private static let isOver =
+        """
+        (login.revoked_at < $2 OR NOT EXISTS (
+            SELECT 1 FROM refresh_token t WHERE t.login = login.id AND t.expires_at >= $2))
+        """
+    static let forgetTokens = SharedStatement(
+        """
+        DELETE FROM refresh_token WHERE login IN (
+            SELECT login.id FROM login WHERE login.account = $1 AND \(isOver))
+        """)
+    static let forgetLogins = SharedStatement("DELETE FROM login WHERE login.account = $1 AND \(isOver)")
+    /// A week: who looks for what happened to an account still finds it.
+    static let forgottenAfterMilliseconds: Int64 = 7 * 86_400_000
+
     private static let columns =
         """
         l.id, l.account, l.organisation, l.created_at, l.last_used_at, l.refresh_lifetime, l.address,
@@ -108,8 +123,11 @@ extension Store {
         async throws(StoreError)
     {
         precondition(login.organisation == organisation, "a sign-in to another organisation")
+        let over = login.lastUsedAt.adding(milliseconds: -LoginSQL.forgottenAfterMilliseconds)
         _ = try await rows(
             Job(.write, [
+                LoginSQL.forgetTokens(.id(login.account), .at(over)),
+                LoginSQL.forgetLogins(.id(login.account), .at(over)),
                 LoginSQL.insert(
                     organisation, .id(login.id), .id(login.account), .at(login.createdAt),
                     .at(login.lastUsedAt), .integer(login.refreshLifetimeMilliseconds),

@@ -66,6 +66,22 @@ enum InvitationSQL {
         FROM invitation i JOIN organisation o ON o.id = i.organisation WHERE i.token = $1
         """)
 
+    /// $2 now.
+    static let standing = TenantStatement(
+        """
+        SELECT i.id, i.organisation, o.name, i.role, i.created_by, i.expires_at, i.uses,
+            (SELECT COUNT(*) FROM invitation_use u
+             WHERE u.organisation = i.organisation AND u.invitation = i.id), 0
+        FROM invitation i JOIN organisation o ON o.id = i.organisation
+        WHERE i.organisation = $1 AND i.expires_at > $2 AND i.uses > (
+            SELECT COUNT(*) FROM invitation_use u
+            WHERE u.organisation = i.organisation AND u.invitation = i.id)
+        ORDER BY i.created_at DESC, i.id LIMIT 1000
+        """)
+    /// $2 the invitation, $3 now.
+    static let withdraw = TenantStatement(
+        "UPDATE invitation SET expires_at = $3 WHERE organisation = $1 AND id = $2 AND expires_at > $3")
+
     // Acceptance, in this order, in one transaction. $1 token, $2 account, $3 now.
     /// Those who accept the same invitation at once go one after the other.
     static let lock = SharedStatement("SELECT id FROM invitation WHERE token = $1 {lock}")
@@ -210,6 +226,18 @@ extension Store {
                                    Self.invitation).first
         guard let found, found.record.expiresAt > at, found.record.usesLeft > 0 else { return nil }
         return found.record
+    }
+
+    package func invitations(_ organisation: OrganisationID, at: UnixMilliseconds)
+        async throws(StoreError) -> [InvitationRecord]
+    {
+        try await read(InvitationSQL.standing(organisation, .at(at)), Self.invitation).map { $0.record }
+    }
+
+    package func withdrawInvitation(_ organisation: OrganisationID, _ invitation: InvitationID,
+                                    at: UnixMilliseconds) async throws(StoreError)
+    {
+        _ = try await rows(Job(.write, [InvitationSQL.withdraw(organisation, .id(invitation), .at(at))]))
     }
 
     package func acceptInvitation(token: TokenHash, account: AccountID, newAccount: AccountRecord?,

@@ -127,6 +127,7 @@ import Testing
                 _ = try await store.channels(organisation, visibleTo: person, limit: 100)
                 _ = try await store.logins(of: person)
                 _ = try await store.memberships(of: person)
+                _ = try await store.invitations(organisation, at: at)
             }
             _ = try? await store.account(person)
             _ = try? await store.person(organisation, person)

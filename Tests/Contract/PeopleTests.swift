@@ -92,7 +92,8 @@ import Testing
             }
             #expect(accepted == 5)
             #expect(try await store.people(office.id).count == 6)
-            #expect(try await store.invitation(token: token, at: start) == nil)
+            #expect(try await store.invitation(token: token, at: start)?.usesLeft == 0)
+            #expect(try await store.invitations(office.id, at: start) == [])
         }
     }
 

@@ -149,6 +149,42 @@ private func expected(_ state: TokenState, _ caller: RotationCaller) -> Expected
         await hub.close()
     }
 
+    /// A link of one use, of which the use was answered and the answer lost.
+    @Test func theSameAcceptanceAgainSignsIn() async throws {
+        let (hub, owner) = try await Hub.withOwner()
+        let link = try await hub.invite(owner.access)
+        let lost = await hub.accept(link)
+        hub.clock.advance(milliseconds: 60_000)
+        let again = await hub.accept(link)
+        #expect(again.status == 201)
+        #expect(again.text("account", "id") == lost.text("account", "id"))
+        #expect(hub.witness.joined.withLock { $0.count } == 1)
+        // Nobody else gets in by it, with an account or without, and neither does a wrong password.
+        #expect(await hub.accept(link, "bob@example.org", "another long phrase").status == 410)
+        #expect(await hub.accept(link, "eve@example.org", "eve long phrase").status == 410)
+        #expect(await hub.post("invitations/look-up", ["token": link]).status == 410)
+        await hub.close()
+    }
+
+    @Test func theSameSetUpAgainSignsIn() async throws {
+        let hub = try await Hub()
+        let token = try #require(try await hub.accounts.issueSetUpToken())
+        func setUp(_ password: String) async -> Answer {
+            await hub.post(
+                "setup",
+                [
+                    "token": token.reveal, "organisation": "Acme", "email": "ada@example.org",
+                    "password": password, "first_name": "Ada", "last_name": "Lovelace",
+                ])
+        }
+        let lost = await setUp("ada long phrase")
+        let again = await setUp("ada long phrase")
+        #expect(again.status == 201)
+        #expect(again.text("account", "id") == lost.text("account", "id"))
+        #expect(await setUp("another long phrase").status == 410)
+        await hub.close()
+    }
+
     @Test func theSameSignOutAgainIsDone() async throws {
         let (hub, owner) = try await Hub.withOwner()
         for _ in 0..<3 { #expect(await hub.post("sign-out", ["refresh_token": owner.refresh]).status == 204) }

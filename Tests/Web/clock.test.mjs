@@ -149,6 +149,14 @@ test('own typing is repeated after three seconds, whatever the clock says', asyn
   assert.equal(world.socket.commands.filter(({ name }) => name === 'typing').length, 2);
 });
 
+test('an environment without a monotonic clock gets the real one', async () => {
+  const world = new World();
+  const { monotonic: _, ...environment } = world.environment;
+  const client = await world.client({ environment });
+  assert.ok(Math.abs(client.environment.monotonic() - performance.now()) < 60_000);
+  assert.equal(client.state.name, 'connecting');
+});
+
 test('a token of 160 s is renewed 90 s ahead: timers of hidden tabs are a minute late', async () => {
   const world = new World();
   world.tokenLifeMs = 160_000;

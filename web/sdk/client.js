@@ -6,7 +6,7 @@ import { asHubError, closeAction, closeSlugs, HubError } from './codes.js';
 import { fullJitterMs } from './backoff.js';
 import { Connection } from './connection.js';
 import { Emitter } from './emitter.js';
-import { browserEnvironment } from './environment.js';
+import { browserEnvironment, completed } from './environment.js';
 import { Outbox } from './outbox.js';
 import { memoryStore, openOutboxStore } from './outbox-store.js';
 import { Route } from './route.js';
@@ -61,10 +61,11 @@ export class HubClient extends Emitter {
    * @param {string} [options.outbox] name under which unsent messages survive a reload, one per
    *   account
    *   and organisation; absent: they are kept in memory
-   * @param {import('./environment.js').Environment} [options.environment] for tests
+   * @param {Parameters<typeof completed>[0]} [options.environment] for tests
    */
-  constructor({ url, getToken, outbox, environment = browserEnvironment() }) {
+  constructor({ url, getToken, outbox, environment: given = browserEnvironment() }) {
     super();
+    const environment = completed(given);
     this.route = new Route(environment, url);
     this.environment = environment;
     this.tokens = new Tokens({

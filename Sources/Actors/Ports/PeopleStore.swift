@@ -182,7 +182,7 @@ package protocol PeopleStore: MemberStore {
 
     func createInvitation(_ organisation: OrganisationID, _ invitation: InvitationRecord,
                           token: TokenHash, at: UnixMilliseconds) async throws(StoreError)
-    /// An unexpired invitation with uses left.
+    /// An invitation that is not too old, also one that is used up.
     func invitation(token: TokenHash, at: UnixMilliseconds) async throws(StoreError)
         -> InvitationRecord?
     /// Those that can still be used, newest first, at most 1,000.

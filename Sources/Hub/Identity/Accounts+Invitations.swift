@@ -39,7 +39,8 @@ extension Accounts {
     }
 
     func lookUp(invitation token: OneTimeToken, from origin: Origin) async throws -> InvitationRecord {
-        guard let invitation = try await store.invitation(token: hash(token), at: clocks.now())
+        guard let invitation = try await store.invitation(token: hash(token), at: clocks.now()),
+            invitation.usesLeft > 0
         else {
             security.note(.invitationRefused, from: origin.address)
             throw Self.invalidInvitation
@@ -47,15 +48,20 @@ extension Accounts {
         return invitation
     }
 
-    /// Makes a new account a member, or one that exists and proves its password.
+    /// Makes a new account a member, or one that exists and proves its password. A member may accept what is used up:
+    /// maybe by themselves, with an answer that was lost.
     func accept(
         invitation token: OneTimeToken, _ person: NewPerson, _ delivery: RefreshDelivery,
         from origin: Origin
     ) async throws -> SignedIn {
-        let offer = try await lookUp(invitation: token, from: origin)
+        guard let offer = try await store.invitation(token: hash(token), at: clocks.now()) else {
+            security.note(.invitationRefused, from: origin.address)
+            throw Self.invalidInvitation
+        }
         let (account, isNew) = try await holder(person, offer, from: origin)
         let wasMember = try await store.person(offer.organisation.id, account.id) != nil
         guard
+            offer.usesLeft > 0 || wasMember,
             let used = try await store.acceptInvitation(
                 token: hash(token), account: account.id, newAccount: isNew ? account : nil,
                 at: clocks.now())
@@ -85,6 +91,10 @@ extension Accounts {
         switch try await check(email, person.password, attempt) {
         case .right(let account): return (account, false)
         case .wrong(let standing):
+            guard offer.usesLeft > 0 else {
+                security.note(.invitationRefused, from: origin.address)
+                throw Self.invalidInvitation
+            }
             _ = try Admission.name(person.firstName, field: "first_name")
             _ = try Admission.name(person.lastName, field: "last_name")
             guard standing == nil else {

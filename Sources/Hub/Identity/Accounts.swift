@@ -91,6 +91,8 @@ package final class Accounts: Sendable {
     let hooks: IdentityHooks
     let limiter: AttemptLimiter
     let security: SecurityLog
+    /// The link that was used since the start, and by whom.
+    private let usedSetUpToken = Lock<(hash: [UInt8], owner: AccountID)?>(nil)
     private let setUpToken = Lock<(hash: [UInt8], endsAt: MonotonicNanoseconds)?>(nil)
 
     package init(
@@ -139,6 +141,20 @@ package final class Accounts: Sendable {
             guard let standing, monotonic < standing.endsAt else { return false }
             return constantTimeEqual(standing.hash, given)
         }
+        // The same again, after an answer that was lost: whoever has the link and the password is the owner.
+        let used = usedSetUpToken.withLock { $0 }
+        if let used, constantTimeEqual(used.hash, given) {
+            do {
+                let account = try await proven(owner.email, owner.password, from: origin)
+                if account.id == used.owner {
+                    let memberships = try await store.memberships(of: account.id)
+                    return try await signIn(
+                        account, try Self.choose(nil, memberships), memberships, delivery, from: origin)
+                }
+            } catch let denial as Denial where denial.reply.code == .badCredentials {
+                // Somebody else, for whom the link is used.
+            }
+        }
         guard isRight else {
             security.note(.setUpRefused, from: origin.address)
             throw Denial(.linkInvalid, "the set-up link is used, too old or not the newest")
@@ -150,6 +166,7 @@ package final class Accounts: Sendable {
             throw Denial(.linkInvalid, "the hub is set up already: sign in")
         }
         setUpToken.withLock { $0 = nil }
+        usedSetUpToken.withLock { $0 = (given, account.id) }
         security.note(.setUp, from: origin.address, .id("organisation", record.id), .id("account", account.id))
         let membership = Membership(organisation: record, role: .owner, since: now)
         return try await signIn(account, membership, [membership], delivery, from: origin)

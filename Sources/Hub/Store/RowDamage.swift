@@ -6,7 +6,7 @@ import Ports
 
 struct RowDamage: Sendable {
     enum Table: String, CaseIterable {
-        case channel, head, member, login, key
+        case channel, head, member, login, key, invitation
     }
 
     /// Between two lines about the same table.

@@ -224,14 +224,14 @@ extension Store {
     {
         let found = try await read(InvitationSQL.read(.bytes(token.bytes), .null(.id)),
                                    Self.invitation).first
-        guard let found, found.record.expiresAt > at, found.record.usesLeft > 0 else { return nil }
+        guard let found, found.record.expiresAt > at else { return nil }
         return found.record
     }
 
     package func invitations(_ organisation: OrganisationID, at: UnixMilliseconds)
         async throws(StoreError) -> [InvitationRecord]
     {
-        try await read(InvitationSQL.standing(organisation, .at(at)), Self.invitation).map { $0.record }
+        try await list(.invitation, InvitationSQL.standing(organisation, .at(at)), Self.invitation).map { $0.record }
     }
 
     package func withdrawInvitation(_ organisation: OrganisationID, _ invitation: InvitationID,

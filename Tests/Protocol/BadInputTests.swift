@@ -119,6 +119,13 @@ private let c = "0192f0c1-2d3e-7a4b-8c5d-6e7f8091a2b3"
         Bad(#"{"id":7,"ping":null}"#, .noCommand, id: 7),
         Bad(#"{"id":7,"ping":{},"list_people":{}}"#, .severalCommands, "list_people", id: 7),
         Bad(#"{"ping":{},"ping":{},"id":7}"#, .duplicateField, "ping", id: 7),
+        // Members that belong to no field, too, on every level and however their names are written.
+        Bad(#"{"id":7,"ping":{},"x":1,"x":2}"#, .duplicateField, id: 7),
+        Bad(#"{"id":7,"ping":{},"x":1,"y":2,"\u0078":2}"#, .duplicateField, id: 7),
+        Bad(#"{"id":7,"ping":{"x":1,"x":2}}"#, .duplicateField, "ping", id: 7),
+        Bad(#"{"id":7,"ping":{},"x":{"a":1,"b":{},"a":2}}"#, .duplicateField, id: 7),
+        Bad(#"{"id":7,"ping":{},"x":[1,{"a":{"é":1,"\u00e9":2}}]}"#, .duplicateField, id: 7),
+        Bad(#"{"id":7,"ping":{},\#((0...64).map { "\"x\($0)\":0" }.joined(separator: ","))}"#, .tooManyEntries, id: 7),
         Bad(#"{"id":7,"ping":[]}"#, .wrongType, "ping", id: 7),
         Bad(#"{"id":7,"ping":true}"#, .wrongType, "ping", id: 7),
         Bad(#"{"id":7,"post":{"key":"k","text":"t"}}"#, .missing, "channel", id: 7),

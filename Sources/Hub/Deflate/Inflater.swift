@@ -23,6 +23,9 @@ package struct Inflater: ~Copyable {
     private var output = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var count = 0
 
+    /// How much the last message has become, or had become when it was given up.
+    package var outputBytes: Int { count }
+
     package init() {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())

@@ -41,6 +41,9 @@ package struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Of this machine: 127.0.0.0/8 and ::1.
+    package var isLoopback: Bool { isV4 ? low >> 24 & 0xFF == 127 : high == 0 && low == 1 }
+
     package var isV4: Bool { high == 0 && low >> 32 == Self.mapped }
 
     /// Who counts as one: an IPv6 customer has a whole /64, an IPv4 address is one.

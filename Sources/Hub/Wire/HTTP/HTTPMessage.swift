@@ -16,6 +16,9 @@ package struct HTTPRequest: Sendable {
     /// The path of the target without its query, percent-decoded, always beginning with a slash; it
     /// never has `.` or `..` segments.
     package var path: String
+    /// Something in the path was percent-encoded: it names a file perhaps, and none of the hub's own paths, which
+    /// have one spelling each.
+    package var isPathEncoded = false
     /// What follows the first `?`, as it came; empty when there is none.
     package var query: String
     /// In order of arrival, names in lower case, values without surrounding white space.

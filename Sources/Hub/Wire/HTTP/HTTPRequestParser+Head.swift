@@ -55,6 +55,7 @@ extension HTTPRequestParser {
             allowsAsterisk: method == .options)
         draft.method = method
         draft.path = target.path
+        draft.isPathEncoded = target.isPathEncoded
         draft.query = target.query
         head.authority = target.authority
     }

@@ -6,6 +6,8 @@ struct HTTPTarget {
     /// Percent-decoded, valid UTF-8, begins with a slash, has no `.` or `..` segments, no controls
     /// and no backslashes; slashes separate segments and were never encoded. `*` becomes `/`.
     var path = "/"
+    /// The path came with `%` in it.
+    var isPathEncoded = false
     /// As it came, without the question mark.
     var query = ""
     /// Host and port of an absolute target, as they came.
@@ -29,7 +31,9 @@ struct HTTPTarget {
             query = String(decoding: rest[(mark + 1)...], as: UTF8.self)
             rest = rest[..<mark]
         }
-        if !rest.isEmpty { path = try Self.decodedPath(UnsafeRawBufferPointer(rebasing: rest)) }
+        guard !rest.isEmpty else { return }
+        isPathEncoded = rest.contains(UInt8(ascii: "%"))
+        path = try Self.decodedPath(UnsafeRawBufferPointer(rebasing: rest))
     }
 
     private static func afterScheme(

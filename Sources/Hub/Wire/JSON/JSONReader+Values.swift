@@ -226,12 +226,14 @@ extension JSONReader {
         case UInt8(ascii: "{"):
             at += 1
             try open()
+            var members = UnknownMembers()
             var isFirst = true
             while try more(before: UInt8(ascii: "}"), isFirst: isFirst) {
                 isFirst = false
                 skipSpace()
                 guard isAtQuote else { throw DecodeError(.syntax) }
-                try skipString()
+                let name = try skippedName()
+                if !takesMembersTwice { try members.add(name) }
                 guard try next() == UInt8(ascii: ":") else { throw DecodeError(.syntax) }
                 try skipValue()
             }
@@ -251,6 +253,17 @@ extension JSONReader {
                 throw DecodeError(.syntax)
             }
         }
+    }
+
+    private mutating func skippedName() throws(DecodeError) -> [UInt8] {
+        let text = try scanString()
+        if text.hasEscapes {
+            let name = try unescaped(text)
+            _ = try utf8(name)
+            return name
+        }
+        if !text.isASCII { try validate(text) }
+        return Array(UnsafeBufferPointer(start: bytes + text.from, count: text.to - text.from))
     }
 
     mutating func skipString() throws(DecodeError) {

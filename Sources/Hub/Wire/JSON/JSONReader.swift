@@ -19,6 +19,8 @@ package struct JSONReader: FieldReader {
     /// Entries of lists whose enumerations have names of a newer version are left out, not refused.
     let isLenient: Bool
     private var depth = 0
+    /// For who looks only where a text ends: what is there twice is no matter then.
+    var takesMembersTwice = false
 
     // The member of the innermost object that is being matched against fields.
     /// Where its name stands; `nil` when it was written with escapes and is in `unescapedKey`.
@@ -123,12 +125,16 @@ package struct JSONReader: FieldReader {
         try open()
         let outer = seen
         seen = 0
+        var unknown = UnknownMembers()
         var isFirst = true
         while try more(before: UInt8(ascii: "}"), isFirst: isFirst) {
             isFirst = false
             try readKey()
             try visit(&self)
             if keyCount >= 0 {
+                if !takesMembersTwice {
+                    try unknown.add(key.map { Array(UnsafeBufferPointer(start: $0, count: keyCount)) } ?? unescapedKey)
+                }
                 keyCount = -1
                 try skipValue()
             }
@@ -239,5 +245,17 @@ package struct JSONReader: FieldReader {
                 return
             }
         }
+    }
+}
+
+/// Names of an object's members that belong to no field: they are passed over, but none may be there twice. So few
+/// are looked at that comparing all with all costs nothing worth a table.
+struct UnknownMembers {
+    private var names: [[UInt8]] = []
+
+    mutating func add(_ name: [UInt8]) throws(DecodeError) {
+        guard names.count < DecodeLimits.entriesMax else { throw DecodeError(.tooManyEntries) }
+        guard !names.contains(name) else { throw DecodeError(.duplicateField) }
+        names.append(name)
     }
 }

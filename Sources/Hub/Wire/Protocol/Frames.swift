@@ -90,11 +90,13 @@ struct FrameID {
     /// Throws when the line is no JSON text.
     static func find(json line: UnsafeRawBufferPointer) throws(DecodeError) -> UInt32? {
         var whole = JSONReader(line, entriesMax: 0, isLenient: false)
+        whole.takesMembersTwice = true
         try whole.skipValue()
         try whole.finish()
         do throws(DecodeError) {
             var found = FrameID()
             var reader = JSONReader(line, entriesMax: 0, isLenient: false)
+            reader.takesMembersTwice = true
             try reader.object { (reader: inout JSONReader) throws(DecodeError) in
                 try reader.field(1, "id", &found.id)
             }

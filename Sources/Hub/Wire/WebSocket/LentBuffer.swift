@@ -1,9 +1,13 @@
 // Memory for what comes in pieces. Unlike an array it may be lent out across calls, and it gives
-// large blocks back at once: thousands of idle connections must cost nothing.
+// large blocks back at once, to the system: thousands of connections must cost nothing when what they held is gone.
+
+import Glibc
 
 struct LentBuffer: ~Copyable {
     /// A block up to this size is kept for the next message.
     private static let keptBytes = 1024
+    /// Larger blocks are mapped. Blocks of an allocator lie between others and stay with the process.
+    private static let allocatedBytesMax = 32 << 10
 
     private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private(set) var count = 0
@@ -36,17 +40,34 @@ struct LentBuffer: ~Copyable {
 
     private mutating func reserve(_ needed: Int) {
         if needed <= memory.count { return }
-        let larger = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: max(needed, memory.count * 2, 128), alignment: 8)
+        let larger = Self.block(needed <= Self.allocatedBytesMax
+            ? min(max(needed, memory.count * 2, 128), Self.allocatedBytesMax)
+            // What is held is counted by what has come, so no more than a quarter is added.
+            : (needed + needed / 4 + 4_095) & ~4_095)
         larger.copyMemory(from: bytes)
-        memory.deallocate()
+        Self.giveBack(memory)
         memory = larger
     }
 
+    private static func block(_ size: Int) -> UnsafeMutableRawBufferPointer {
+        guard size > allocatedBytesMax else { return .allocate(byteCount: size, alignment: 8) }
+        let start = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let start, start != MAP_FAILED else { preconditionFailure("no memory") }
+        return UnsafeMutableRawBufferPointer(start: start, count: size)
+    }
+
+    private static func giveBack(_ block: UnsafeMutableRawBufferPointer) {
+        if block.count > allocatedBytesMax {
+            munmap(block.baseAddress!, block.count)
+        } else {
+            block.deallocate()
+        }
+    }
+
     private mutating func release() {
-        memory.deallocate()
+        Self.giveBack(memory)
         memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     }
 
-    deinit { memory.deallocate() }
+    deinit { Self.giveBack(memory) }
 }

@@ -90,6 +90,7 @@ package struct WebSocketParser: ~Copyable {
     private var control = LentBuffer()
     private var lent = Lent.nothing
     private var isOver = false
+    private var isDiscarding = false
 
     private enum Lent { case nothing, assembled, control }
 
@@ -128,6 +129,14 @@ package struct WebSocketParser: ~Copyable {
         }
     }
 
+    /// From here on only control frames are wanted: what has come of a message is given up, and messages that come
+    /// are passed over without being kept.
+    package mutating func discardMessages() {
+        isDiscarding = true
+        // What is lent is still being looked at; it goes with the next call.
+        if lent != .assembled { assembled.clear() }
+    }
+
     /// Gives up the memory of what was lent by the last call.
     private mutating func takeBack() {
         switch lent {
@@ -162,6 +171,11 @@ package struct WebSocketParser: ~Copyable {
                 utf8 = UTF8Validator()
             default: throw .messageInsideMessage
             }
+            if isDiscarding {
+                payloadLeft = Int(frame.payloadBytes)
+                isInFrame = true
+                return
+            }
             fragments += 1
             if fragments > limits.fragmentsMax { throw .tooManyFragments }
             let room = limits.messageBytesMax - assembled.count
@@ -190,6 +204,12 @@ package struct WebSocketParser: ~Copyable {
             isInFrame = false
             lent = .control
             return try controlEvent(control.bytes)
+        }
+        if isDiscarding {
+            if payloadLeft > 0 { return nil }
+            isInFrame = false
+            if isFinal { message = .continuation }
+            return nil
         }
         if payloadLeft == 0, isFinal, assembled.isEmpty {
             isInFrame = false

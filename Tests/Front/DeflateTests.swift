@@ -157,7 +157,7 @@ struct DeflateTests {
 
     @Test(arguments: [false, true])
     func whatComesOutIsLimited(_ isOpen: Bool) async throws {
-        let limit = isOpen ? 1 << 20 : 64 << 10
+        let limit = isOpen ? 1 << 20 : 16 << 10
         for (count, code) in [(limit, nil), (limit + 1, 1009), (64 << 20, 1009)] as [(Int, Int?)] {
             try await withWorld { world in
                 let (peer, session, _) = try await world.deflating()

@@ -92,11 +92,40 @@ struct HTTPTests {
         }
     }
 
+    /// For browsers that do not take 'self' for WebSockets; and nothing that the sender of a request made up.
     @Test func pagesMayConnectToTheHostTheyCameFrom() async throws {
+        try await withWorld({ $0.allowedOrigins = ["https://hub.test", "http://other.test:8080"] }) { world in
+            let own = ["hub.test", "HUB.test:8080", "other.test", "localhost:1", "127.0.0.1", "[::1]:80"]
+            for host in own + ["evil.test", "hub.test.evil.test", "evil-hub.test", "localhost.evil.test"] {
+                let answer = try await world.peer().ask("GET", "/", host: host)
+                let policy = try #require(answer.headers["content-security-policy"])
+                let sources = own.contains(host) ? "'self' ws://\(host) wss://\(host)" : "'self'"
+                #expect(policy.contains("connect-src \(sources); "), "\(host)")
+                #expect(policy.hasSuffix("require-trusted-types-for 'script'; trusted-types 'none'"))
+            }
+        }
+    }
+
+    /// Who reads metrics from this machine asks for this machine: another name is a page of that name asking.
+    @Test func metricsAreNotReadThroughANameOfSomebodyElse() async throws {
+        try await withWorld({ $0.allowedOrigins = ["https://hub.test"] }) { world in
+            for (host, status) in [("127.0.0.1:8080", 200), ("[::1]", 200), ("localhost", 200), ("hub.test:1", 200),
+                                   ("evil.test", 403), ("127.0.0.1.evil.test", 403)] {
+                #expect(try await world.peer().ask("GET", "/metrics", host: host).status == status, "\(host)")
+            }
+            let old = try world.peer()
+            try await old.write("GET /metrics HTTP/1.0\r\n\r\n")
+            #expect(try await old.answer().status == 403, "no name is no name of ours")
+        }
+    }
+
+    /// A rule of a proxy that looks at the path as it came holds.
+    @Test(arguments: ["/%6detrics", "/metric%73", "/%68ealthz", "/readyz%2F", "/%77s", "/%61pi/v1/x", "/strea%6d"])
+    func ownPathsHaveOneSpelling(_ path: String) async throws {
         try await withWorld { world in
-            let answer = try await world.peer().ask("GET", "/")
-            #expect(answer.headers["content-security-policy"]?
-                .contains("connect-src 'self' ws://hub.test wss://hub.test;") == true)
+            let status = try await world.peer().ask("GET", path, host: "127.0.0.1").status
+            #expect(status == (path.hasSuffix("%2F") ? 400 : 404))
+            #expect(try await world.peer().ask("GET", "/app%2ejs").status == 200, "files are found as before")
         }
     }
 
@@ -114,12 +143,12 @@ struct HTTPTests {
 
     @Test func showsMetricsToThoseWhoMaySeeThem() async throws {
         try await withWorld { world in
-            let answer = try await world.peer().ask("GET", "/metrics")
+            let answer = try await world.peer().ask("GET", "/metrics", host: "127.0.0.1")
             #expect(answer.text.contains("# TYPE hub_connections gauge\nhub_connections 1\n"))
             #expect(answer.text.contains("hub_loop_tick_seconds_bucket{loop=\"front-0\",le=\"+Inf\"}"))
         }
         try await withWorld({ $0.metricsAllow = [] }) { world in
-            let answer = try await world.peer().ask("GET", "/metrics")
+            let answer = try await world.peer().ask("GET", "/metrics", host: "127.0.0.1")
             #expect(answer.status == 403)
         }
     }

@@ -209,10 +209,11 @@ final class Peer {
         return Answer(status: code, headers: headers, body: try await read(length))
     }
 
-    func ask(_ method: String, _ path: String, _ headers: [String] = [], body: String = "") async throws
+    func ask(_ method: String, _ path: String, _ headers: [String] = [], body: String = "",
+             host: String = "hub.test") async throws
         -> Answer
     {
-        var lines = ["\(method) \(path) HTTP/1.1", "Host: hub.test"] + headers
+        var lines = ["\(method) \(path) HTTP/1.1", "Host: \(host)"] + headers
         if !body.isEmpty { lines.append("Content-Length: \(body.utf8.count)") }
         try await write(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
         return try await answer(isHead: method == "HEAD")

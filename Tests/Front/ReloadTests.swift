@@ -12,14 +12,14 @@ struct ReloadTests {
         try await withWorld(loops: loops, { $0.metricsAllow = [] }) { world in
             // The kernel chooses the loop of a connection: enough of them meet every loop.
             for _ in 0..<16 {
-                let answer = try await world.peer().ask("GET", "/metrics")
+                let answer = try await world.peer().ask("GET", "/metrics", host: "127.0.0.1")
                 #expect(answer.status == 403)
             }
             var configuration = world.configuration
             configuration.metricsAllow = [AddressRange("127.0.0.1")!]
             await world.reload(configuration)
             for _ in 0..<16 {
-                let answer = try await world.peer().ask("GET", "/metrics")
+                let answer = try await world.peer().ask("GET", "/metrics", host: "127.0.0.1")
                 #expect(answer.status == 200)
             }
         }

@@ -311,6 +311,7 @@ struct TLSDataTests {
         }
     }
 
+    /// Beyond the limit only for a probe, which has to come soon.
     @Test func tooManyConnectionsAreClosedWithoutAHandshake() async throws {
         try await withTLSWorld({ $0.connectionsMax = 2 }) { world, authority in
             let (one, two) = (try world.peer(), try world.peer())
@@ -318,6 +319,12 @@ struct TLSDataTests {
             #expect(try await world.peer().isClosedByHub())
             #expect(world.counter("hub_connections_refused_total", "reason=\"full\"") == 1)
             #expect(try await one.ask("GET", "/healthz").status == 200)
+            for (path, status) in [("/healthz", 200), ("/app.js", 503)] {
+                let probe = try world.peer()
+                try await probe.shakeHands(TLSClient(trusting: authority))
+                #expect(try await probe.ask("GET", path).status == status)
+                #expect(try await probe.isClosedByHub())
+            }
         }
     }
 

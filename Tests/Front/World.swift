@@ -56,7 +56,7 @@ final class World: Sendable {
         let usual = FrontConfiguration()
         let times: [WritableKeyPath<FrontConfiguration, UInt64>] = [
             \.httpHeaderMilliseconds, \.httpIdleMilliseconds, \.helloMilliseconds, \.heartbeatMilliseconds,
-            \.messageMilliseconds, \.stallMilliseconds,
+            \.messageMilliseconds, \.stallMilliseconds, \.evictionMilliseconds,
         ]
         for time in times where configuration[keyPath: time] == usual[keyPath: time] {
             configuration[keyPath: time] = 600_000

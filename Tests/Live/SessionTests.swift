@@ -39,6 +39,57 @@ import Testing
         }
     }
 
+    @Test func whoSaysNoHelloIsSentAwaySoon() {
+        let world = world()
+        let client = Client(world)
+        var refused = 0
+        while client.closeCode == nil, refused < 1_000 {
+            #expect(error(client.ask(.ping(Ping()))) == .unauthenticated)
+            refused += 1
+        }
+        #expect(client.closeCode == .rateLimited)
+        #expect(refused == Session.refusalsBeforeHelloMax + 1)
+    }
+
+    /// An id that is in use costs rate and patience like every refusal.
+    @Test(arguments: [false, true])
+    func whoRepeatsAnIDIsSentAway(_ isOnceTooOften: Bool) {
+        let world = world { $0.commandsPerSecond = 1; $0.commandsBurst = 5 }
+        let client = Client(world, as: alice)
+        let patience = Int(Session.patienceFactor * (5 + LiveConfiguration().limits.commandsInFlightMax))
+        // All arrive before the organisation has its turn.
+        let frame = ClientFrame(id: 1_000, command: .listPeople(ListPeople()))
+        for _ in 0..<(1 + patience + (isOnceTooOften ? 1 : 0)) { client.receive(frame) }
+        world.settle()
+        let refused = client.frames.filter { error($0.body) == .duplicateID }
+        #expect(refused.count >= patience)
+        #expect(client.closeCode == (isOnceTooOften ? .rateLimited : nil))
+        // The rate is used up too.
+        if !isOnceTooOften { #expect(error(client.ask(.ping(Ping()))) == .rateLimited) }
+    }
+
+    /// One look at the token's end is planned, however often the token is renewed, and never too late.
+    @Test func refreshesLeaveOneTimer() {
+        let world = world()
+        let end = world.now.value + 60_000
+        let client = Client(world)
+        client.ask(.hello(Hello(token: PlainVerifier.token(alice, acme, expires: UnixMilliseconds(end)))))
+        let before = world.timerCount
+        for more in 1...300 as ClosedRange<Int64> {
+            world.advance(10)
+            let token = PlainVerifier.token(alice, acme, expires: UnixMilliseconds(end + more * 100))
+            guard case .refreshed = client.ask(.refresh(Refresh(token: token))) else {
+                Issue.record("refreshed")
+                return
+            }
+        }
+        #expect(world.timerCount <= before)
+        world.advance(end + 30_000 + Session.expiryLeewayMilliseconds - 1 - world.now.value)
+        #expect(client.closeCode == nil)
+        world.advance(2)
+        #expect(client.closeCode == .tokenExpired)
+    }
+
     @Test(arguments: [
         (AccountID(high: 1, low: 77), Role.member, CloseCode.revoked), (alice, .owner, .roleChanged),
     ])

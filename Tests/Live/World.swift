@@ -64,6 +64,8 @@ final class World: @unchecked Sendable {
         return true
     }
 
+    var timerCount: Int { timers.count }
+
     /// Lets time go by, firing timers on the way.
     func advance(_ milliseconds: Int64) {
         settle()

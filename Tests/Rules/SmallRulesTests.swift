@@ -138,6 +138,33 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         #expect(gate.admit(6, at: muchLater) == .pass)
         #expect(gate.admit(7, at: muchLater) != .pass, "no more than the burst is saved up")
     }
+
+    /// 100 commands at once at 10 per second, burst 2: each comes back when it was told to, and gets in then.
+    @Test func whoComesBackAsToldGetsIn() {
+        var gate = gate(inFlight: 1_000, rate: 10, burst: 2)
+        var waiting: [(id: UInt32, at: UInt64)] = (1...100).map { ($0, 0) }
+        var refusals = 0
+        while let next = waiting.indices.min(by: { waiting[$0].at < waiting[$1].at }) {
+            let (id, at) = waiting.remove(at: next)
+            if case .refuse(.rateLimited, let wait) = gate.admit(id, at: MonotonicNanoseconds(at * 1_000_000)) {
+                refusals += 1
+                waiting.append((id, at + UInt64(wait)))
+            }
+        }
+        #expect(refusals <= 98 + 2, "one each, and some for fractions of a millisecond")
+    }
+
+    @Test func nobodyIsToldToWaitForEver() {
+        var gate = gate(inFlight: 1_000, rate: 1, burst: 1)
+        #expect(gate.admit(1, at: MonotonicNanoseconds(0)) == .pass)
+        for id in 2...100 as ClosedRange<UInt32> {
+            let wait = min(CommandGate.waitMillisecondsMax, (id - 1) * 1_000 + 1)
+            #expect(gate.admit(id, at: MonotonicNanoseconds(0)) == .refuse(.rateLimited, retryAfterMilliseconds: wait))
+        }
+        // When they have not come, the next is told the next token.
+        #expect(gate.admit(101, at: MonotonicNanoseconds(90_000_000_000)) == .pass)
+        #expect(gate.admit(102, at: MonotonicNanoseconds(90_000_000_000)) != .pass)
+    }
 }
 
 @Suite struct ArgumentRuleTests {

@@ -1,5 +1,5 @@
-// How many commands an account gives in all, over whatever connections: a bucket that its sessions share,
-// from any lane, without a lock.
+// How many commands an account gives in all, and how much work its input causes, over whatever connections:
+// buckets that its sessions share, from any lane, without a lock.
 //
 // A bucket is one number, the time at which the account would be where it should be if each command took
 // its share of a second (the generic cell rate algorithm, ITU-T I.371 Annex A): a command is refused when
@@ -13,11 +13,26 @@ package final class AccountRate: Sendable {
     private let nanosecondsEach: UInt64
     private let aheadMax: UInt64
     private let dueAt = Atomic<UInt64>(0)
+    private let input: WorkRate
+    private let inputDueAt = Atomic<UInt64>(0)
 
     /// - Parameter perSecond: more than 0.
-    package init(perSecond: UInt32, burst: UInt32) {
+    package init(perSecond: UInt32, burst: UInt32, input: WorkRate = WorkRate(perSecond: 0, burst: 0)) {
         nanosecondsEach = 1_000_000_000 / UInt64(perSecond)
         aheadMax = nanosecondsEach * UInt64(burst)
+        self.input = input
+    }
+
+    /// Work that input of the account has caused. The milliseconds until it may cause more, `nil`: now.
+    package func charge(_ work: Int, at now: MonotonicNanoseconds) -> UInt32? {
+        guard input.perSecond > 0 else { return nil }
+        var due = inputDueAt.load(ordering: .relaxed)
+        while true {
+            let next = input.due(after: due, charging: work, at: now)
+            let (isDone, current) = inputDueAt.compareExchange(expected: due, desired: next, ordering: .relaxed)
+            if isDone { return input.wait(until: next, at: now) }
+            due = current
+        }
     }
 
     /// Takes one command. Otherwise the milliseconds until there is one.
@@ -34,7 +49,9 @@ package final class AccountRate: Sendable {
     }
 
     /// As good as a new one.
-    func isFull(at now: MonotonicNanoseconds) -> Bool { dueAt.load(ordering: .relaxed) <= now.value }
+    func isFull(at now: MonotonicNanoseconds) -> Bool {
+        dueAt.load(ordering: .relaxed) <= now.value && inputDueAt.load(ordering: .relaxed) <= now.value
+    }
 }
 
 /// The buckets of the accounts that have sessions, and of those that had some lately.
@@ -49,18 +66,21 @@ final class AccountRates: Sendable {
     }
     private let perSecond: UInt32
     private let burst: UInt32
+    private let input: WorkRate
     private let state = Lock(State())
 
-    init(perSecond: UInt32, burst: UInt32) {
+    init(perSecond: UInt32, burst: UInt32, input: WorkRate = WorkRate(perSecond: 0, burst: 0)) {
         self.perSecond = perSecond
         self.burst = burst
+        self.input = input
     }
 
-    /// For a session that opens, to be followed by one `leave`; `nil`: there is no limit.
+    /// For a session that opens, to be followed by one `leave`; `nil`: there is no limit, of input neither.
     func enter(_ account: AccountID) -> AccountRate? {
         guard perSecond > 0 else { return nil }
         return state.withLock { state in
-            let rate = state.entries[account]?.rate ?? AccountRate(perSecond: perSecond, burst: burst)
+            let rate = state.entries[account]?.rate 
+                ?? AccountRate(perSecond: perSecond, burst: burst, input: input)
             state.entries[account, default: Entry(rate: rate, sessions: 0)].sessions += 1
             return rate
         }

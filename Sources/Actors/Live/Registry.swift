@@ -54,6 +54,9 @@ package struct LiveConfiguration: Sendable {
     /// The same for all connections of an account together.
     package var accountCommandsPerSecond: UInt32 = 1_000
     package var accountCommandsBurst: UInt32 = 2_000
+    /// Work that input of one account may cause, over all its connections (see `WorkRate`); not counted where
+    /// its commands have no limit.
+    package var accountInput = WorkRate(perSecond: 4 << 20, burst: 8 << 20)
     /// Sessions one account has at a time in one organisation; 0: no limit.
     package var accountSessionsMax = 100
     /// Presence changes are collected this long.
@@ -126,7 +129,8 @@ package final class Registry: Sendable {
         self.surroundings = surroundings
         current = Lock(configuration)
         accountRates = AccountRates(perSecond: configuration.accountCommandsPerSecond,
-                                    burst: configuration.accountCommandsBurst)
+                                    burst: configuration.accountCommandsBurst,
+                                    input: configuration.accountInput)
     }
 
     package var configuration: LiveConfiguration { current.withLock { $0 } }

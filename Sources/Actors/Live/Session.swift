@@ -35,6 +35,9 @@ package final class Session {
     package static let patienceFactor: UInt32 = 16
     /// Who goes on nevertheless is sent away.
     private var patience: TokenBucket
+    /// Refusals that are answered before the sign-in, where everything but hello is one.
+    package static let refusalsBeforeHelloMax = 64
+    private var refusalsBeforeHello = 0
     /// Shared with the account's other sessions, while this one is open.
     private var accountRate: AccountRate?
     private var ownAddress: SessionAddress?
@@ -74,37 +77,52 @@ package final class Session {
 
     /// A decoded command of the connection, in order of arrival.
     /// - Parameter isOverloaded: the connection's loop takes no new work.
-    package func receive(_ frame: ClientFrame, isOverloaded: Bool = false) {
-        if case .closed = state { return }
+    /// - Returns: `false` when it was refused before anybody else was asked.
+    @discardableResult
+    package func receive(_ frame: ClientFrame, isOverloaded: Bool = false) -> Bool {
+        if case .closed = state { return false }
         let now = registry.surroundings.clocks.monotonic()
         guard frame.id > 0, frame.id <= UInt32(Int32.max) else {
             refuse(0, ErrorReply(.invalidArgument, "A command needs an id from 1 to 2147483647.",
                                  details: [Detail("field", "id")]))
-            return
+            losePatience(at: now)
+            return false
         }
         switch gate.admit(frame.id, at: now) {
         case .refuse(let code, let wait):
             refuse(code == .duplicateID ? 0 : frame.id,
                    ErrorReply(code, Self.refusal(code), retryAfterMilliseconds: wait,
                               details: [Detail("id", "\(frame.id)")]))
-            if code == .rateLimited || code == .tooManyInFlight { losePatience(at: now) }
-            return
+            losePatience(at: now)
+            return false
         case .pass: break
         }
         if isOverloaded, frame.command.isNewWork {
             refuse(frame.id, ErrorReply(.overloaded, "The hub has too much to do; try again shortly.",
                                         retryAfterMilliseconds: 2_000))
+            return false
         } else if let wait = accountRate?.take(at: now) {
             refuse(frame.id, ErrorReply(.rateLimited, "Too many commands per second of the account.",
                                         retryAfterMilliseconds: wait))
             losePatience(at: now)
+            return false
         } else {
-            route(frame)
+            return route(frame)
         }
     }
 
     private func losePatience(at now: MonotonicNanoseconds) {
-        if patience.take(at: now) != nil { close(.rateLimited) }
+        if patience.take(at: now) != nil {
+            close(.rateLimited)
+        } else if case .awaitingHello = state {
+            refusalsBeforeHello += 1
+            if refusalsBeforeHello == Self.refusalsBeforeHelloMax + 1 { close(.rateLimited) }
+        }
+    }
+
+    /// Work that the connection's input has caused. The milliseconds until the account may cause more; `nil`: now.
+    package func charge(_ work: Int, at now: MonotonicNanoseconds) -> UInt32? {
+        accountRate?.charge(work, at: now)
     }
 
     package var unansweredCommands: Int { gate.inFlightCount }
@@ -129,7 +147,7 @@ package final class Session {
             state = .open(principal)
             accountRate = registry.accountRates.enter(principal.account)
             scheduleExpiry()
-            for command in held { route(command) }
+            for command in held { _ = route(command) }
         } else {
             // The organisation refused, and closes behind its answer.
             state = .closed
@@ -157,17 +175,18 @@ package final class Session {
 
     // MARK: Commands
 
-    private func route(_ frame: ClientFrame) {
+    private func route(_ frame: ClientFrame) -> Bool {
         if let error = ArgumentRule.check(frame.command, limits) {
             refuse(frame.id, error)
-            return
+            return false
         }
         switch state {
-        case .closed: return
+        case .closed: return false
         case .awaitingHello:
             guard case .hello(let hello) = frame.command else {
                 refuse(frame.id, ErrorReply(.unauthenticated, "The first command is hello."))
-                return
+                losePatience(at: registry.surroundings.clocks.monotonic())
+                return false
             }
             open(frame.id, hello)
         case .opening(let principal, let hello, var held):
@@ -175,6 +194,7 @@ package final class Session {
             state = .opening(principal, hello: hello, held: held)
         case .open(let principal): carryOut(frame, principal)
         }
+        return true
     }
 
     private func open(_ command: UInt32, _ hello: Hello) {

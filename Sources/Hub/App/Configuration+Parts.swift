@@ -24,6 +24,8 @@ extension Configuration {
         live.commandsBurst = commandsBurst
         live.accountCommandsPerSecond = accountCommandsPerSecond
         live.accountCommandsBurst = accountCommandsBurst
+        live.accountInput = WorkRate(perSecond: UInt64(accountInputPerSecond),
+                                     burst: UInt64(accountInputPerSecond) * 2)
         live.accountSessionsMax = accountSessionsMax
         live.heartbeatMilliseconds = heartbeatMilliseconds
         return live

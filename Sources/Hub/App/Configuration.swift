@@ -71,6 +71,8 @@ package struct Configuration: Sendable {
     package var accountSessionsMax = 100
     package var accountCommandsPerSecond: UInt32 = 1_000
     package var accountCommandsBurst: UInt32 = 2_000
+    /// Bytes of one account's input looked at per second; 0: no limit.
+    package var accountInputPerSecond = 4 << 20
     /// Pings and pongs of one connection per second; 0: no limit.
     package var pingsPerSecond: UInt32 = 50
     /// Headers of one request: bytes of all, and how many.

@@ -177,6 +177,10 @@ extension ConfigurationKey {
                "Commands of one account over all its connections; more get `rate_limited`. 0: no limit."),
         .count("account_commands_burst", \.accountCommandsBurst, 1...1_000_000,
                "Commands of one account that may come at once before the rate counts."),
+        .size("account_input_per_second", \.accountInputPerSecond, 0...1 << 40,
+              "What commands of one account may cost to read, over all its connections: bytes received, bytes "
+                  + "decompressed, 2 KiB for each refusal; twice as much at once. Above it they are read later. "
+                  + "0, or `account_commands_per_second` 0: no limit."),
         .count("pings_per_second", \.pingsPerSecond, 0...1_000_000,
                "Pings and pongs of one connection; more close it with 4102. 0: no limit."),
         .size("http_headers_bytes_max", \.httpHeadersBytesMax, 1 << 10...1 << 20,

@@ -27,6 +27,8 @@ struct AcceptGate: Sendable {
     private struct Entry {
         var open = 0
         var bucket: TokenBucket
+        /// What its connections without a session have caused, as `WorkRate` counts it.
+        var workDue: UInt64 = 0
     }
 
     private let limits: AcceptLimits
@@ -60,6 +62,18 @@ struct AcceptGate: Sendable {
         }
         addresses[network] = entry
         return isInTime ? nil : .tooFast
+    }
+
+    /// Work of a connection that was entered. Otherwise than on a connection it is remembered when the address
+    /// comes back.
+    /// - Returns: milliseconds until the address may cause more; `nil`: now.
+    mutating func charge(_ network: NetworkAddress, _ work: Int, _ rate: WorkRate, at now: MonotonicNanoseconds)
+        -> UInt32?
+    {
+        guard let entry = addresses[network] else { return nil }
+        let due = rate.due(after: entry.workDue, charging: work, at: now)
+        addresses[network]?.workDue = due
+        return rate.wait(until: due, at: now)
     }
 
     mutating func leave(_ network: NetworkAddress) {

@@ -20,6 +20,8 @@ final class Connection {
     var isWelcomed = false
     /// Over some limit: it gets an answer and goes.
     var isRefused = false
+    /// Nobody more gets in, for this reason: the connection is there for one request of a probe.
+    var keptFor: FrontMetrics.Refusal?
     /// Of input that is not complete.
     var heldBytes = 0
 
@@ -43,8 +45,13 @@ final class Connection {
     /// Requests that came behind are not looked at, and nothing more is read: a handler is at work, or
     /// the peer has to take the answers first.
     var isHolding = false
-    /// At most what one read gave.
+    /// Read and not looked at: at most what one read gave.
     var heldInput: [UInt8] = []
+    /// See FrontLoop+Input: what its input has caused, whether it stands in the queue for the next turn, and
+    /// whether it is not read until its share allows for more.
+    var input = InputAccount()
+    var isQueued = false
+    var isPaused = false
     /// Answers noted since the last flush.
     var answersNoted = 0
     /// The peer has closed its side, and all that came before that has been read.

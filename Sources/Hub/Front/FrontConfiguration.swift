@@ -63,6 +63,8 @@ package struct FrontConfiguration: Sendable {
     /// What may have come of messages and requests that are not complete, of all connections; above, those
     /// over 16 KiB are refused. In bytes.
     package var inboundTotalBytesMax = 256 << 20
+    /// How much of what clients send is looked at in which time.
+    package var input = InputLimits()
     /// Pings and pongs of one connection; 0: no limit.
     package var pingsPerSecond: UInt32 = 50
     /// Commands that cannot be decoded, per connection; one more closes it.
@@ -80,6 +82,9 @@ package struct FrontConfiguration: Sendable {
     package var pongMilliseconds: UInt64 = 8_000
     /// A peer that takes nothing of what waits for it for so long is dropped.
     package var stallMilliseconds: UInt64 = 30_000
+    /// Whoever has no session and has done nothing for so long may have to go for who comes to a hub that is full.
+    /// In a rush of clients that come back, those that are about to sign in are not thrown out for others.
+    package var evictionMilliseconds: UInt64 = 1_000
     package var closeMilliseconds: UInt64 = 5_000
     /// Between the first `no` of `/readyz` and the drain.
     package var drainDelayMilliseconds: UInt64 = 0
@@ -91,6 +96,24 @@ package struct FrontConfiguration: Sendable {
     /// How late a loop may be before it refuses work, see `LoadRule`.
     package var overloadLagMilliseconds: UInt64 = 1_000
     package init() {}
+
+    /// Whether the value of a Host header names this hub for certain: an address, localhost, or the host of an
+    /// allowed origin, which the public URL is one of. Whoever has a name of their own lead here can make a
+    /// browser send that name.
+    package func isOwnHost(_ host: String) -> Bool {
+        let name = Self.name(host)
+        return name == "localhost" || NetworkAddress(name.text.filter { $0 != "[" && $0 != "]" }) != nil
+            || allowedOrigins.contains { origin in
+                origin.split(separator: "/").last.map(Self.name) == name
+            }
+    }
+
+    /// Without the port, in lower case.
+    private static func name(_ authority: some StringProtocol) -> ExactText {
+        let text = authority.asciiLowercased()
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") { return ExactText(text[...end]) }
+        return ExactText(text.prefix { $0 != ":" })
+    }
 }
 
 /// What the front asks of the others.

@@ -40,10 +40,14 @@ package final class FrontLane: DeliveryLane, @unchecked Sendable {
     func reload(_ configuration: FrontConfiguration) { target.reload(configuration) }
     func sweep() { target.sweep() }
     func comeBack() { target.isComingBack = false }
+    func serveQueued() { target.serveQueued() }
+    func resumePaused() { target.resumePaused() }
     func drain(_ done: @escaping @Sendable () -> Void) { target.drain(done) }
-    func takeMessage(_ body: [UInt8], of session: SessionID) { target.takeMessage(body, of: session) }
+    func takeMessage(_ body: [UInt8], of session: SessionID) -> UInt32 {
+        target.takeMessage(body, of: session)
+    }
     func hurryDrain() { target.hurryDrain() }
-    func goOn(_ number: Int32, _ generation: UInt32) { target.goOn(number, generation) }
+    func answersTaken(_ number: Int32, _ generation: UInt32) { target.answersTaken(number, generation) }
     func answered(_ response: HTTPResponse, _ number: Int32, _ generation: UInt32) {
         target.answered(response, number, generation)
     }

@@ -40,10 +40,13 @@ extension FrontLoop {
             if connection.isClient { metrics.closed(.slow) }
             drop(connection)
         case .http: if isDue, !slot.isBlocked { httpTimedOut(connection) }
-        case _ where slot.isReceiving
+        case _ where slot.isReceiving && !isUnread(connection)
             && now >= connection.messageBeganAt + configuration.messageMilliseconds:
             close(connection, .messageTimeout, retryAfterMilliseconds: 0)
         case .greeting: if isDue { close(connection, .helloTimeout, retryAfterMilliseconds: 0) }
+        case .open where slot.isPinged && isUnread(connection):
+            // Its answer may have come.
+            table[number].deadline = now + configuration.pongMilliseconds
         case .open where slot.isPinged:
             if isDue { close(connection, .heartbeatTimeout, retryAfterMilliseconds: 0) }
         case .open where isSilent:
@@ -53,6 +56,9 @@ extension FrontLoop {
         case .open: break
         }
     }
+
+    /// It has had its share of input for now: it is the hub that does not read.
+    private func isUnread(_ connection: Connection) -> Bool { connection.isPaused || connection.isQueued }
 
     private func hasStalled(_ connection: Connection) -> Bool {
         table[connection.number].isBlocked

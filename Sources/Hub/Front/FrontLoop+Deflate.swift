@@ -48,8 +48,12 @@ extension FrontLoop {
         guard table[connection.number].phase != .closing, let limits = connection.webSocket?.limits
         else { return }
         metrics.inflated.add()
+        // What expands is worth little before anybody has signed in, and costs the same.
+        let bytesMax = table[connection.number].phase == .open
+            ? limits.messageBytesMax : min(limits.messageBytesMax, configuration.input.inflatedBytesMax)
         do throws(InflateFailure) {
-            let inflated = try inflater.inflate(message, bytesMax: limits.messageBytesMax)
+            defer { connection.input.add(inflater.outputBytes) }
+            let inflated = try inflater.inflate(message, bytesMax: bytesMax)
             if isText, !UTF8Validator.isValid(inflated) { throw .malformed }
             received(inflated, isText ? .json : .proto, connection)
         } catch {

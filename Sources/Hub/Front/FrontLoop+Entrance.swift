@@ -43,29 +43,29 @@ extension FrontLoop {
     }
 
     private func admit(_ descriptor: Int32, _ peer: NetworkAddress, isTLS: Bool) {
-        if let reason = refusal {
+        let reason = refusal
+        // A handshake would be work that a loop at its end has no time for.
+        if let reason, isTLS, reason == .overloaded {
             metrics.refused(reason)
-            // An answer over TLS would cost more than the connection.
-            if !isTLS, refusedCount < Self.refusalsMax {
-                let connection = open(descriptor, peer: peer)
-                refuse(connection, status: 503)
-                watch(connection)
-            } else {
-                Socket.close(descriptor)
-            }
+            Socket.close(descriptor)
             return
         }
         let connection = open(descriptor, peer: peer)
+        if let reason { keepForProbe(connection, instead: reason) }
         if configuration.proxyProtocol, configuration.forwarded.isTrusted(peer) {
             connection.proxyHeader = ProxyHeaderParser()
             connection.isTLSNext = isTLS
             table[connection.number].phase = .proxied
         } else {
             if isTLS { beginTLS(connection) }
-            charge(peer, connection)
+            if reason == nil { charge(peer, connection) }
         }
-        // Its first request is mostly there already, and need not be waited for.
-        if connections[Int(connection.number)] === connection { read(connection, hasEnded: false) }
+        if connections[Int(connection.number)] === connection { beginReading(connection) }
+    }
+
+    /// Its first request is mostly there already, and need not be waited for.
+    private func beginReading(_ connection: Connection) {
+        readable(connection, hasEnded: false)
         if connections[Int(connection.number)] === connection { watch(connection) }
     }
 
@@ -78,9 +78,10 @@ extension FrontLoop {
 
     /// Why nobody more gets in.
     private var refusal: FrontMetrics.Refusal? {
-        if metrics.connections.current >= Int64(configuration.connectionsMax) { return .full }
-        if metrics.unwelcomed.current >= Int64(configuration.unwelcomedMax) { return .unwelcomed }
-        return load.level == .full ? .overloaded : nil
+        if load.level == .full { return .overloaded }
+        let isFull = metrics.connections.current >= Int64(configuration.connectionsMax)
+        guard isFull || metrics.unwelcomed.current >= Int64(configuration.unwelcomedMax) else { return nil }
+        return evictIdle() ? nil : isFull ? .full : .unwelcomed
     }
 
     /// Tells a program that can wait; the connection is gone a moment later.
@@ -114,6 +115,7 @@ extension FrontLoop {
 
     func uncharge(_ connection: Connection) {
         if connection.isRefused { refusedCount -= 1 }
+        if let reason = connection.keptFor { metrics.refused(reason) }
         if !connection.isWelcomed { metrics.unwelcomed.add(-1) }
         if let network = connection.chargedTo { shared.gate.withLock { $0.leave(network) } }
         holds(0, connection)
@@ -144,7 +146,8 @@ extension FrontLoop {
         connection.proxyHeader = nil
         table[connection.number].phase = .http
         if connection.isTLSNext { beginTLS(connection) }
-        guard event == .noClient || charge(connection.peer, connection), !input.isEmpty else { return }
+        guard event == .noClient || connection.keptFor != nil || charge(connection.peer, connection),
+              !input.isEmpty else { return }
         arrived(UnsafeMutableRawBufferPointer(rebasing: bytes[(bytes.count - input.count)...]), connection)
     }
 
@@ -152,6 +155,14 @@ extension FrontLoop {
 
     /// Incomplete input of one connection that is never too much.
     private static let heldBytesSpared = 16 << 10
+
+    /// As `holds`, with all that a connection holds of what has come: a part of a message or request, and what was
+    /// read and not looked at.
+    @discardableResult
+    func holdsInput(_ connection: Connection) -> Bool {
+        let parsed = connection.webSocket?.heldBytes ?? connection.http?.heldBytes ?? 0
+        return holds(parsed + connection.heldInput.count, connection)
+    }
 
     /// The connection holds that much of a request or message that is not complete. `false`: all hold too
     /// much together, and this one is not among the small.

@@ -148,8 +148,13 @@ extension FrontLoop {
         countWelcome(connection)
         let taken = HTTPResponse(status: 204, headers: Self.sharing(request))
         if entrance.lane === lane {
-            takeMessage(request.body, of: entrance.session)
-            answer(taken, exchange, connection)
+            let wait = takeMessage(request.body, of: entrance.session)
+            guard wait > 0 else {
+                answer(taken, exchange, connection)
+                return
+            }
+            let answerLater = suspend(exchange, connection)
+            loop.submit(afterMilliseconds: wait) { answerLater(taken) }
             return
         }
         // Answered when they are there, so that a client waits for a loop that is behind, and so that no
@@ -157,19 +162,27 @@ extension FrontLoop {
         let answerLater = suspend(exchange, connection)
         let body = request.body
         entrance.loop.submit {
-            entrance.lane.takeMessage(body, of: entrance.session)
-            answerLater(taken)
+            let wait = entrance.lane.takeMessage(body, of: entrance.session)
+            entrance.loop.submit(afterMilliseconds: wait) { answerLater(taken) }
         }
     }
 
     /// On the stream's loop; the stream may be gone.
-    func takeMessage(_ body: [UInt8], of session: SessionID) {
-        guard let number = sessions[session], let connection = connections[Int(number)] else { return }
+    /// - Returns: milliseconds until more may come, for which the answer is held back.
+    func takeMessage(_ body: [UInt8], of session: SessionID) -> UInt32 {
+        guard let number = sessions[session], let connection = connections[Int(number)] else { return 0 }
         readClock()
         table[number].heardAt = now
         table[number].isPinged = false
+        connection.input.beginTurn()
+        connection.input.add(body.count)
         takeMessage(body, connection)
+        guard connections[Int(number)] === connection, table[number].phase != .closing else { return 0 }
+        return min(charge(connection) ?? 0, Self.commandsDelayMax)
     }
+
+    /// Milliseconds for which the answer to commands is held back at most. Longer would look like a hub that is gone.
+    private static let commandsDelayMax: UInt32 = 5_000
 
     /// An empty body is a sign of life and nothing more.
     private func takeMessage(_ body: [UInt8], _ connection: Connection) {

@@ -23,10 +23,12 @@ extension FrontLoop {
                 hold(input, connection)
                 return
             }
+            let before = input.count
             guard let event = connection.http?.next(&input) else { return }
+            connection.input.add(before - input.count)
             switch event {
             case .needMore:
-                guard holds(connection.http?.heldBytes ?? 0, connection) else {
+                guard holdsInput(connection) else {
                     metrics.refused(.overloaded)
                     answer(HTTPResponse(status: 503, headers: [HTTPHeader("Retry-After", "5")]), .faulty,
                            connection)
@@ -51,19 +53,34 @@ extension FrontLoop {
         receivedWebSocket(UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]), connection)
     }
 
-    /// Reads no more from the connection until `goOn`.
+    /// Reads no more from the connection until `answersTaken`.
     private func hold(_ input: UnsafeRawBufferPointer, _ connection: Connection) {
         connection.heldInput.append(contentsOf: input)
         connection.isHolding = true
+        guard holdsInput(connection) else {
+            // It does not wait for its answers, so it gets none.
+            metrics.refused(.overloaded)
+            drop(connection)
+            return
+        }
         watch(connection)
     }
 
-    /// The peer has taken all answers: what was held is next.
-    func goOn(_ number: Int32, _ generation: UInt32) {
-        guard table[number].generation == generation, table[number].phase == .http,
-              let connection = connections[Int(number)], connection.isHolding,
-              connection.exchange == nil, !connection.endsAfterFlush else { return }
+    /// The peer has taken all answers: what was held is next, when it is the connection's turn.
+    func answersTaken(_ number: Int32, _ generation: UInt32) {
+        guard table[number].generation == generation, let connection = connections[Int(number)] else { return }
         readClock()
+        guard mayLook(connection) else { return }
+        connection.input.beginTurn()
+        goOn(connection)
+        settle(connection)
+    }
+
+    /// Looks at what was held.
+    func goOn(_ connection: Connection) {
+        let number = connection.number
+        guard table[number].phase == .http, connection.isHolding, connection.exchange == nil,
+              !connection.endsAfterFlush else { return }
         connection.isHolding = false
         var held: [UInt8] = []
         swap(&held, &connection.heldInput)
@@ -80,7 +97,17 @@ extension FrontLoop {
             return
         }
         holds(0, connection)
-        if request.path == "/ws" {
+        connection.input.add(InputPrice.request)
+        var exchange = exchange
+        if connection.keptFor != nil {
+            guard Self.isProbe(request) else {
+                refuseFull(connection)
+                return
+            }
+            connection.keptFor = nil
+            exchange.keepsAlive = false
+        }
+        if request.path == "/ws", !request.isPathEncoded {
             upgrade(request, by: requester, exchange, connection)
         } else {
             route(request.sent(by: requester), requester, exchange, connection)
@@ -89,6 +116,11 @@ extension FrontLoop {
 
     private func route(_ request: HTTPRequest, _ requester: Requester, _ exchange: HTTPExchange,
                        _ connection: Connection) {
+        // Whoever guards a path in front of the hub sees it as it came: what is ours has one spelling.
+        guard !request.isPathEncoded else {
+            answerFile(request, exchange, connection)
+            return
+        }
         switch request.path {
         case Self.streamPath, Self.commandsPath: answerStream(request, exchange, connection)
         case "/healthz": answerText(200, "ok\n", request, exchange, connection)
@@ -135,7 +167,10 @@ extension FrontLoop {
             return
         }
         // What came through a proxy that is not known comes from that proxy's address.
-        guard configuration.metricsAllow.contains(requester.address), !requester.isDoubtful else {
+        // And what a browser of this machine asks for under another name is a page of that name asking (DNS
+        // rebinding): only our own names are answered there.
+        let isOwn = !requester.address.isLoopback || requester.host.map(configuration.isOwnHost) == true
+        guard configuration.metricsAllow.contains(requester.address), !requester.isDoubtful, isOwn else {
             answer(HTTPResponse(status: 403), exchange, connection)
             return
         }
@@ -157,7 +192,8 @@ extension FrontLoop {
         }
         var headers = [HTTPHeader("ETag", file.etag), HTTPHeader("Cache-Control", file.caching),
                        HTTPHeader("Content-Type", file.type)]
-        headers += SecurityHeaders.make(host: request.header("host")) + strictTransport(connection)
+        let host = request.header("host").flatMap { configuration.isOwnHost($0) ? $0 : nil }
+        headers += SecurityHeaders.make(host: host) + strictTransport(connection)
         if let known = request.header("if-none-match"), Self.matches(known, file.etag) {
             send(HTTPResponse(status: 304, headers: headers), exchange, connection)
             return
@@ -255,9 +291,14 @@ extension FrontLoop {
     }
 
     func httpTimedOut(_ connection: Connection) {
-        guard !connection.endsAfterFlush, connection.http?.isIdle == false else {
+        guard !connection.endsAfterFlush, !connection.isShakingHands,
+              connection.http?.isIdle == false || connection.keptFor != nil else {
             if connection.isShakingHands { metrics.tlsFailed("timeout") }
             drop(connection)
+            return
+        }
+        guard connection.keptFor == nil else {
+            refuseFull(connection)
             return
         }
         answer(HTTPResponse(status: 408), .faulty, connection)

@@ -182,7 +182,7 @@ extension FrontLoop {
             let lane = lane
             let number = connection.number
             let generation = table[number].generation
-            loop.submit { lane.goOn(number, generation) }
+            loop.submit { lane.answersTaken(number, generation) }
         }
     }
 

@@ -101,7 +101,10 @@ extension FrontLoop {
         let number = connection.number
         var input = bytes
         while connections[Int(number)] === connection {
+            if holdsBack(input, connection) { return }
+            let before = input.count
             guard let event = connection.webSocket?.next(&input) else { return }
+            connection.input.add(before - input.count)
             switch event {
             case .needMore:
                 waitsForMore(connection)
@@ -136,7 +139,7 @@ extension FrontLoop {
             table[number].isReceiving = true
             connection.messageBeganAt = now
         }
-        if !holds(connection.webSocket?.heldBytes ?? 0, connection) {
+        if !holdsInput(connection) {
             close(connection, .overloaded, retryAfterMilliseconds: 5_000)
         }
     }
@@ -171,7 +174,9 @@ extension FrontLoop {
         ProtocolCodec.decodeClientFrames(from: message, encoding) { result in
             switch result {
             case .success(let frame):
-                connection.session?.receive(frame, isOverloaded: isOverloaded)
+                if connection.session?.receive(frame, isOverloaded: isOverloaded) == false {
+                    connection.input.add(InputPrice.refusal)
+                }
             case .failure(let error): faulty(error, connection)
             }
         }
@@ -180,6 +185,7 @@ extension FrontLoop {
     private func faulty(_ error: DecodeError, _ connection: Connection) {
         guard table[connection.number].phase != .closing else { return }
         metrics.faultyCommands.add()
+        connection.input.add(InputPrice.refusal)
         connection.faultyCommands += 1
         send(ServerFrame(id: error.id ?? 0, body: .error(error.reply)), connection)
         if error.isFatal {
@@ -227,6 +233,13 @@ extension FrontLoop {
         table[number].deadline = now + configuration.closeMilliseconds
         metrics.closed(code)
         leaveSession(connection)
+        connection.webSocket?.discardMessages()
+        holdsInput(connection)
+        // What was held back is passed over soon, up to the answer to our close frame.
+        if connection.isPaused || !connection.heldInput.isEmpty {
+            connection.isPaused = false
+            queue(connection)
+        }
         if connection.isWebSocket {
             write(EncodedFrame(WebSocketFrame.close(code, reason: code.slug)), connection)
         } else {

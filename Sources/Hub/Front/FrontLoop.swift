@@ -70,6 +70,16 @@ final class FrontLoop: PollOwner {
     var sweepDueAt: UInt64 = 0
     /// Connections that are being refused.
     var refusedCount = 0
+    /// See FrontLoop+Room.
+    var probes: [InputTicket] = []
+    var searchAgainAt: UInt64 = 0
+    /// See FrontLoop+Input.
+    var inputTurn = InputTurn()
+    var queued: [InputTicket] = []
+    var paused: [InputTicket] = []
+    var isResumePlanned = false
+    /// What those without a session have caused together, as `WorkRate` counts it.
+    var unwelcomedDue: UInt64 = 0
 
     var listeners: [(listener: Listener, poll: PollHandle)] = []
     var isAcceptPaused = false
@@ -99,6 +109,7 @@ final class FrontLoop: PollOwner {
         loop.onTick { [unowned self] in
             handshakesLeft = Self.handshakesMax
             flush()
+            beginInputTurn()
         }
     }
 
@@ -152,7 +163,7 @@ final class FrontLoop: PollOwner {
         let events = events.intersection(connection.poll.watched)
         if events.contains(.writable) { writable(connection) }
         guard connections[tag] === connection, table[number].phase != .free else { return }
-        if events.contains(.readable) { read(connection, hasEnded: hasEnded) }
+        if events.contains(.readable) { readable(connection, hasEnded: hasEnded) }
     }
 
     /// Not watched yet.
@@ -191,7 +202,8 @@ final class FrontLoop: PollOwner {
                 if hasEnded, count < buffer.count { connection.isReadToEnd = true }
                 arrived(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]), connection)
                 guard connections[Int(number)] === connection, count == buffer.count,
-                      !connection.isHolding else { return }
+                      !connection.isHolding, connection.heldInput.isEmpty, !isSliceOver(connection)
+                else { return }
             }
         }
     }
@@ -228,9 +240,11 @@ final class FrontLoop: PollOwner {
         }
     }
 
-    /// What is polled for: input unless requests have to wait, output when the socket was full.
+    /// What is polled for: input unless requests have to wait or the connection has had its share, output when
+    /// the socket was full.
     func watch(_ connection: Connection) {
-        var events: PollEvents = connection.isHolding || connection.endsAfterFlush ? [] : .readable
+        let isUnread = connection.isHolding || connection.endsAfterFlush || connection.isPaused
+        var events: PollEvents = isUnread ? [] : .readable
         if table[connection.number].isBlocked { events.insert(.writable) }
         connection.poll.watch(events)
     }
@@ -269,6 +283,7 @@ final class FrontLoop: PollOwner {
         connection.webSocket = nil
         connection.exchange = nil
         connection.isHolding = false
+        connection.isPaused = false
         connection.heldInput = []
         holds(0, connection)
         connection.endsAfterFlush = false

@@ -19,6 +19,7 @@ final class FrontMetrics: Sendable {
     private let refusals: [Refusal: Counter]
     let acceptFailures: Counter
     let acceptsDelayed: Counter
+    let evicted: Counter
     let unwelcomed: Gauge
     let inboundBytes: Gauge
     /// Loops at each `LoadLevel`.
@@ -31,6 +32,7 @@ final class FrontMetrics: Sendable {
     let bytesIn: Counter
     let bytesOut: Counter
     let messagesIn: Counter
+    let inputPauses: Counter
     let deliveries: Counter
     let ephemeralDropped: Counter
     let batches: Counter
@@ -53,6 +55,8 @@ final class FrontMetrics: Sendable {
         })
         acceptsDelayed = metrics.counter("hub_accepts_delayed_total",
                                          help: "Times that accepting paused at its rate.")
+        evicted = metrics.counter("hub_connections_evicted_total",
+                                  help: "Idle connections without a session that made room for others.")
         unwelcomed = metrics.gauge("hub_connections_unwelcomed", help: "Connections without a session.")
         inboundBytes = metrics.gauge("hub_inbound_bytes", help: "Bytes of messages that have come in part.")
         loadLevels = ["normal", "shedding", "refusing", "full"].map { level in
@@ -68,6 +72,8 @@ final class FrontMetrics: Sendable {
         eventStreamsOpened = metrics.counter("hub_event_streams_opened_total", help: "Streams opened.")
         bytesIn = metrics.counter("hub_received_bytes_total", help: "Bytes read from clients.")
         bytesOut = metrics.counter("hub_sent_bytes_total", help: "Bytes written to clients, before encryption.")
+        inputPauses = metrics.counter("hub_input_pauses_total",
+                                      help: "Times that a connection had had its share and was not read for a while.")
         messagesIn = metrics.counter("hub_messages_received_total", help: "Messages read.")
         deliveries = metrics.counter("hub_deliveries_total",
                                      help: "Frames put into the outboxes of clients.")

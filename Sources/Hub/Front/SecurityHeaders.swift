@@ -7,8 +7,8 @@ enum SecurityHeaders {
     /// For answers that are no page.
     static let plain = make(host: nil)
 
-    /// - Parameter host: the Host header of the request. It stands in the policy because not every
-    ///   browser takes 'self' for the WebSocket schemes too.
+    /// - Parameter host: the Host header of the request, where it is one of the hub's own. It stands in the policy
+    ///   because not every browser takes 'self' for the WebSocket schemes too.
     static func make(host: String?) -> [HTTPHeader] {
         var connect = "'self'"
         if let host, host.utf8.allSatisfy(isHostByte) { connect += " ws://\(host) wss://\(host)" }
@@ -16,7 +16,8 @@ enum SecurityHeaders {
             HTTPHeader("Content-Security-Policy", """
                 default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                 connect-src \(connect); font-src 'self'; manifest-src 'self'; form-action 'self'; \
-                frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'
+                frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; \
+                trusted-types 'none'
                 """),
             HTTPHeader("X-Content-Type-Options", "nosniff"),
             HTTPHeader("Referrer-Policy", "no-referrer"),

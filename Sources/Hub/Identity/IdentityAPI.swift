@@ -334,7 +334,6 @@ package struct IdentityAPI: Sendable {
             headers: [
                 HTTPHeader("Content-Type", "application/json"),
                 HTTPHeader("Cache-Control", "no-store"),
-                HTTPHeader("X-Content-Type-Options", "nosniff"),
             ],
             body: JSONBody.encode(body))
     }

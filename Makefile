@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test tidy sim mutants fuzz bench compare crash autobahn golden docs clean
+.PHONY: help run build test tidy sim mutants fuzz bench compare crash siege autobahn golden docs clean
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) \
@@ -41,6 +41,10 @@ compare: ## the same load on the hub, mosquitto and nats-server (ARGS: options o
 crash: ## kill -9, full disks and power cuts under load (ROUNDS=10 of each; ONLY="power-sqlite …")
 	@scripts/install-packages crash
 	@ROUNDS=$(or $(ROUNDS),10) scripts/crash $(ONLY)
+
+siege: ## attacks on a hub while a member goes on working (ARGS: --long, names of attacks)
+	@scripts/install-packages run
+	@scripts/siege $(ARGS)
 
 autobahn: ## all cases of Autobahn's fuzzing client against the front (CASES="core", or some)
 	@scripts/install-packages run

@@ -84,7 +84,7 @@ package struct FrontConfiguration: Sendable {
     package var stallMilliseconds: UInt64 = 30_000
     /// Whoever has no session and has done nothing for so long may have to go for who comes to a hub that is full.
     /// In a rush of clients that come back, those that are about to sign in are not thrown out for others.
-    package var evictionMilliseconds: UInt64 = 1_000
+    package var evictionMilliseconds: UInt64 = 250
     package var closeMilliseconds: UInt64 = 5_000
     /// Between the first `no` of `/readyz` and the drain.
     package var drainDelayMilliseconds: UInt64 = 0

@@ -25,8 +25,8 @@ tidy: ## the rules about the code itself
 sim: ## the actors in simulated worlds (SEED=7: one, with what happened; SEEDS=10000: so many)
 	@scripts/sim $(if $(SEED),replay $(SEED),run --seeds $(or $(SEEDS),10000)) $(ARGS)
 
-mutants: ## known mistakes that the simulator has to find
-	@scripts/mutants
+mutants: ## known mistakes that the tests have to find (ARGS: sim, web, swift, names)
+	@scripts/mutants $(ARGS)
 
 fuzz: ## fuzz the parsers of outside bytes (FUZZ_SECONDS=20 for each)
 	@scripts/fuzz -t $(or $(FUZZ_SECONDS),20)

@@ -273,3 +273,36 @@ test('stop ends everything', async () => {
   assert.equal(world.timers.length, 0);
   await assert.rejects(client.request('ping', {}), { slug: 'stopped' });
 });
+
+test('commands that were held back fail when the connection is lost', async () => {
+  const world = new World();
+  const client = await world.client();
+  await world.welcome({ limits: { commands_in_flight_max: 6 } });
+  const outcomes = ['a', 'b', 'c', 'd'].map((channel) =>
+    assert.rejects(client.request('join', { channel }), { slug: 'connection_lost' }));
+  await world.lose();
+  await Promise.all(outcomes);
+});
+
+test('a command without an answer gives its place to one that was held back', async () => {
+  const world = new World();
+  const client = await world.client();
+  await world.welcome({ limits: { commands_in_flight_max: 5 } });
+  const late = assert.rejects(client.request('join', { channel: 'a' }), { slug: 'timeout' });
+  void client.request('join', { channel: 'b' });
+  assert.equal(world.socket.take('join').body.channel, 'a');
+  assert.ok(!world.socket.has('join'));
+  await world.advance(15_000);
+  await late;
+  assert.equal((await world.reply('join', { channel: { channel: { id: 'b' } } })).channel, 'b');
+});
+
+test('whatever is heard while a pong is awaited proves that the link lives', async () => {
+  const world = new World();
+  const client = await world.ready();
+  world.signal('wake');
+  await world.advance(1_000);
+  await world.push({ presence: { changes: [] } });
+  await world.advance(5_000);
+  assert.equal(client.state.name, 'ready');
+});

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HubError } from '../../web/sdk/index.js';
 import { Outbox } from '../../web/sdk/outbox.js';
 import { at, World } from './world.mjs';
 
@@ -170,4 +171,84 @@ test('a store that fails does not keep messages from being sent', async () => {
   await world.settle();
   await outbox.close({ forget: true });
   assert.deepEqual(sent, ['a']);
+});
+
+/** An outbox with a store of its own; `answers` says what becomes of each post in turn, by default its posting. */
+function outboxWith(world, store, answers = []) {
+  const sent = [];
+  const outbox = new Outbox({
+    environment: world.environment, store: Promise.resolve(store),
+    post: async ({ key }) => {
+      sent.push(key);
+      const error = answers.shift();
+      if (error) throw error;
+      return { channel: 'c', position: { epoch: '1', sequence: sent.length }, event: '', at_ms: 0, duplicate: false };
+    },
+  });
+  return { outbox, sent };
+}
+
+// Whatever wakes a channel that waits, by itself: nothing else happens that would send the message as well.
+test('what an earlier load left is sent without anything being added', async () => {
+  const world = new World();
+  const { outbox, sent } = outboxWith(world, storeWith(left('old-2', 2), left('old-1', 1)));
+  outbox.resume();
+  await world.settle();
+  assert.deepEqual(sent, ['old-1', 'old-2']);
+});
+
+test('what is added, tried again, or left by another tab is sent while the connection stands', async () => {
+  const world = new World();
+  const store = storeWith();
+  const { outbox, sent } = outboxWith(world, store, [new HubError({ code: 302, slug: 'not_member' })]);
+  outbox.resume();
+  await world.settle();
+  outbox.add('c', 'alone');
+  await world.settle();
+  assert.deepEqual(sent, ['key-1']);
+  assert.equal(store.rows.get('key-1').failure, 'not_member', 'a reload would still know that it was refused');
+  outbox.retry('key-1');
+  await world.settle();
+  assert.deepEqual(sent, ['key-1', 'key-1']);
+  assert.equal(store.rows.size, 0);
+  store.rows.set('other', left('other', 5));
+  outbox.resume();
+  await world.settle();
+  assert.deepEqual(sent, ['key-1', 'key-1', 'other']);
+});
+
+test('a tab that comes to the front sends what a closed tab left', async () => {
+  const world = new World();
+  const client = await world.ready();
+  client.outbox.store = Promise.resolve(storeWith(left('theirs', 1)));
+  world.signal('wake');
+  await world.settle();
+  assert.equal((await world.reply('post', posted(1))).key, 'theirs');
+});
+
+test('an entry that is under way is not taken from the store again', async () => {
+  const world = new World();
+  const client = await world.ready();
+  client.outbox.store = Promise.resolve(storeWith(left('mine', 1)));
+  world.signal('wake');
+  await world.settle();
+  const [entry] = client.outbox.entries('c');
+  assert.equal(entry.state, 'sending');
+  world.signal('wake');
+  await world.settle();
+  assert.equal(client.outbox.entries('c')[0], entry);
+  await world.reply('post', posted(1));
+  assert.ok(!world.socket.has('post'));
+  assert.deepEqual(client.outbox.entries('c'), []);
+});
+
+test('a message that meets an expired token waits for the next one', async () => {
+  const world = new World();
+  const client = await world.ready();
+  const entry = client.post('c', 'a');
+  await world.settle();
+  await world.reply('post', { error: { code: 201, slug: 'token_expired' } });
+  assert.equal(entry.state, 'pending');
+  await world.quiet(1_000);
+  assert.equal((await world.reply('post', posted(1))).key, entry.key);
 });

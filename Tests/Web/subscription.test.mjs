@@ -284,3 +284,67 @@ test('broadcasts go out while connected, and reach the subscription that is ther
   await world.lose();
   await assert.rejects(client.broadcast('c', 'x'), { slug: 'connection_lost' });
 });
+
+// Everything half done × a change of the epoch, which may have more events than the log before.
+const otherEpoch = (from, head = from) => ({ subscribed: { channel: 'c', from: at(from, '7'), head: at(head, '7') } });
+
+test('another epoch whose log is longer than the one that was followed is begun anew too', async () => {
+  const world = new World();
+  const { seen, told } = await live(world);
+  await world.lose();
+  await world.advance(1_000);
+  await world.welcome();
+  await world.reply('subscribe', otherEpoch(20));
+  await world.push(eventsPush(21, 21, 'c', '7'));
+  assert.deepEqual(told, ['reset 20']);
+  assert.deepEqual(seen, [21]);
+});
+
+test('events behind a hole are forgotten with their epoch', async () => {
+  const world = new World();
+  const { seen, told } = await live(world);
+  await world.push(eventsPush(14, 15));
+  await world.push(eventsPush(1, 1, 'c', '7'));
+  await world.reply('subscribe', otherEpoch(13));
+  assert.deepEqual(told, ['reset 13']);
+  assert.deepEqual(seen, []);
+  await world.push(eventsPush(14, 14, 'c', '7'));
+  assert.deepEqual(seen, [14]);
+});
+
+test('a page that was asked for in the epoch before is not taken for one of this', async () => {
+  const world = new World();
+  const { seen, told } = await live(world);
+  await world.push(eventsPush(12, 12));
+  const page = world.socket.take('history');
+  await world.push(eventsPush(1, 1, 'c', '7'));
+  await world.reply('subscribe', otherEpoch(10));
+  await world.push({ id: page.id, ...historyPage(11, 13) });
+  assert.deepEqual(seen, []);
+  assert.ok(!world.socket.has('history'), 'nothing seems to be missing');
+  await world.push(eventsPush(11, 11, 'c', '7'));
+  assert.deepEqual(seen, [11]);
+  assert.deepEqual(told, ['reset 10']);
+});
+
+test('a page of another epoch than the one that was followed gives the position up', async () => {
+  const world = new World();
+  const { seen, told } = await live(world);
+  await world.push(eventsPush(12, 12));
+  await world.reply('history', { history_page: { channel: 'c', epoch: '7', events: [] } });
+  assert.equal((await world.reply('subscribe', otherEpoch(3))).after, undefined);
+  assert.deepEqual(told, ['reset 3']);
+  assert.deepEqual(seen, []);
+});
+
+test('a wait for the next try of a page does not outlive its epoch', async () => {
+  const world = new World();
+  const { seen, told } = await live(world);
+  await world.push(eventsPush(12, 12));
+  await world.reply('history', { error: { code: 402, slug: 'overloaded', retryable: true, retry_after_ms: 900 } });
+  await world.push(eventsPush(1, 1, 'c', '7'));
+  await world.reply('subscribe', otherEpoch(10));
+  await world.quiet(5_000);
+  assert.ok(!world.socket.has('history') && !world.socket.has('subscribe'));
+  assert.deepEqual([seen, told], [[], ['reset 10']]);
+});

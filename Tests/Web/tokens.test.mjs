@@ -106,3 +106,62 @@ test('a refused hello: what follows', async () => {
     assert.equal(world.socket.take('hello').body.token, token, slug);
   }
 });
+
+test('a renewal and a new connection ask for one token', async () => {
+  const world = new World();
+  let asked = 0;
+  let give = () => {};
+  const getToken = () => {
+    asked += 1;
+    const answer = { token: `token-${asked}`, expiresAtMs: world.nowMs + world.tokenLifeMs };
+    return asked === 1 ? Promise.resolve(answer) : new Promise((resolve) => void (give = () => resolve(answer)));
+  };
+  const client = await world.client({ getToken });
+  await world.welcome();
+  await world.quiet(811_000);
+  assert.equal(asked, 2, 'the renewal has begun');
+  await world.lose(4200);
+  await world.advance(1_000);
+  assert.equal(client.state.name, 'connecting');
+  assert.equal(asked, 2, 'and serves the new connection as well');
+  give();
+  await world.settle();
+  world.socket.open();
+  await world.settle();
+  assert.equal(world.socket.take('hello').body.token, 'token-2');
+});
+
+// Each outcome of asking for a token × each who asks: the renewal in time, the first connection, the one after 4200.
+for (const [outcome, error, state] of [
+  ['refused for now', network(), 'waiting'],
+  ['refused for good', new HubError({ code: 203, slug: 'bad_credentials' }), 'stopped'],
+]) {
+  test(`a token that is ${outcome}: the first connection`, async () => {
+    const world = new World();
+    world.tokenErrors = [error];
+    const client = await world.client();
+    assert.equal(client.state.name, state);
+    await world.advance(1_000);
+    assert.equal(world.sockets.length, state === 'waiting' ? 1 : 0);
+  });
+
+  test(`a token that is ${outcome}: the connection after one that had ended`, async () => {
+    const world = new World();
+    const client = await world.ready();
+    await world.lose(4200);
+    world.tokenErrors = [error];
+    await world.advance(100);
+    assert.equal(client.state.name, state);
+    await world.advance(2_000);
+    assert.equal(world.sockets.length, state === 'waiting' ? 2 : 1);
+  });
+
+  test(`a token that is ${outcome}: the renewal leaves the connection alone`, async () => {
+    const world = new World();
+    const client = await world.ready();
+    world.tokenErrors = [error];
+    await world.quiet(812_000);
+    assert.equal(client.state.name, 'ready');
+    assert.equal(world.socket.has('refresh'), state === 'waiting', 'tried again, or left to the end of the token');
+  });
+}

@@ -98,6 +98,19 @@ test('a read marker moves forward only, and another session\'s counts', async ()
   assert.equal(workspace.unread(channel), 1);
 });
 
+test('what was read stays read, also when one looks at something older', async () => {
+  const world = new World();
+  const { workspace } = await loaded(world, [summary('c', 10)]);
+  await world.reply('subscribe', subscribed(10, 10));
+  await world.push(eventsPush(11, 13));
+  workspace.markRead('c', 13);
+  workspace.markRead('c', 11);
+  assert.equal(workspace.channels.get('c').read, 13);
+  await world.advance(1_000);
+  assert.equal((await world.reply('mark_read', { done: {} })).sequence, '13');
+  assert.ok(!world.socket.has('mark_read'));
+});
+
 test('a marker set offline is told later', async () => {
   const world = new World();
   const { workspace } = await loaded(world, [summary('c', 10)]);

@@ -58,10 +58,50 @@ test('an unanswered command times out, and its late reply is ignored', async () 
   const failed = client.request('join', { channel: 'a' });
   const { id } = world.socket.take('join');
   const outcome = assert.rejects(failed, { slug: 'timeout', retryable: true });
-  await world.advance(15_000);
+  await world.quiet(15_000);
   await outcome;
   await world.push({ id, channel: { channel: { id: 'a' } } });
   assert.equal(client.state.name, 'ready');
+});
+
+test('a command without an answer shows within 7 s that the link is dead', async () => {
+  const world = new World();
+  const client = await world.ready();
+  await world.quiet(10_000);
+  client.request('join', { channel: 'a' }).catch(() => {});
+  await world.advance(3_999);
+  assert.ok(!world.socket.has('ping'), 'not doubted yet');
+  await world.advance(1);
+  assert.ok(world.socket.has('ping'), 'doubted');
+  await world.advance(2_999);
+  assert.equal(client.state.name, 'ready');
+  await world.advance(1);
+  assert.equal(client.state.name, 'waiting');
+});
+
+test('a slow answer is no dead link while the hub is heard', async () => {
+  const world = new World();
+  const client = await world.ready();
+  client.request('join', { channel: 'a' }).catch(() => {});
+  for (let second = 0; second < 12; second += 1) {
+    await world.advance(1_000);
+    await world.push({ typing: { channel: 'c', account: 'x', active: true } });
+  }
+  assert.ok(!world.socket.has('ping'));
+  assert.equal(client.state.name, 'ready');
+});
+
+test('each command is watched, also one that follows an answered one', async () => {
+  const world = new World();
+  const client = await world.ready();
+  client.request('join', { channel: 'a' }).catch(() => {});
+  await world.advance(3_000);
+  await world.reply('join', { channel: { channel: { id: 'a' } } });
+  client.request('join', { channel: 'b' }).catch(() => {});
+  await world.advance(4_000);
+  assert.ok(world.socket.has('ping'));
+  await world.advance(3_000);
+  assert.equal(client.state.name, 'waiting');
 });
 
 test('commands beyond the limit of unanswered ones are held back, in order', async () => {

@@ -74,7 +74,7 @@ test('a post without an answer is asked again with its key', async () => {
   client.post('c', 'a');
   await world.settle();
   const { key } = world.socket.take('post').body;
-  await world.advance(16_000);
+  await world.quiet(16_000);
   assert.equal((await world.reply('post', posted(1))).key, key);
 });
 

@@ -274,19 +274,58 @@ test('stopping breaks the stream', async () => {
   assert.ok(isBroken);
 });
 
-test('the same page tries a WebSocket again after half an hour', async () => {
+test('beside a stream a WebSocket is tried after a minute, then less and less often', async () => {
   const { world, streams, client } = await overStream();
-  for (const [laterMs, sockets] of [[29 * 60_000, 2], [60_000, 3]]) {
-    world.nowMs += laterMs;
-    streams.controller.close();
-    await world.settle();
-    await world.advance(client.state.retryAtMs - world.nowMs);
-    assert.equal(world.sockets.length, sockets);
-    if (sockets === 2) await streams.ready();
+  const tries = [];
+  for (const waitMs of [60_000, 120_000, 240_000, 480_000, 960_000, 1_800_000, 1_800_000]) {
+    const before = world.sockets.length;
+    await world.advanceAnswering(streams, waitMs - 1_000);
+    assert.equal(world.sockets.length, before, `none before ${waitMs} ms`);
+    await world.advanceAnswering(streams, 1_000);
+    assert.equal(world.sockets.length, before + 1, `one after ${waitMs} ms`);
+    tries.push(waitMs);
+    await world.lose();
   }
+  assert.equal(tries.length, 7);
+  assert.equal(client.route.way, 'stream');
+  assert.equal(client.state.name, 'ready', 'the stream goes on');
 });
 
-test('the next visit begins with a stream; after half an hour a WebSocket is tried again', async () => {
+test('a WebSocket that gets through takes the place of the stream', async () => {
+  const { world, streams, client } = await overStream();
+  await world.advanceAnswering(streams, 60_000);
+  world.socket.open();
+  assert.equal(client.state.name, 'ready', 'opening alone proves nothing');
+  await world.reply('ping', { error: { code: 200, slug: 'unauthenticated' } });
+  assert.equal(client.state.name, 'waiting');
+  assert.ok(world.sockets[2].isClosed, 'the one that was tried is not used');
+  await world.advance(1_000);
+  await world.welcome();
+  assert.equal(client.route.way, 'socket');
+  assert.equal(world.kept.size, 0);
+});
+
+test('one that opens and stays mute is given up', async () => {
+  const { world, streams, client } = await overStream();
+  await world.advanceAnswering(streams, 60_000);
+  world.socket.open();
+  await world.advanceAnswering(streams, 10_000);
+  assert.ok(world.socket.isClosed);
+  assert.equal(client.state.name, 'ready');
+  assert.equal(client.route.way, 'stream');
+});
+
+test('a client that stops tries nothing any more', async () => {
+  const { world, streams, client } = await overStream();
+  await world.advanceAnswering(streams, 60_000);
+  await client.stop();
+  assert.ok(world.socket.isClosed);
+  const tried = world.sockets.length;
+  await world.advance(3_600_000);
+  assert.equal(world.sockets.length, tried);
+});
+
+test('the next visit begins with a stream; when its time has come a WebSocket is tried', async () => {
   const { world, streams } = await overStream();
   const next = new World();
   next.kept = world.kept;
@@ -296,7 +335,7 @@ test('the next visit begins with a stream; after half an hour a WebSocket is tri
   await nextStreams.ready();
   assert.equal(visitor.state.name, 'ready');
   assert.equal(next.sockets.length, 0);
-  next.nowMs += 30 * 60_000;
+  next.nowMs += 60_000;
   nextStreams.controller.close();
   await next.settle();
   await next.advance(visitor.state.retryAtMs - next.nowMs);
@@ -305,4 +344,13 @@ test('the next visit begins with a stream; after half an hour a WebSocket is tri
   assert.equal(visitor.state.name, 'ready');
   assert.equal(next.kept.size, 0, 'WebSockets get through again');
   assert.equal(streams.opened, 1);
+});
+
+test('what is remembered does not outlive a clock that was set back', async () => {
+  const { world } = await overStream();
+  const next = new World();
+  next.kept = world.kept;
+  next.nowMs = world.nowMs - 86_400_000;
+  await next.client();
+  assert.equal(next.sockets.length, 1);
 });

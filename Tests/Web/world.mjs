@@ -132,6 +132,19 @@ export class World {
     }
   }
 
+  /** The same over a stream. */
+  async advanceAnswering(streams, milliseconds) {
+    const endMs = this.nowMs + milliseconds;
+    while (this.nowMs < endMs) {
+      await this.advance(Math.min(1_000, endMs - this.nowMs));
+      while (streams.requests.length > 0) {
+        for (const { id, ping } of await streams.commands()) {
+          if (ping) await streams.push({ id, pong: {} });
+        }
+      }
+    }
+  }
+
   /** All promises that can settle have settled. */
   settle() {
     return new Promise((resolve) => setImmediate(resolve));

@@ -248,6 +248,7 @@ export class HubClient extends Emitter {
         this.#become({ name: 'ready', welcome });
         for (const subscription of [...this.#subscriptions.values()]) subscription.begin();
         this.outbox.resume();
+        this.route.watch(() => this.#connection?.end(4001));
       },
     }).catch((error) => {
       if (asHubError(error).slug === 'connection_lost') return;
@@ -269,6 +270,7 @@ export class HubClient extends Emitter {
       this.#attempt = this.#sentAway = 0;
     }
     this.#connection = null;
+    this.route.unwatch();
     this.outbox.suspend();
     for (const subscription of this.#subscriptions.values()) subscription.suspend();
     const action = closeAction(code);
@@ -318,6 +320,7 @@ export class HubClient extends Emitter {
     this.#unlisten();
     this.environment.cancel(this.#timer);
     this.tokens.stop();
+    this.route.unwatch();
     this.outbox.suspend();
     this.#become({ name: 'stopped', code, slug });
     this.#connection?.end(1000);

@@ -17,6 +17,8 @@ const replyTimeoutMs = 15_000;
 const pongTimeoutMs = 8_000;
 /** The same after a wake, when a dead link is likely and a person is looking. */
 const wakePongTimeoutMs = 3_000;
+/** A command that is not answered in this time makes the link doubtful: it is asked for a pong. */
+const doubtMs = 4_000;
 
 /**
  * @typedef {object} Waiting
@@ -51,6 +53,8 @@ export class Connection {
   /** @type {any} */
   #pulse = null;
   #pinging = false;
+  /** Runs while a command may show that the link is dead. @type {any} */
+  #doubt = null;
 
   /**
    * @param {object} options
@@ -104,6 +108,8 @@ export class Connection {
         }, timeoutMs);
         this.#waiting.set(id, { name, resolve, reject, timer, onReply });
         this.socket.send(encodeCommand(id, name, body));
+        // A hello may take long: a hub that takes everybody back has much to do.
+        if (name !== 'ping' && name !== 'hello') this.#doubt ??= this.environment.after(() => this.#doubted(), doubtMs);
       };
       // Heartbeats never wait behind other commands: they decide whether the link lives.
       if (this.#waiting.size < this.#inFlightMax || name === 'ping' || this.#ended) send();
@@ -142,6 +148,7 @@ export class Connection {
     this.#ended = true;
     this.environment.cancel(this.#timer);
     this.environment.cancel(this.#pulse);
+    this.environment.cancel(this.#doubt);
     this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
     try {
       this.socket.close(1000);
@@ -155,6 +162,15 @@ export class Connection {
     this.#waiting.clear();
     for (const send of this.#held.splice(0)) send();
     this.onEnded({ code, retryAfterMs: this.#retryAfterMs, heard: this.#heard });
+  }
+
+  /** Some time after a command: where nothing at all was heard since, the link may be dead. */
+  #doubted() {
+    this.#doubt = null;
+    if (this.#waiting.size === 0) return;
+    const silentMs = this.environment.now() - this.#lastHeard;
+    if (silentMs >= doubtMs) this.#ping(wakePongTimeoutMs);
+    else this.#doubt = this.environment.after(() => this.#doubted(), doubtMs - silentMs);
   }
 
   /** @param {number} timeoutMs */

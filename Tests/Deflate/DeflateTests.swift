@@ -52,6 +52,18 @@ private func text(_ count: Int) -> [UInt8] {
         #expect(inflated(message) == .success(hello))
     }
 
+    /// RFC 1952: a head without name and time, the data, its CRC-32 and its length. `gzip -d` opens it.
+    @Test(arguments: [0, 1, 5, 1_000, 100_000]) func filesAreGzipped(_ count: Int) {
+        let content = count == 5 ? hello : text(count)
+        let packed = Gzip.compress(content)
+        #expect(Array(packed[..<10]) == [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 0xFF])
+        #expect(inflated(Array(packed[10..<(packed.count - 8)])) == .success(content))
+        let length = packed[(packed.count - 4)...].enumerated().reduce(0) { $0 + Int($1.element) << (8 * $1.offset) }
+        #expect(length == count)
+        if count == 5 { #expect(Array(packed[(packed.count - 8)..<(packed.count - 4)]) == [0x82, 0x89, 0xD1, 0xF7]) }
+        #expect(packed == Gzip.compress(content))
+    }
+
     @Test func writesTheExampleOfTheRFC() {
         #expect(deflated(hello) == [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00])
         #expect(deflated([]) == [0x00])

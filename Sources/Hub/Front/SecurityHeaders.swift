@@ -7,14 +7,17 @@ enum SecurityHeaders {
     /// For answers that are no page.
     static let plain = make(host: nil)
 
-    /// - Parameter host: the Host header of the request, where it is one of the hub's own. It stands in the policy
-    ///   because not every browser takes 'self' for the WebSocket schemes too.
-    static func make(host: String?) -> [HTTPHeader] {
+    /// - Parameters:
+    ///   - host: the Host header of the request, where it is one of the hub's own. It stands in the policy because
+    ///     not every browser takes 'self' for the WebSocket schemes too.
+    ///   - scripts: SHA-256 of the scripts that stand in the page itself, in Base64.
+    static func make(host: String?, scripts: [String] = []) -> [HTTPHeader] {
+        let inline = scripts.map { " 'sha256-\($0)'" }.joined()
         var connect = "'self'"
         if let host, host.utf8.allSatisfy(isHostByte) { connect += " ws://\(host) wss://\(host)" }
         return [
             HTTPHeader("Content-Security-Policy", """
-                default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                default-src 'none'; script-src 'self'\(inline); style-src 'self'; img-src 'self' data:; \
                 connect-src \(connect); font-src 'self'; manifest-src 'self'; form-action 'self'; \
                 frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; \
                 trusted-types 'none'

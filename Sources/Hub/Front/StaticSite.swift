@@ -2,6 +2,7 @@
 // not there: no path of a request ever reaches the file system.
 
 import Crypto
+import Deflate
 import Glibc
 import Ports
 
@@ -22,7 +23,24 @@ package final class StaticSite: Sendable {
         let etag: String
         let caching: String
         let body: EncodedFrame
+        /// The same compressed, where that is worth it.
+        let gzip: EncodedFrame?
+        /// Hashes of scripts that stand in the page itself.
+        var scriptHashes: [String] = []
+
+        init(type: String, name: String, content: [UInt8]) {
+            self.type = type
+            etag = "\"\(StaticSite.hash(content))\""
+            caching = StaticSite.caching(of: name)
+            body = EncodedFrame(content)
+            let isText = type.hasPrefix("text/") || type.contains("json") || type.contains("svg")
+            let packed = isText && content.count > StaticSite.gzipBytesMin ? Gzip.compress(content) : nil
+            gzip = packed.flatMap { $0.count < content.count ? EncodedFrame($0) : nil }
+        }
     }
+
+    /// Smaller files fit into the packet of the answer's head anyway.
+    private static let gzipBytesMin = 512
 
     private let files: [[UInt8]: File]
 
@@ -31,8 +49,20 @@ package final class StaticSite: Sendable {
         var files: [[UInt8]: File] = [:]
         var bytes = 0
         try Self.read(folder, prefix: "/", depth: 0, into: &files, &bytes)
-        guard files[Array("/index.html".utf8)] != nil else {
+        let start = Array("/index.html".utf8)
+        guard let page = files[start] else {
             throw Problem(text: "there is no index.html in \(folder)")
+        }
+        let bundle = WebBundle(page: String(decoding: page.body.bytes, as: UTF8.self)) { path in
+            files[Array(path.utf8)].map { String(decoding: $0.body.bytes, as: UTF8.self) }
+        }
+        if let bundle {
+            for (path, content) in bundle.files {
+                files[Array(path.utf8)] = Self.type(of: path).map { File(type: $0, name: path, content: content) }
+            }
+            var made = File(type: page.type, name: "index.html", content: bundle.page)
+            made.scriptHashes = bundle.inlineScriptHashes
+            files[start] = made
         }
         self.files = files
     }
@@ -65,13 +95,16 @@ package final class StaticSite: Sendable {
             guard bytes <= bytesMax else {
                 throw Problem(text: "the files in \(folder) are larger than \(bytesMax) bytes")
             }
-            let hash = SHA256.hash(content).prefix(12).map { byte in
-                let digits = String(byte, radix: 16)
-                return digits.count == 1 ? "0" + digits : digits
-            }.joined()
-            files[Array((prefix + name).utf8)] = File(type: type, etag: "\"\(hash)\"",
-                                        caching: caching(of: name), body: EncodedFrame(content))
+            files[Array((prefix + name).utf8)] = File(type: type, name: name, content: content)
         }
+    }
+
+    /// The first 12 bytes of the SHA-256, as hexadecimal digits.
+    static func hash(_ content: [UInt8]) -> String {
+        SHA256.hash(content).prefix(12).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.utf8.count == 1 ? "0" + digits : digits
+        }.joined()
     }
 
     private static func contents(_ path: String) throws(Problem) -> [UInt8] {

@@ -98,6 +98,24 @@ import Testing
         }
     }
 
+    /// What was said before is no news; that somebody added them is.
+    @Test(arguments: Database.allCases)
+    func whoIsAddedHasThatToRead(_ database: Database) async throws {
+        try await database.withStore { store, _ in
+            let office = try await Office(store)
+            let channel = try await office.channel("general", members: [office.owner.id])
+            let events = office.messages(2, after: 0, key: "k") + [
+                membership(.joined, 3, of: office.members[0], by: office.members[0]),
+                membership(.joined, 4, of: office.members[1], by: office.owner.id),
+            ]
+            _ = try await store.append(office.id, channel, expecting: position(0), events)
+            for (member, read): (AccountID, UInt64) in [(office.members[0], 3), (office.members[1], 3)] {
+                let list = try await store.channels(office.id, visibleTo: member, limit: 1)
+                #expect(list.map(\.read) == [read])
+            }
+        }
+    }
+
     @Test(arguments: Database.allCases)
     func aReadMarkerOnlyMovesForward(_ database: Database) async throws {
         try await database.withStore { store, _ in

@@ -106,7 +106,7 @@ struct EventStreamTests {
         ("OPTIONS", ["Origin: https://friend.test"], 204),
     ])
     func opensForThoseWhoMay(_ method: String, _ headers: [String], _ status: Int) async throws {
-        try await withWorld({ $0.allowedOrigins = ["https://friend.test"] }) { world in
+        try await withWorld({ $0.origins.allowed = ["https://friend.test"] }) { world in
             let answer = try await world.peer().ask(method, "/stream", headers + ["Content-Length: 0"])
             #expect(answer.status == status)
             let origin = headers.first { $0.hasPrefix("Origin: ") }?.dropFirst(8)

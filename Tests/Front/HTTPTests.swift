@@ -94,7 +94,7 @@ struct HTTPTests {
 
     /// For browsers that do not take 'self' for WebSockets; and nothing that the sender of a request made up.
     @Test func pagesMayConnectToTheHostTheyCameFrom() async throws {
-        try await withWorld({ $0.allowedOrigins = ["https://hub.test", "http://other.test:8080"] }) { world in
+        try await withWorld({ $0.origins.allowed = ["https://hub.test", "http://other.test:8080"] }) { world in
             let own = ["hub.test", "HUB.test:8080", "other.test", "localhost:1", "127.0.0.1", "[::1]:80"]
             for host in own + ["evil.test", "hub.test.evil.test", "evil-hub.test", "localhost.evil.test"] {
                 let answer = try await world.peer().ask("GET", "/", host: host)
@@ -108,7 +108,7 @@ struct HTTPTests {
 
     /// Who reads metrics from this machine asks for this machine: another name is a page of that name asking.
     @Test func metricsAreNotReadThroughANameOfSomebodyElse() async throws {
-        try await withWorld({ $0.allowedOrigins = ["https://hub.test"] }) { world in
+        try await withWorld({ $0.origins.allowed = ["https://hub.test"] }) { world in
             for (host, status) in [("127.0.0.1:8080", 200), ("[::1]", 200), ("localhost", 200), ("hub.test:1", 200),
                                    ("evil.test", 403), ("127.0.0.1.evil.test", 403)] {
                 #expect(try await world.peer().ask("GET", "/metrics", host: host).status == status, "\(host)")

@@ -151,7 +151,7 @@ struct ProxyTests {
     ])
     func comparesOriginsWhole(_ origin: String, _ status: Int) async throws {
         let change = trusting("127.0.0.1") {
-            $0.allowedOrigins = ["https://friend.test", "https://friend.test:8443", "https://Kiosk.test"]
+            $0.origins.allowed = ["https://friend.test", "https://friend.test:8443", "https://Kiosk.test"]
         }
         try await withWorld(change) { world in
             let peer = try world.peer()

@@ -71,7 +71,7 @@ struct WebSocketTests {
         ("POST /ws HTTP/1.1\r\nHost: hub.test\r\nContent-Length: 0\r\n\r\n", 405),
     ])
     func opensForThoseWhoMay(_ request: String, _ status: Int) async throws {
-        try await withWorld({ $0.allowedOrigins = ["https://friend.test"] }) { world in
+        try await withWorld({ $0.origins.allowed = ["https://friend.test"] }) { world in
             let peer = try world.peer()
             try await peer.write(request)
             let answer = try await peer.answer()
@@ -79,6 +79,18 @@ struct WebSocketTests {
             let key = answer.headers["sec-websocket-accept"]
             #expect(key == (status == 101 ? "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" : nil))
             #expect(world.gauge("hub_websockets") == (status == 101 ? 1 : 0))
+        }
+    }
+
+    /// Where people reach the hub by https, a page that came without is not the hub's own.
+    @Test func ownPagesAreAsSecureAsThePublicAddress() async throws {
+        try await withWorld({ $0.origins = OriginRule(allowed: ["https://hub.test"], isOwnSecure: true) }) { world in
+            for (origin, status) in [("http://hub.test", 403), ("https://hub.test", 101)] {
+                let peer = try world.peer()
+                try await peer.write(Peer.upgrade(["Origin: \(origin)"]))
+                #expect(try await peer.answer().status == status)
+            }
+            #expect(world.counter("hub_connections_refused_total", "reason=\"origin\"") == 1)
         }
     }
 

@@ -41,6 +41,7 @@ struct Line: Sendable {
 /// What the hooks were told.
 final class Witness: Sendable {
     let revoked = Lock<[LoginID]>([])
+    /// Joined, or have another name.
     let joined = Lock<[Person]>([])
     let lines = Lock<[Line]>([])
 }
@@ -120,7 +121,7 @@ final class Hub: Sendable {
             entropy: SystemEntropy(), settings: settings,
             hooks: IdentityHooks(
                 onLoginRevoked: { login, _, _ in witness.revoked.withLock { $0.append(login) } },
-                onPersonJoined: { _, member in witness.joined.withLock { $0.append(member.person) } }),
+                onPersonChanged: { _, member in witness.joined.withLock { $0.append(member.person) } }),
             security: SecurityLog(
                 Log(threshold: .debug) { _, text, fields in
                     witness.lines.withLock { $0.append(Line(text: "\(text)", fields: fields)) }

@@ -113,6 +113,7 @@ protocol FormValue: Sendable {
 
 extension String: FormValue { var json: JSON { .text(self) } }
 extension Bool: FormValue { var json: JSON { .bool(self) } }
+extension JSON: FormValue { var json: JSON { self } }
 extension Int: FormValue { var json: JSON { .number(Double(self)) } }
 extension Double: FormValue { var json: JSON { .number(self) } }
 

@@ -275,8 +275,12 @@ import Testing
         #expect(error(added.ask(subscribe(secret))) == .notFound)
         #expect(member.ask(.addMember(AddMember(channel: secret, account: eve))) == .done(Done()))
         #expect(added.frames.contains { frame in
-            if case .channelAdded(let it) = frame.body { it.channel.id == secret } else { false }
-        })
+            if case .channelAdded(let it) = frame.body {
+                it.channel.id == secret && it.channel.read + 1 == it.channel.head.sequence
+            } else {
+                false
+            }
+        }, "being added is something to read")
         #expect(subscribed(added.ask(subscribe(secret))) != nil)
         let stranger = AccountID(high: 1, low: 99)
         #expect(error(member.ask(.addMember(AddMember(channel: secret, account: stranger)))) == .notFound)

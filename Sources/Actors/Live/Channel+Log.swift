@@ -366,7 +366,9 @@ extension Channel {
             switch facts.doubts[subject] {
             case nil:
                 self.facts?.members.insert(subject)
-                tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: true))))
+                // Who is added by somebody else has that to read.
+                let read = event.sender == subject ? nil : event.sequence - 1
+                tellAccounts([subject], .channelAdded(ChannelAdded(channel: summary(joined: true, read: read))))
             case .removed: self.facts?.doubts[subject] = .removed(mayBeMember: true)
             case .returned:
                 // A read under way is of a head that has this event.
@@ -389,12 +391,13 @@ extension Channel {
         _ = registry.tell(organisation, .tellAccounts(accounts, body, except: except), isControl: true)
     }
 
-    /// The channel in somebody's list right after joining or leaving: everything up to here is read.
-    func summary(joined: Bool) -> ChannelSummary {
+    /// The channel in somebody's list right after joining or leaving: everything up to here is read, if nothing
+    /// else is given.
+    func summary(joined: Bool, read: UInt64? = nil) -> ChannelSummary {
         let facts = self.facts!
         return ChannelSummary(
             id: id, kind: facts.kind, name: facts.name, topic: facts.topic, head: facts.log.head,
-            joined: joined, read: facts.log.head.sequence, parties: facts.parties)
+            joined: joined, read: read ?? facts.log.head.sequence, parties: facts.parties)
     }
 
     private func answer(_ reply: Reply, _ event: Event, isDuplicate: Bool) {

@@ -110,6 +110,36 @@ package struct InvitationRecord: Hashable, Sendable {
     }
 }
 
+/// A link that gives an account a new password, once.
+package struct PasswordReset: Hashable, Sendable {
+    package var account: AccountID
+    /// Who made it, and as a member of what; `nil`: the operator.
+    package var organisation: OrganisationID?
+    package var createdBy: AccountID?
+    package var expiresAt: UnixMilliseconds
+    package init(account: AccountID, organisation: OrganisationID?, createdBy: AccountID?,
+                 expiresAt: UnixMilliseconds) {
+        self.account = account
+        self.organisation = organisation
+        self.createdBy = createdBy
+        self.expiresAt = expiresAt
+    }
+}
+
+/// Somebody who is or was in an organisation: those who left keep their names in what they wrote.
+package struct Colleague: Hashable, Sendable {
+    package var account: AccountID
+    package var firstName: String
+    package var lastName: String
+    package var isFormer: Bool
+    package init(account: AccountID, firstName: String, lastName: String, isFormer: Bool) {
+        self.account = account
+        self.firstName = firstName
+        self.lastName = lastName
+        self.isFormer = isFormer
+    }
+}
+
 package enum RefreshOutcome: Hashable, Sendable {
     /// The old token is spent, the new one stands.
     case rotated(LoginRecord)
@@ -172,11 +202,32 @@ package protocol PeopleStore: MemberStore {
     func account(_ account: AccountID) async throws(StoreError) -> AccountRecord?
     /// In which organisations the account is, oldest membership first.
     func memberships(of account: AccountID) async throws(StoreError) -> [Membership]
+    /// The same password, hashed anew.
     func setPasswordHash(_ account: AccountID, _ hash: Private<PasswordTag>) async throws(StoreError)
+    /// Another password. The account's sign-ins but one end in the same transaction, and so does a reset
+    /// that was not used; what ended is returned.
+    func setPassword(_ account: AccountID, _ hash: Private<PasswordTag>, sparing: LoginID,
+                     at: UnixMilliseconds) async throws(StoreError) -> [LoginRecord]
+    func rename(_ account: AccountID, first: String, last: String) async throws(StoreError)
+
+    // Password resets.
+
+    /// Takes the place of an earlier one of the account.
+    func createPasswordReset(_ reset: PasswordReset, token: TokenHash, at: UnixMilliseconds)
+        async throws(StoreError)
+    /// One that is not used and not too old.
+    func passwordReset(token: TokenHash, at: UnixMilliseconds) async throws(StoreError) -> PasswordReset?
+    /// Sets the password and uses the reset up, in one transaction; all sign-ins of the account end in it and
+    /// are returned. `nil` when the reset is not valid (any more).
+    func usePasswordReset(token: TokenHash, _ hash: Private<PasswordTag>, at: UnixMilliseconds)
+        async throws(StoreError) -> [LoginRecord]?
 
     // Members.
 
     func person(_ organisation: OrganisationID, _ account: AccountID) async throws(StoreError) -> Person?
+    /// Those of the accounts that are or were in the organisation.
+    func people(_ organisation: OrganisationID, among accounts: [AccountID])
+        async throws(StoreError) -> [Colleague]
 
     // Invitations.
 

@@ -11,6 +11,7 @@ package enum SecurityEvent: Int, CaseIterable, Sendable {
     case signedOut, signInEnded
     case setUp, setUpRefused
     case invitationMade, invitationUsed, invitationWithdrawn, invitationRefused
+    case passwordChanged, resetMade, resetUsed, resetRefused
     case roleChanged, personRemoved
     case tokenForged, tokenExpired
     case originRefused
@@ -38,6 +39,11 @@ package enum SecurityEvent: Int, CaseIterable, Sendable {
         case .invitationUsed: ("hub_invitations_total", "event=\"used\"", (.info, "invitation used"))
         case .invitationWithdrawn: ("hub_invitations_total", "event=\"withdrawn\"", (.info, "invitation withdrawn"))
         case .invitationRefused: ("hub_invitations_total", "event=\"refused\"", (.warning, "invitation refused"))
+        case .passwordChanged: ("hub_password_changes_total", "event=\"changed\"", (.info, "password changed"))
+        case .resetMade: ("hub_password_changes_total", "event=\"link_made\"", (.warning, "password reset link made"))
+        case .resetUsed: ("hub_password_changes_total", "event=\"link_used\"", (.warning, "password reset"))
+        case .resetRefused:
+            ("hub_password_changes_total", "event=\"link_refused\"", (.warning, "password reset refused"))
         case .roleChanged: ("hub_people_changes_total", "change=\"role\"", (.info, "role changed"))
         case .personRemoved: ("hub_people_changes_total", "change=\"removed\"", (.info, "person removed"))
         case .tokenForged: ("hub_tokens_refused_total", "reason=\"forged\"", (.warning, "access token refused"))
@@ -53,6 +59,7 @@ package enum SecurityEvent: Int, CaseIterable, Sendable {
         case "hub_sign_outs_total": "Sign-ins that people ended."
         case "hub_set_ups_total": "Uses of set-up links, by result."
         case "hub_invitations_total": "What became of invitations."
+        case "hub_password_changes_total": "Passwords changed, and what became of reset links."
         case "hub_people_changes_total": "Roles changed and people removed."
         case "hub_tokens_refused_total": "Access tokens refused."
         default: "Requests that pages of other origins made."

@@ -34,6 +34,7 @@ extension Configuration {
     func identity(publicURL url: PublicURL) -> IdentitySettings {
         var settings = IdentitySettings(
             publicOrigin: url.description, moreOrigins: moreOrigins(publicURL: url))
+        settings.isOriginDerived = publicURL == nil
         settings.refreshLifetimeMilliseconds = refreshLifetimeMilliseconds
         settings.cookieLifetimeMilliseconds = refreshCookieLifetimeMilliseconds
         settings.rememberLifetimeMilliseconds = refreshRememberLifetimeMilliseconds
@@ -70,7 +71,8 @@ extension Configuration {
             + listenTLS.map { FrontAddress(host: $0.host, port: $0.port, isTLS: true) }
         front.tls = tls
         front.strictTransport = strictTransport
-        front.allowedOrigins = (allowedOrigins + [publicURL].compactMap { $0 }).map(\.description)
+        front.origins = OriginRule(allowed: (allowedOrigins + [publicURL].compactMap { $0 }).map(\.description),
+                                   isOwnSecure: publicURL?.isSecure ?? false)
         front.metricsAllow = metricsAllow
         front.forwarded = ForwardedRule(trustedProxies: trustedProxies, headers: forwardedHeaders)
         front.proxyProtocol = proxyProtocol

@@ -271,7 +271,7 @@ final class Hub: Sendable {
                 _ = registry.tell(organisation, .loginRevoked(login), isControl: true)
                 bus.publish(.organisationChanged(organisation))
             },
-            onPersonJoined: { organisation, member in
+            onPersonChanged: { organisation, member in
                 _ = registry.tell(organisation, .personChanged(member), isControl: true)
                 bus.publish(.organisationChanged(organisation))
             })

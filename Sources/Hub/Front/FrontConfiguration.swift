@@ -30,9 +30,8 @@ package struct FrontConfiguration: Sendable {
     package var strictTransport: String?
     /// Listen even if another front of the same user listens there.
     package var sharesAddresses = false
-    /// Origins whose pages may open a WebSocket, exactly as browsers send them, besides the origin of
-    /// the address that a request came to.
-    package var allowedOrigins: [String] = []
+    /// Whose pages may open a WebSocket or a stream.
+    package var origins = OriginRule()
     /// Whose requests for `/metrics` are answered.
     package var metricsAllow = ["127.0.0.0/8", "::1/128"].compactMap(AddressRange.init)
     /// Which proxies are believed, and which of their headers.
@@ -103,7 +102,7 @@ package struct FrontConfiguration: Sendable {
     package func isOwnHost(_ host: String) -> Bool {
         let name = Self.name(host)
         return name == "localhost" || NetworkAddress(name.text.filter { $0 != "[" && $0 != "]" }) != nil
-            || allowedOrigins.contains { origin in
+            || origins.allowed.contains { origin in
                 origin.split(separator: "/").last.map(Self.name) == name
             }
     }

@@ -70,7 +70,8 @@ extension FrontLoop {
     /// A request for one of the two paths. The type of the body is one that a page of another origin
     /// cannot send unasked, so that even a browser that sends no Origin is no way around the rule.
     func answerStream(_ request: HTTPRequest, _ exchange: HTTPExchange, _ connection: Connection) {
-        guard isAllowedOrigin(request, host: request.header("host"), isSecure: request.isSecure) else {
+        guard configuration.origins.allows(request, host: request.header("host"), isSecure: request.isSecure)
+        else {
             metrics.refused(.origin)
             shared.services.security?.note(.originRefused, from: request.peerAddress)
             refuse(403, .forbidden, "Pages of this origin may not use the hub.", request, exchange,

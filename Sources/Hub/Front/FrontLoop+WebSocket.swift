@@ -23,7 +23,7 @@ extension FrontLoop {
         }
         // Of a proxy's connection only now is known whose it is.
         guard connection.chargedTo != nil || charge(requester.address, connection) else { return }
-        guard isAllowedOrigin(request, host: requester.host, isSecure: requester.isSecure) else {
+        guard configuration.origins.allows(request, host: requester.host, isSecure: requester.isSecure) else {
             metrics.refused(.origin)
             shared.services.security?.note(.originRefused, from: request.peerAddress)
             answer(HTTPResponse(status: 403), .faulty, connection)
@@ -82,17 +82,6 @@ extension FrontLoop {
         connection.session = session(id, loop, lane)
         sessions[id] = number
         return id
-    }
-
-    /// Browsers always send an Origin with an upgrade; programs send none. An origin is compared whole, byte
-    /// by byte: the hub's own, made of the scheme and authority of the request, or one that is configured.
-    func isAllowedOrigin(_ request: HTTPRequest, host: String?, isSecure: Bool) -> Bool {
-        guard let origin = request.header("origin") else { return true }
-        guard request.headers.count(where: { $0.name == "origin" }) == 1 else { return false }
-        // Strings are equal by what they look like; bytes are not.
-        if configuration.allowedOrigins.contains(where: { $0.utf8.elementsEqual(origin.utf8) }) { return true }
-        guard let host else { return false }
-        return origin.utf8.elementsEqual(((isSecure ? "https://" : "http://") + host).utf8)
     }
 
     // MARK: Messages in

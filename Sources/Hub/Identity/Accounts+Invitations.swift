@@ -8,7 +8,7 @@ extension Accounts {
     static let invitationHours = 1...720
 
     /// A new invitation. Admins and owners invite; only owners make owners.
-    func invite(_ principal: Principal, role: Role, uses: Int, hours: Int) async throws
+    func invite(_ principal: Principal, role: Role, uses: Int, hours: Int, linkOrigin: String) async throws
         -> (invitation: InvitationRecord, token: OneTimeToken, link: String)
     {
         guard principal.role >= .admin else {
@@ -35,7 +35,7 @@ extension Accounts {
         security.note(
             .invitationMade, .id("organisation", organisation.id), .id("invitation", invitation.id),
             .id("by", principal.account), .word("role", role.name))
-        return (invitation, token, "\(settings.publicOrigin)/#invite=\(token.reveal)")
+        return (invitation, token, "\(linkOrigin)/#invite=\(token.reveal)")
     }
 
     func lookUp(invitation token: OneTimeToken, from origin: Origin) async throws -> InvitationRecord {
@@ -75,7 +75,7 @@ extension Accounts {
             let person = Person(
                 account: account.id, firstName: account.firstName, lastName: account.lastName,
                 role: membership.role)
-            hooks.onPersonJoined(used.organisation.id, Member(person: person, since: membership.since))
+            hooks.onPersonChanged(used.organisation.id, Member(person: person, since: membership.since))
         }
         return try await signIn(account, membership, memberships, delivery, from: origin)
     }

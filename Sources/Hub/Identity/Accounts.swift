@@ -21,6 +21,11 @@ package struct IdentitySettings: Sendable {
     package var setUpLifetimeMilliseconds: Int64 = 86_400_000
     /// A sign-in ends this long after the person signed in, however often it is refreshed; 0: it need not end.
     package var signInMaxAgeMilliseconds: Int64 = 0
+    package var resetLifetimeMilliseconds: Int64 = 86_400_000
+    /// Nobody configured `publicOrigin`: it was made of the address that the hub is bound to.
+    package var isOriginDerived = false
+
+    var isPublicSecure: Bool { publicOrigin.hasPrefix("https://") }
 
     package init(publicOrigin: String, moreOrigins: [String] = []) {
         self.publicOrigin = publicOrigin
@@ -33,14 +38,14 @@ package struct IdentitySettings: Sendable {
 package struct IdentityHooks: Sendable {
     /// A sign-in is over: close its sessions.
     package var onLoginRevoked: @Sendable (LoginID, AccountID, OrganisationID) -> Void
-    /// Somebody became a member.
-    package var onPersonJoined: @Sendable (OrganisationID, Member) -> Void
+    /// Somebody became a member, or has another name.
+    package var onPersonChanged: @Sendable (OrganisationID, Member) -> Void
     package init(
         onLoginRevoked: @escaping @Sendable (LoginID, AccountID, OrganisationID) -> Void,
-        onPersonJoined: @escaping @Sendable (OrganisationID, Member) -> Void
+        onPersonChanged: @escaping @Sendable (OrganisationID, Member) -> Void
     ) {
         self.onLoginRevoked = onLoginRevoked
-        self.onPersonJoined = onPersonJoined
+        self.onPersonChanged = onPersonChanged
     }
 }
 
@@ -130,17 +135,27 @@ package final class Accounts: Sendable {
         "\(settings.publicOrigin)/#setup=\(token.reveal)"
     }
 
+    /// Whether the set-up link can be used, before a form is filled in for it.
+    func lookUp(setUp token: OneTimeToken, from origin: Origin) throws(Denial) {
+        let given = hash(token).bytes
+        let monotonic = clocks.monotonic()
+        let isRight = setUpToken.withLock { standing in
+            guard let standing, monotonic < standing.endsAt else { return false }
+            return constantTimeEqual(standing.hash, given)
+        }
+        guard isRight else {
+            security.note(.setUpRefused, from: origin.address)
+            throw Denial(.linkInvalid, "the set-up link is used, too old or not the newest")
+        }
+    }
+
     /// The first organisation and its owner.
     func setUp(
         token: OneTimeToken, organisation: String, owner: NewPerson, _ delivery: RefreshDelivery,
         from origin: Origin
     ) async throws -> SignedIn {
+        let now = clocks.now()
         let given = hash(token).bytes
-        let (now, monotonic) = (clocks.now(), clocks.monotonic())
-        let isRight = setUpToken.withLock { standing in
-            guard let standing, monotonic < standing.endsAt else { return false }
-            return constantTimeEqual(standing.hash, given)
-        }
         // The same again, after an answer that was lost: whoever has the link and the password is the owner.
         let used = usedSetUpToken.withLock { $0 }
         if let used, constantTimeEqual(used.hash, given) {
@@ -155,10 +170,7 @@ package final class Accounts: Sendable {
                 // Somebody else, for whom the link is used.
             }
         }
-        guard isRight else {
-            security.note(.setUpRefused, from: origin.address)
-            throw Denial(.linkInvalid, "the set-up link is used, too old or not the newest")
-        }
+        try lookUp(setUp: token, from: origin)
         let name = try Admission.name(organisation, field: "organisation")
         let account = try await newAccount(owner, organisation: name)
         let record = OrganisationRecord(id: entropy.id(at: now), name: name)
@@ -326,7 +338,7 @@ package final class Accounts: Sendable {
     func newAccount(_ person: NewPerson, organisation: String) async throws -> AccountRecord {
         let email = try Admission.email(person.email)
         let first = try Admission.name(person.firstName, field: "first_name")
-        let last = try Admission.name(person.lastName, field: "last_name")
+        let last = try Admission.lastName(person.lastName)
         try checkPassword(person, email, organisation)
         let hash = try await hasher.hash(person.password)
         return AccountRecord(

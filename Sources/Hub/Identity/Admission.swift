@@ -26,7 +26,7 @@ enum Admission {
     /// comments.
     static func email(_ email: EmailAddress) throws(Denial) -> EmailAddress {
         let text = email.reveal.asciiLowercased()
-        let problem = Denial.field("email", "not an e-mail address")
+        let problem = Denial.field("email", "is not an e-mail address")
         let parts = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
         guard text.utf8.count <= 254, parts.count == 2 else { throw problem }
         let (local, domain) = (parts[0], parts[1])
@@ -77,19 +77,25 @@ enum Admission {
         }
     }
 
+    /// A last name: as any name, or empty, for people have one name or two.
+    static func lastName(_ text: String) throws(Denial) -> String {
+        text.unicodeScalars.allSatisfy(\.properties.isWhitespace) && text.utf8.count <= 1_024
+            ? "" : try name(text, field: "last_name")
+    }
+
     /// 8 to 256 characters, none of the commonest, nothing that is written beside it (NIST SP
     /// 800-63B §5.1.1.2: length counts, rules of composition do not). `beside` are names and the
     /// like.
-    static func password(_ password: Password, email: EmailAddress, beside: [String])
-        throws(Denial)
-    {
+    static func password(
+        _ password: Password, email: EmailAddress, beside: [String], field: String = "password"
+    ) throws(Denial) {
         let text = password.reveal
         guard text.utf8.count <= 1_024, (8...256).contains(text.unicodeScalars.count) else {
-            throw .field("password", "must have 8 to 256 characters")
+            throw .field(field, "must have 8 to 256 characters")
         }
         let folded = text.lowercased()
         let local = String(email.reveal.prefix { $0 != "@" })
-        let names = beside.map { $0.lowercased() }
+        let names = beside.map { $0.lowercased() }.filter { !$0.isEmpty }
         var written = [email.reveal, local] + names
         for glue in ["", " ", ".", "-", "_"] {
             written.append(names.joined(separator: glue))
@@ -97,9 +103,9 @@ enum Admission {
                 for (second, other) in names.enumerated() where first != second { written.append(one + glue + other) }
             }
         }
-        if written.contains(folded) { throw .field("password", "must not be your name or address") }
+        if written.contains(folded) { throw .field(field, "must not be your name or address") }
         if CommonPasswords.contains(folded) {
-            throw .field("password", "is one of the commonest; choose another")
+            throw .field(field, "is one of the commonest; choose another")
         }
     }
 }

@@ -19,6 +19,9 @@ struct RequestBody: WireMessage {
     var uses: UInt32?
     var expiresInHours: UInt32?
     var device = ""
+    var newPassword = Password("")
+    var account = ""
+    var accounts: [String] = []
 
     static var blank: RequestBody { RequestBody() }
 
@@ -36,6 +39,9 @@ struct RequestBody: WireMessage {
         try visitor.optional(11, "uses", &uses)
         try visitor.optional(12, "expires_in_hours", &expiresInHours)
         try visitor.field(13, "device", &device)
+        try visitor.field(14, "new_password", &newPassword)
+        try visitor.field(15, "account", &account)
+        try visitor.list(16, "accounts", &accounts)
     }
 
     /// Every text has a limit in bytes, whatever a request does with it. What it means is checked by who uses it.
@@ -46,6 +52,8 @@ struct RequestBody: WireMessage {
             ("first_name", firstName.utf8.count, 1_024), ("last_name", lastName.utf8.count, 1_024),
             ("refresh_token", refreshToken.reveal.utf8.count, 256), ("role", role.utf8.count, 64),
             ("device", device.utf8.count, 256),
+            ("new_password", newPassword.reveal.utf8.count, 4_096), ("account", account.utf8.count, 1_024),
+            ("accounts", accounts.map(\.utf8.count).max() ?? 0, 1_024),
         ]
         for text in texts where text.bytes > text.max {
             throw Denial(.invalidArgument, "\(text.field): has more than \(text.max) bytes", details: [
@@ -109,6 +117,18 @@ struct AccountBody: WireMessage {
 
     static var blank: AccountBody {
         AccountBody(id: .blank, email: .blank, firstName: "", lastName: "")
+    }
+
+    init(id: AccountID, email: EmailAddress, firstName: String, lastName: String) {
+        self.id = id
+        self.email = email
+        self.firstName = firstName
+        self.lastName = lastName
+    }
+
+    init(_ account: AccountRecord) {
+        self.init(id: account.id, email: account.email, firstName: account.firstName,
+                  lastName: account.lastName)
     }
 
     mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
@@ -239,5 +259,72 @@ struct LoginBody: WireMessage {
         try visitor.field(4, "address", &address)
         try visitor.field(5, "user_agent", &userAgent)
         try visitor.field(6, "current", &isCurrent)
+    }
+}
+
+struct ResetBody: WireMessage {
+    var link: String
+    var token: OneTimeToken
+    var expiresAt: UnixMilliseconds
+
+    static var blank: ResetBody { ResetBody(link: "", token: .blank, expiresAt: .blank) }
+
+    mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "link", &link)
+        try visitor.field(2, "token", &token)
+        try visitor.field(3, "expires_at_ms", &expiresAt)
+    }
+}
+
+/// What somebody with the link may know: whose password it is.
+struct ResetFactsBody: WireMessage {
+    var account: AccountBody
+    var expiresAt: UnixMilliseconds
+
+    static var blank: ResetFactsBody { ResetFactsBody(account: .blank, expiresAt: .blank) }
+
+    mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "account", &account)
+        try visitor.field(2, "expires_at_ms", &expiresAt)
+    }
+}
+
+struct PeopleBody: WireMessage {
+    var people: [ColleagueBody]
+
+    static var blank: PeopleBody { PeopleBody(people: []) }
+
+    mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.list(1, "people", &people)
+    }
+}
+
+struct ColleagueBody: WireMessage {
+    var account: AccountID
+    var firstName: String
+    var lastName: String
+    var isFormer: Bool
+
+    static var blank: ColleagueBody {
+        ColleagueBody(account: .blank, firstName: "", lastName: "", isFormer: false)
+    }
+
+    init(account: AccountID, firstName: String, lastName: String, isFormer: Bool) {
+        self.account = account
+        self.firstName = firstName
+        self.lastName = lastName
+        self.isFormer = isFormer
+    }
+
+    init(_ colleague: Colleague) {
+        self.init(account: colleague.account, firstName: colleague.firstName, lastName: colleague.lastName,
+                  isFormer: colleague.isFormer)
+    }
+
+    mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "account", &account)
+        try visitor.field(2, "first_name", &firstName)
+        try visitor.field(3, "last_name", &lastName)
+        try visitor.field(4, "former", &isFormer)
     }
 }

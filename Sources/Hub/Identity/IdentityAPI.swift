@@ -12,23 +12,22 @@ package struct IdentityAPI: Sendable {
     /// What is longer is cut off: it is shown to the account's owner, who knows the browser by its beginning.
     private static let userAgentBytesMax = 256
 
-    private let accounts: Accounts
-    private var origins: Set<ExactText>
-    private let cookie: RefreshCookie
+    let accounts: Accounts
+    private var origins: OriginRule
     private let log: Log
 
     package init(_ accounts: Accounts, log: Log) {
         self.accounts = accounts
         self.log = log
         let settings = accounts.settings
-        origins = Set(([settings.publicOrigin] + settings.moreOrigins).map { ExactText($0) })
-        cookie = RefreshCookie(isSecure: settings.publicOrigin.hasPrefix("https://"))
+        origins = OriginRule(allowed: [settings.publicOrigin] + settings.moreOrigins,
+                             isOwnSecure: settings.isPublicSecure && !settings.isOriginDerived)
     }
 
     /// The same with other origins besides the public one.
     package func allowing(_ moreOrigins: [String]) -> IdentityAPI {
         var copy = self
-        copy.origins = Set(([accounts.settings.publicOrigin] + moreOrigins).map { ExactText($0) })
+        copy.origins.allowed = [accounts.settings.publicOrigin] + moreOrigins
         return copy
     }
 
@@ -46,15 +45,18 @@ package struct IdentityAPI: Sendable {
     // MARK: Routes
 
     private enum Route {
-        case setUp, signIn, refresh, switchOrganisation, signOut
+        case setUp, lookUpSetUp, signIn, refresh, switchOrganisation, signOut
         case invitations, lookUp, accept
         case invitation(String)
+        case changeName, changePassword, makeReset, lookUpReset, resetPassword
+        case lookUpPeople
         case logins
         case login(String)
 
         init?(_ path: Substring) {
             switch path {
             case "setup": self = .setUp
+            case "setup/look-up": self = .lookUpSetUp
             case "sign-in": self = .signIn
             case "refresh": self = .refresh
             case "switch": self = .switchOrganisation
@@ -62,6 +64,12 @@ package struct IdentityAPI: Sendable {
             case "invitations": self = .invitations
             case "invitations/look-up": self = .lookUp
             case "invitations/accept": self = .accept
+            case "account/name": self = .changeName
+            case "account/password": self = .changePassword
+            case "password-resets": self = .makeReset
+            case "password-resets/look-up": self = .lookUpReset
+            case "password-resets/use": self = .resetPassword
+            case "people/look-up": self = .lookUpPeople
             case "logins": self = .logins
             default:
                 if path.hasPrefix("logins/") {
@@ -96,9 +104,11 @@ package struct IdentityAPI: Sendable {
             return refused
         }
         // A page of another origin gets nothing done here, with a cookie or without.
-        if let origin = request.header("origin"), !origins.contains(ExactText(origin)) {
+        guard origins.allows(request, host: request.header("host"), isSecure: request.isSecure) else {
             accounts.security.note(.originRefused, from: request.peerAddress)
-            throw Denial(.forbidden, "requests from pages of that origin are not served")
+            throw Denial(
+                .forbidden, "this hub is reached at \(accounts.settings.publicOrigin); pages of other addresses "
+                    + "are not served", details: [Detail("public_url", accounts.settings.publicOrigin)])
         }
         if request.method == .post, !request.body.isEmpty,
             !Self.isJSON(request.header("content-type"))
@@ -113,7 +123,7 @@ package struct IdentityAPI: Sendable {
 
     private func carryOut(_ route: Route, _ request: HTTPRequest) async throws -> HTTPResponse {
         var origin = Self.origin(of: request)
-        origin.device = cookie.device(in: request)
+        origin.device = cookie(for: request).device(in: request)
         switch route {
         case .setUp:
             let body = try body(request)
@@ -122,7 +132,10 @@ package struct IdentityAPI: Sendable {
                 token: body.token, organisation: body.organisation, owner: body.person,
                 body.delivery,
                 from: origin)
-            return answer(signedIn, status: 201, inCookie: body.isForCookie)
+            return answer(signedIn, status: 201, request, inCookie: body.isForCookie)
+        case .lookUpSetUp:
+            try accounts.lookUp(setUp: try body(request).token, from: origin)
+            return Self.response(204, [])
         case .signIn:
             let body = try body(request)
             if !body.device.isEmpty { origin.device = body.device }
@@ -131,42 +144,26 @@ package struct IdentityAPI: Sendable {
                 organisation: body.organisation.isEmpty ? nil : Self.organisation(body),
                 body.delivery,
                 from: origin)
-            return answer(signedIn, status: 200, inCookie: body.isForCookie)
+            return answer(signedIn, status: 200, request, inCookie: body.isForCookie)
         case .refresh:
             let body = try body(request)
             let (token, inCookie) = try refreshToken(request, body)
-            return answer(try await accounts.refresh(token, from: origin), status: 200, inCookie: inCookie)
+            return answer(
+                try await accounts.refresh(token, from: origin), status: 200, request, inCookie: inCookie)
         case .switchOrganisation:
             let body = try body(request)
             let (token, inCookie) = try refreshToken(request, body)
             let signedIn = try await accounts.switchOrganisation(
                 token, to: Self.organisation(body), from: origin)
-            return answer(signedIn, status: 200, inCookie: inCookie)
+            return answer(signedIn, status: 200, request, inCookie: inCookie)
         case .signOut:
             let (token, inCookie) = try refreshToken(request, try body(request))
             try await accounts.signOut(token, from: origin)
-            return Self.response(204, inCookie ? [cookie.removal] : [])
+            return Self.response(204, inCookie ? [cookie(for: request).removal] : [])
         case .invitations where request.method == .get:
             return Self.response(200, try await invitations(try await bearer(request, origin)))
-        case .invitation(let id):
-            let principal = try await bearer(request, origin)
-            guard let invitation = InvitationID(id) else { throw Denial(.notFound, "no such invitation") }
-            try await accounts.withdraw(invitation, principal)
-            return Self.response(204, [])
-        case .invitations:
-            let principal = try await bearer(request, origin)
-            let body = try body(request)
-            guard let role = Role(name: body.role) else {
-                throw Denial.field("role", "must be MEMBER, ADMIN or OWNER")
-            }
-            let made = try await accounts.invite(
-                principal, role: role, uses: Int(body.uses ?? 1),
-                hours: Int(body.expiresInHours ?? 168))
-            return Self.response(
-                201,
-                InvitationBody(
-                    id: made.invitation.id, link: made.link, token: made.token,
-                    expiresAt: made.invitation.expiresAt))
+        case .invitation(let id): return try await withdraw(id, request, origin)
+        case .invitations: return try await invite(request, origin)
         case .lookUp:
             let offer = try await accounts.lookUp(invitation: try body(request).token, from: origin)
             return Self.response(
@@ -179,35 +176,21 @@ package struct IdentityAPI: Sendable {
             if !body.device.isEmpty { origin.device = body.device }
             let signedIn = try await accounts.accept(
                 invitation: body.token, body.person, body.delivery, from: origin)
-            return answer(signedIn, status: 201, inCookie: body.isForCookie)
-        case .logins:
-            let principal = try await bearer(request, origin)
-            let logins = try await accounts.logins(of: principal).map { login in
-                LoginBody(
-                    id: login.id, createdAt: login.createdAt, lastUsedAt: login.lastUsedAt,
-                    address: login.address, userAgent: login.userAgent,
-                    isCurrent: login.id == principal.login)
-            }
-            return Self.response(200, LoginsBody(logins: logins))
-        case .login(let id):
-            let principal = try await bearer(request, origin)
-            guard let login = LoginID(id) else { throw Denial(.notFound, "no such sign-in") }
-            try await accounts.revoke(login, of: principal)
-            return Self.response(204, [])
+            return answer(signedIn, status: 201, request, inCookie: body.isForCookie)
+        case .changeName: return try await changeName(request, origin)
+        case .changePassword: return try await changePassword(request, origin)
+        case .makeReset: return try await makeReset(request, origin)
+        case .lookUpReset: return try await lookUpReset(request, origin)
+        case .resetPassword: return try await resetPassword(request, origin)
+        case .lookUpPeople: return try await lookUpPeople(request, origin)
+        case .logins: return try await logins(request, origin)
+        case .login(let id): return try await endLogin(id, request, origin)
         }
-    }
-
-    private func invitations(_ principal: Principal) async throws -> InvitationsBody {
-        InvitationsBody(invitations: try await accounts.invitations(principal).map { invitation in
-            StandingInvitationBody(
-                id: invitation.id, role: invitation.role, createdBy: invitation.createdBy,
-                expiresAt: invitation.expiresAt, usesLeft: UInt32(clamping: invitation.usesLeft))
-        })
     }
 
     // MARK: Reading requests
 
-    private func body(_ request: HTTPRequest) throws -> RequestBody {
+    func body(_ request: HTTPRequest) throws -> RequestBody {
         guard request.body.count <= Self.bodyBytesMax else {
             throw Denial(.tooLarge, "the body is larger than 65536 bytes")
         }
@@ -229,7 +212,7 @@ package struct IdentityAPI: Sendable {
         -> (token: RefreshToken, inCookie: Bool)
     {
         if !body.refreshToken.isEmpty { return (body.refreshToken, false) }
-        guard let token = cookie.token(in: request) else {
+        guard let token = cookie(for: request).token(in: request) else {
             throw Denial(.unauthenticated, "there is no refresh token")
         }
         guard request.header("origin") != nil else {
@@ -238,7 +221,7 @@ package struct IdentityAPI: Sendable {
         return (token, true)
     }
 
-    private func bearer(_ request: HTTPRequest, _ origin: Origin) async throws -> Principal {
+    func bearer(_ request: HTTPRequest, _ origin: Origin) async throws -> Principal {
         guard let header = request.header("authorization"), header.utf8.count <= 2_048 else {
             throw Denial(.unauthenticated, "an access token is needed")
         }
@@ -247,6 +230,16 @@ package struct IdentityAPI: Sendable {
             throw Denial(.unauthenticated, "an access token is needed")
         }
         return try await accounts.bearer(AccessToken(String(parts[1])), from: origin)
+    }
+
+    /// With which address a link begins: the public one, or where that is not configured the one that the
+    /// page of who makes it was opened by, which is more likely to be of use to others.
+    func linkOrigin(_ request: HTTPRequest) -> String {
+        let settings = accounts.settings
+        guard settings.isOriginDerived, let origin = request.header("origin"),
+            origins.isOwn(origin, host: request.header("host"), isSecure: request.isSecure)
+        else { return settings.publicOrigin }
+        return origin
     }
 
     private static func isJSON(_ type: String?) -> Bool {
@@ -258,7 +251,7 @@ package struct IdentityAPI: Sendable {
         return media == "application/json" && parameter == "charset=utf-8"
     }
 
-    private static func origin(of request: HTTPRequest) -> Origin {
+    static func origin(of request: HTTPRequest) -> Origin {
         var agent = ""
         var bytes = 0
         // Whole scalars, as many as fit.
@@ -273,16 +266,13 @@ package struct IdentityAPI: Sendable {
 
     // MARK: Writing answers
 
-    private func answer(_ signedIn: SignedIn, status: Int, inCookie: Bool) -> HTTPResponse {
+    func answer(_ signedIn: SignedIn, status: Int, _ request: HTTPRequest, inCookie: Bool) -> HTTPResponse {
         let body = SignedInBody(
             accessToken: signedIn.accessToken, expiresAt: signedIn.expiresAt,
             expiresInMilliseconds: UInt32(
                 clamping: signedIn.expiresAt.value - accounts.clocks.now().value),
             refreshToken: inCookie ? .blank : signedIn.refreshToken ?? .blank,
-            account: AccountBody(
-                id: signedIn.account.id, email: signedIn.account.email,
-                firstName: signedIn.account.firstName,
-                lastName: signedIn.account.lastName),
+            account: AccountBody(signedIn.account),
             organisation: OrganisationBody(signedIn.membership.organisation),
             role: signedIn.membership.role,
             organisations: signedIn.memberships.map {
@@ -292,10 +282,19 @@ package struct IdentityAPI: Sendable {
         var response = Self.response(status, body)
         if inCookie, let token = signedIn.refreshToken {
             response.headers.append(
-                cookie.header(token, lifetimeMilliseconds: signedIn.refreshLifetimeMilliseconds))
+                cookie(for: request).header(
+                    token, lifetimeMilliseconds: signedIn.refreshLifetimeMilliseconds))
         }
-        if inCookie, let device = signedIn.device { response.headers.append(cookie.header(device: device)) }
+        if inCookie, let device = signedIn.device {
+            response.headers.append(cookie(for: request).header(device: device))
+        }
         return response
+    }
+
+    /// Where the public address is not configured, people may come both ways: then the way decides.
+    private func cookie(for request: HTTPRequest) -> RefreshCookie {
+        let settings = accounts.settings
+        return RefreshCookie(isSecure: settings.isOriginDerived ? request.isSecure : settings.isPublicSecure)
     }
 
     private func refusal(_ denial: Denial, _ request: HTTPRequest, successor: FailedAfterRotation?)
@@ -303,6 +302,7 @@ package struct IdentityAPI: Sendable {
     {
         let reply = denial.reply
         // Who sent the cookie gets the successor in the cookie, who sent a body in the body.
+        let cookie = cookie(for: request)
         let inCookie = cookie.token(in: request) != nil && request.header("origin") != nil
         var response = Self.response(
             Self.status(of: reply.code),
@@ -324,11 +324,11 @@ package struct IdentityAPI: Sendable {
         return response
     }
 
-    private static func response(_ status: Int, _ headers: [HTTPHeader]) -> HTTPResponse {
+    static func response(_ status: Int, _ headers: [HTTPHeader]) -> HTTPResponse {
         HTTPResponse(status: status, headers: [HTTPHeader("Cache-Control", "no-store")] + headers)
     }
 
-    private static func response(_ status: Int, _ body: some WireMessage) -> HTTPResponse {
+    static func response(_ status: Int, _ body: some WireMessage) -> HTTPResponse {
         HTTPResponse(
             status: status,
             headers: [

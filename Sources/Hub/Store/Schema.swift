@@ -27,6 +27,7 @@ enum Schema {
         Migration(number: 4, name: "edits", statements: edits),
         Migration(number: 5, name: "removed members", statements: removedMembers),
         Migration(number: 6, name: "revision", statements: revision),
+        Migration(number: 7, name: "password resets", statements: passwordResets),
     ]
 
     private static let people = [
@@ -162,5 +163,14 @@ enum Schema {
     // By which a hub sees that another has changed people or sign-ins.
     private static let revision = [
         "ALTER TABLE organisation ADD COLUMN revision {int} NOT NULL DEFAULT 0"
+    ]
+
+    // One for an account: a newer takes the place of an older. Without `made_in` the operator made it.
+    private static let passwordResets = [
+        """
+        CREATE TABLE password_reset (
+            account {id} PRIMARY KEY REFERENCES account (id), token {bytes} NOT NULL UNIQUE,
+            made_in {id}, created_by {id}, created_at {int} NOT NULL, expires_at {int} NOT NULL) {options}
+        """
     ]
 }

@@ -50,8 +50,8 @@ enum ChannelSQL {
     /// the removal then finds, or not any more.
     static let holdMember = TenantStatement(
         "SELECT removed_at FROM member WHERE organisation = $1 AND account = $2 {share}")
-    /// What lies before somebody joins does not count as unread. Nothing for who was removed from the
-    /// organisation.
+    /// What lies before somebody joins does not count as unread, but that somebody else added them does.
+    /// Nothing for who was removed from the organisation.
     static let addMember = TenantStatement(
         """
         INSERT INTO channel_member (organisation, channel, account, read_to, joined_at)
@@ -262,7 +262,8 @@ extension Store {
                 statements.append(ChannelSQL.holdMember(organisation, .id(subject)))
                 statements.append(
                     ChannelSQL.addMember(organisation, .id(channel), .id(subject),
-                                         .count(event.sequence), .at(event.at)))
+                                         .count(event.sender == subject ? event.sequence : event.sequence - 1),
+                                         .at(event.at)))
             case (.left, let subject?):
                 statements.append(ChannelSQL.removeMember(organisation, .id(channel), .id(subject)))
             case (.message, _), (.edited, _), (.damaged, _), (.joined, nil), (.left, nil):

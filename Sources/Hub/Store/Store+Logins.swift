@@ -33,7 +33,7 @@ enum LoginSQL {
     /// A week: who looks for what happened to an account still finds it.
     static let forgottenAfterMilliseconds: Int64 = 7 * 86_400_000
 
-    private static let columns =
+    static let columns =
         """
         l.id, l.account, l.organisation, l.created_at, l.last_used_at, l.refresh_lifetime, l.address,
             l.user_agent, l.revoked_at
@@ -210,7 +210,7 @@ extension Store {
         return rows[0].changed == 1
     }
 
-    private static func login(_ row: Row) throws(DecodingFault) -> LoginRecord {
+    static func login(_ row: Row) throws(DecodingFault) -> LoginRecord {
         LoginRecord(
             id: try row.id(0), account: try row.id(1), organisation: try row.id(2),
             createdAt: try row.at(3), lastUsedAt: try row.at(4),

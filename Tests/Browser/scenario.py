@@ -6,13 +6,14 @@ from bidi import BrowserError
 from member import Member
 from people_steps import ORGANISATION, PASSWORD, PeopleSteps, check
 from stream_steps import StreamSteps
+from trust_steps import TrustSteps
 
 # What the message list shows, oldest first: sequence (null: on its way) and text.
 SHOWN = """() => [...document.querySelectorAll('.list > .message')].map((row) =>
   [row.dataset.sequence ? Number(row.dataset.sequence) : null, row.querySelector('.text').textContent])"""
 
 
-class Scenario(PeopleSteps, StreamSteps):
+class Scenario(PeopleSteps, StreamSteps, TrustSteps):
     def __init__(self, hub, ada, bea, shoot, proxy=None):
         self.hub, self.ada, self.bea, self.shoot, self.proxy = hub, ada, bea, shoot, proxy
         self.cleo = None
@@ -117,12 +118,14 @@ class Scenario(PeopleSteps, StreamSteps):
         await ada.type(" never mind")
         await self.shoot(ada, "editing")
         await ada.press("Escape")
+        await ada.see("dialog h2", "Discard what you changed?")
+        await ada.click("dialog .button.danger", "Discard")
         await ada.gone(".editor")
-        check(await ada.evaluate("() => document.activeElement.matches('.composer-input')"),
-              "the composer has the focus again")
+        await ada.until("the composer to have the focus again",
+                        "() => document.activeElement.matches('.composer-input')")
         await ada.press("Shift", "Tab")
-        check(await ada.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Edit message",
-              "the button of the newest message comes next")
+        label = await ada.evaluate("() => document.activeElement.getAttribute('aria-label')")
+        check(label == "Edit message: Lunch at nooon?", f"the button of the newest message comes next, not {label}")
         await ada.press("Enter")
         await self.edit(ada, "Lunch at noon?")
         for browser in (ada, bea):
@@ -273,6 +276,8 @@ class Scenario(PeopleSteps, StreamSteps):
         await bea.click("button[aria-label='Members']")
         await bea.see("dialog .pick", "Cleo Okafor")
         await bea.click("dialog button", "Leave channel")
+        await bea.see("dialog:last-of-type h2", "Leave archive?")
+        await bea.click("dialog:last-of-type .button.danger", "Leave")
         await bea.see("#welcome-title")
         await bea.until("the channel to leave the list", """() =>
           ![...document.querySelectorAll('.side-row')].some((row) => row.textContent.includes('archive'))""")
@@ -464,7 +469,7 @@ class Scenario(PeopleSteps, StreamSteps):
         await ada.press("Escape")
         await bea.size(390, 800)
         await self.shoot(bea, "narrow")
-        await bea.click("button[aria-label='Show channels']")
+        await bea.click("button[aria-label^='Show channels']")
         await bea.until("the drawer", "() => document.querySelector('.sidebar').getBoundingClientRect().left === 0")
         await self.shoot(bea, "narrow-sidebar")
         await self.shoot_dark(bea, "narrow-sidebar")
@@ -548,6 +553,12 @@ class Scenario(PeopleSteps, StreamSteps):
              hub_is_killed_in_mid_conversation, what_was_written_offline_survives_closing_the_page,
              tabs_share_session_and_outbox, links_are_found_and_nothing_else,
              too_long_is_refused_with_the_draft_kept, looks, sessions_can_be_ended,
+             TrustSteps.a_slow_network, TrustSteps.the_hub_by_another_name, TrustSteps.signing_out_while_the_hub_is_away,
+             TrustSteps.signing_out_reaches_other_tabs_without_the_hub, TrustSteps.name_and_password_change, TrustSteps.an_owner_resets_a_password,
+             TrustSteps.the_list_stays_at_the_newest_while_one_writes,
+             TrustSteps.a_phone_shows_what_is_unread_elsewhere, TrustSteps.four_hundred_unread_messages,
+             TrustSteps.new_channels_reach_everybody, TrustSteps.an_edit_in_progress_is_kept,
+             TrustSteps.lost_access_says_so, TrustSteps.who_left_keeps_the_name, TrustSteps.by_keyboard_alone,
              PeopleSteps.a_member_is_removed_from_a_channel, PeopleSteps.a_role_changes_what_one_can_do,
              PeopleSteps.who_is_removed_is_told,
              nothing_was_refused_or_thrown]

@@ -332,7 +332,7 @@ test('a command without an answer gives its place to one that was held back', as
   void client.request('join', { channel: 'b' });
   assert.equal(world.socket.take('join').body.channel, 'a');
   assert.ok(!world.socket.has('join'));
-  await world.advance(15_000);
+  await world.quiet(15_000);
   await late;
   assert.equal((await world.reply('join', { channel: { channel: { id: 'b' } } })).channel, 'b');
 });

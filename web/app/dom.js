@@ -106,11 +106,25 @@ export function coalesced(draw) {
   };
 }
 
+/** Long enough to be read out; what somebody wrote must not stay in the page for ever. */
+const announcedMs = 7_000;
+/** @type {any} */
+let hushing = null;
+
 /**
  * Tells screen readers.
  * @param {string} text
  */
 export function announce(text) {
   const announcer = document.getElementById('announcer');
-  if (announcer) announcer.textContent = text;
+  if (!announcer) return;
+  announcer.textContent = text;
+  clearTimeout(hushing);
+  hushing = setTimeout(hush, announcedMs);
+}
+
+/** Takes back what was announced. */
+export function hush() {
+  clearTimeout(hushing);
+  document.getElementById('announcer')?.replaceChildren();
 }

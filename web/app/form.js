@@ -2,12 +2,14 @@
 
 import { asHubError, HubError } from '../sdk/index.js';
 import { announce, fill, h } from './dom.js';
-import { errorText } from './format.js';
+import { errorText, sentence } from './format.js';
 import { icon } from './icons.js';
+import { keep, recall } from './storage.js';
 
 /**
  * @typedef {object} Field
  * @property {string} name
+ * @property {string} label
  * @property {HTMLElement} element
  * @property {() => string} value
  * @property {(text: string) => void} fail shows an error; empty takes it away
@@ -50,7 +52,7 @@ export function textField(options) {
     h('p', { class: 'field-hint', id: `${id}-hint` }, options.hint ?? ''), error);
   /** @type {Field} */
   const field = {
-    name, element,
+    name, label, element,
     value: () => (isSecret ? input.value : input.value.trim()),
     fail: (text) => {
       fill(error, text && icon('alert'), text);
@@ -88,6 +90,23 @@ export function checkBox({ label, checked = false, hint }) {
   return { element, isChecked: () => input.checked };
 }
 
+/**
+ * Whether the sign-in outlives the day; begins as it was chosen the last time on this device.
+ */
+export function rememberBox() {
+  const box = checkBox({
+    label: 'Keep me signed in on this device', checked: recall('hub.remember') !== 'no',
+    hint: 'For 30 days; otherwise for a day.',
+  });
+  return {
+    element: box.element,
+    isChecked: () => {
+      keep('hub.remember', box.isChecked() ? null : 'no');
+      return box.isChecked();
+    },
+  };
+}
+
 /** @param {string} value @returns {string} */
 export function emailError(value) {
   return /^[^\s@]+@[^\s@]+$/u.test(value) ? '' : 'This is not an e-mail address.';
@@ -106,9 +125,10 @@ export function newPasswordError(value) {
  * @param {string} options.action the submit button's text
  * @param {() => Promise<void>} options.submit rejects with a HubError
  * @param {HTMLElement | null} [options.cancel]
- * @returns {HTMLFormElement}
+ * @param {(error: HubError) => boolean} [options.explain] says it in its own way; true: it has
+ * @returns {HTMLFormElement & {clear: () => void}} clear: takes the error away
  */
-export function makeForm({ fields, content, action, submit, cancel }) {
+export function makeForm({ fields, content, action, submit, cancel, explain }) {
   const problem = h('p', { class: 'form-error', role: 'alert' });
   const button = h('button', { type: 'submit', class: 'button primary' }, action);
   let isBusy = false;
@@ -129,19 +149,21 @@ export function makeForm({ fields, content, action, submit, cancel }) {
     try {
       await submit();
     } catch (error) {
-      showError(asHubError(error), fields(), problem);
+      const failure = asHubError(error);
+      if (!explain?.(failure)) showError(failure, fields(), problem);
     } finally {
       isBusy = false;
       button.removeAttribute('aria-busy');
     }
   };
-  return h('form', {
+  const form = h('form', {
     novalidate: true,
     onsubmit: (/** @type {Event} */ event) => {
       event.preventDefault();
       void run();
     },
   }, ...content, problem, h('div', { class: 'form-actions' }, cancel, button));
+  return Object.assign(form, { clear: () => fill(problem) });
 }
 
 /** @param {HubError} error @param {Field[]} fields @param {HTMLElement} problem */
@@ -149,9 +171,9 @@ function showError(error, fields, problem) {
   const named = error.details.find(({ name }) => name === 'field')?.value;
   const field = fields.find(({ name }) => name === named);
   if (field) {
-    // The hub says "name: problem"; beside the field its name is clear.
-    const problem = error.message.replace(`${field.name}: `, '');
-    const text = `${problem.charAt(0).toLocaleUpperCase()}${problem.slice(1)}.`;
+    // The hub says "name: must be so"; a person reads the label that stands at the field.
+    const text = sentence(error.message.startsWith(`${field.name}: `)
+      ? `${field.label}${error.message.slice(field.name.length + 1)}` : error.message);
     field.fail(text);
     field.focus();
     announce(text);

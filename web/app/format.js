@@ -2,7 +2,7 @@
 
 /** @typedef {import('../sdk/types.js').Person} Person */
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 const fullDate = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
 const shortDate = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const dayThisYear = new Intl.DateTimeFormat(undefined, {
@@ -14,6 +14,13 @@ const dayOfYear = new Intl.DateTimeFormat(undefined, {
 
 /** @param {number} atMs @returns {string} */
 export const timeText = (atMs) => clock.format(atMs);
+/**
+ * The time without "AM" and "PM", for where there is little room.
+ * @param {number} atMs
+ * @returns {string}
+ */
+export const shortTimeText = (atMs) => clock.formatToParts(atMs)
+  .filter(({ type }) => type !== 'dayPeriod').map(({ value }) => value).join('').trim();
 /** @param {number} atMs @returns {string} */
 export const momentText = (atMs) => fullDate.format(atMs);
 /** @param {number} atMs @returns {string} */
@@ -69,6 +76,16 @@ export function typingText(names) {
   return 'Several people are typing…';
 }
 
+/**
+ * @param {number} count
+ * @param {string} one
+ * @param {string} several
+ * @returns {string}
+ */
+export function countText(count, one, several) {
+  return `${count.toLocaleString()} ${count === 1 ? one : several}`;
+}
+
 /** @type {Record<string, string>} */
 const errorTexts = {
   bad_credentials: 'The e-mail address or the password is wrong.',
@@ -94,10 +111,21 @@ export function errorText(error) {
   if (error.slug === 'rate_limited' && error.retryAfterMs > 60_000) {
     return `Too many attempts. Try again in ${Math.ceil(error.retryAfterMs / 60_000)} minutes.`;
   }
-  const text = errorTexts[error.slug];
-  if (text) return text;
-  const message = error.message || error.slug;
-  return `${message.charAt(0).toLocaleUpperCase()}${message.slice(1)}`;
+  const address = error.details.find(({ name }) => name === 'public_url')?.value;
+  if (address) {
+    return `This hub is reached at ${address}. Open it there, or ask its operator to allow this `
+      + 'address (public_url, allowed_origins).';
+  }
+  return errorTexts[error.slug] ?? sentence(error.message || error.slug);
+}
+
+/**
+ * With a capital letter and a full stop.
+ * @param {string} text
+ * @returns {string}
+ */
+export function sentence(text) {
+  return `${text.charAt(0).toLocaleUpperCase()}${text.slice(1)}${/[.!?]$/u.test(text) ? '' : '.'}`;
 }
 
 /**

@@ -1,11 +1,12 @@
-// The start: decides between setting up, accepting an invitation, signing in and the chat, and
-// goes back and forth between them.
+// The start: decides between setting up, accepting an invitation, a new password, signing in and the
+// chat, and goes back and forth between them.
 
-import { asHubError, HubAccount } from '../sdk/index.js';
+import { asHubError, HubAccount, signOutName } from '../sdk/index.js';
 import { showChat } from './chat/chat.js';
-import { fill, h } from './dom.js';
+import { fill, h, hush } from './dom.js';
 import { showInvitation } from './entry/invitation.js';
 import { loadingCard, problemCard } from './entry/card.js';
+import { showReset } from './entry/reset.js';
 import { showSetUp } from './entry/set-up.js';
 import { showSignIn } from './entry/sign-in.js';
 import { errorText } from './format.js';
@@ -13,6 +14,13 @@ import { dropAll } from './storage.js';
 
 const root = /** @type {HTMLElement} */ (document.getElementById('app'));
 const account = new HubAccount();
+
+/** How long a person is kept waiting for a hub that may be away before being signed out here. */
+const signOutPatienceMs = 2_000;
+/** How often a hub that is away is told again that somebody signed out. */
+const signOutRetryMs = 5_000;
+const untold = 'You are signed out on this device. The hub cannot be reached just now: it is told as '
+  + 'soon as it can be, before anything else.';
 
 /**
  * Ends what is shown before something else takes its place.
@@ -30,13 +38,15 @@ const finalTexts = {
   4504: 'The hub has been updated. Reload the page to go on.',
 };
 
-/** @param {HTMLElement} page */
-function show(page) {
+/** @param {HTMLElement} page @param {string} [title] */
+function show(page, title) {
   leave();
   leave = () => {};
-  document.title = 'Hub';
+  hush();
+  document.title = title ? `${title} · Hub` : 'Hub';
   fill(root, page);
-  page.querySelector('input')?.focus();
+  /** @type {HTMLElement | null} */ (
+    page.querySelector('input:not([readonly])'))?.focus();
 }
 
 /** The secret of a link goes out of the address bar and the history once it is used. */
@@ -52,66 +62,121 @@ function enter() {
 function chat() {
   show(h('div'));
   leave = showChat(root, account, {
-    onSignedOut: async ({ isChosen, isExpelled, code }) => {
+    onSignedOut: async ({ isChosen, isExpelled, isForgetting, code }) => {
       const name = account.signedIn?.organisation.name ?? '';
       if (!isChosen && code in finalTexts) {
         show(problemCard(finalTexts[code], () => location.reload(), 'Reload'));
         return;
       }
-      if (isChosen || isExpelled) dropAll('hub.draft.');
+      const self = account.signedIn?.account.id;
+      if (isForgetting || isExpelled) {
+        for (const kind of ['draft', 'edit']) dropAll(`hub.${kind}.${self}.`);
+      }
+      forgetLink();
       if (isChosen) {
-        await account.signOut().catch(() => {});
+        await signOut();
+        return;
       }
       account.signedIn = null;
-      history.replaceState(null, '', location.pathname);
-      signIn(isChosen ? '' : isExpelled ? `You are no longer a member of ${name}.`
+      signIn(isExpelled ? `You are no longer a member of ${name}.`
         : 'You have been signed out. Sign in to go on.');
     },
     onSwitched: chat,
   });
 }
 
+async function signOut() {
+  show(loadingCard('Signing out…'));
+  const telling = account.signOut().then(() => true, () => false);
+  const patience = new Promise((resolve) => void setTimeout(resolve, signOutPatienceMs, false));
+  if (await Promise.race([telling, patience])) signIn('');
+  else signInBeforeTold();
+}
+
+/** The hub does not know yet that somebody signed out: it is told as soon as it can be reached. */
+function signInBeforeTold() {
+  signIn(untold);
+  const again = () => account.finishSignOut().then(() => {
+    const notice = root.querySelector('.notice');
+    if (notice?.textContent === untold) notice.textContent = 'You are signed out.';
+  }, () => void setTimeout(again, signOutRetryMs));
+  void again();
+}
+
 /** @param {string} notice */
 function signIn(notice) {
-  show(showSignIn(account, { notice, onDone: enter }));
+  show(showSignIn(account, { notice, onDone: enter }), 'Sign in');
 }
 
 async function resume() {
-  show(loadingCard('Signing in…'));
+  show(loadingCard(account.isSigningOut ? 'Signing out…' : 'Signing in…'));
+  if (account.isSigningOut) {
+    await account.finishSignOut().then(() => signIn(''), signInBeforeTold);
+    return;
+  }
   try {
     await account.refresh();
     chat();
   } catch (error) {
     const failure = asHubError(error);
-    if (failure.retryable) show(problemCard(errorText(failure), resume));
+    if (account.isSigningOut) signInBeforeTold();
+    else if (failure.retryable) show(problemCard(errorText(failure), resume));
+    else if (isElsewhere(failure)) show(problemCard(errorText(failure), resume));
     else signIn('');
   }
 }
 
+/** The hub does not serve pages of this address; signing in would not help. */
+const isElsewhere = (/** @type {import('../sdk/codes.js').HubError} */ failure) =>
+  failure.details.some(({ name }) => name === 'public_url');
+
+const linkPattern = /^#(setup|invite|reset)=([^&]+)$/u;
+
 function route() {
-  const [, kind, token] = /^#(setup|invite)=([^&]+)$/u.exec(location.hash) ?? [];
+  const [, kind, token] = linkPattern.exec(location.hash) ?? [];
   const secret = decodeURIComponent(token ?? '');
-  if (kind === 'setup') show(showSetUp(account, { token: secret, onDone: enter }));
-  else if (kind === 'invite') showInvite(secret);
-  else void resume();
+  if (kind === 'setup') {
+    lookUp('Looking at the link…', () => account.lookUpSetUp({ token: secret }), () =>
+      show(showSetUp(account, { token: secret, onDone: enter }), 'Set up'));
+  } else if (kind === 'invite') {
+    lookUp('Looking up the invitation…', () => account.lookUpInvitation(secret), (facts) =>
+      show(showInvitation(account, { token: secret, facts, onDone: enter }), 'Invitation'));
+  } else if (kind === 'reset') {
+    lookUp('Looking at the link…', () => account.lookUpPasswordReset(secret), (facts) =>
+      show(showReset(account, { token: secret, facts, onDone: enter }), 'New password'));
+  } else {
+    void resume();
+  }
 }
 
-/** @param {string} token */
-function showInvite(token) {
-  show(loadingCard('Looking up the invitation…'));
-  account.lookUpInvitation(token).then((facts) => {
-    show(showInvitation(account, { token, facts, onDone: enter }));
-  }, (error) => {
+/**
+ * Asks about a link before anybody fills in a form for it.
+ * @template T
+ * @param {string} text
+ * @param {() => Promise<T>} ask
+ * @param {(facts: T) => void} then
+ */
+function lookUp(text, ask, then) {
+  show(loadingCard(text));
+  ask().then(then, (error) => {
     const failure = asHubError(error);
-    show(problemCard(errorText(failure), failure.retryable ? () => showInvite(token) : () => {
+    const isFinal = !failure.retryable;
+    show(problemCard(errorText(failure), isFinal ? () => {
       forgetLink();
       void resume();
-    }, failure.retryable ? 'Try again' : 'Go to sign-in'));
+    } : () => lookUp(text, ask, then), isFinal ? 'Go to sign-in' : 'Try again'));
   });
 }
 
 // A link pasted into an open page changes the fragment only.
 window.addEventListener('hashchange', () => {
-  if (/^#(setup|invite)=/u.test(location.hash)) route();
+  if (linkPattern.test(location.hash)) route();
+});
+// Who signs out in one tab signs out in all of them, also while the hub is away.
+window.addEventListener('storage', ({ key, newValue }) => {
+  if (key !== signOutName || newValue === null || account.signedIn === null) return;
+  account.signedIn = null;
+  forgetLink();
+  signInBeforeTold();
 });
 route();

@@ -34,3 +34,16 @@ export function dropAll(prefix) {
     // Nothing can be there.
   }
 }
+
+/**
+ * How much is kept under names that begin so.
+ * @param {string} prefix
+ * @returns {number}
+ */
+export function countAll(prefix) {
+  try {
+    return Object.keys(localStorage).filter((name) => name.startsWith(prefix)).length;
+  } catch {
+    return 0;
+  }
+}

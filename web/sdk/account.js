@@ -2,6 +2,7 @@
 // is an HTTP-only cookie that scripts never see; access tokens live in memory only.
 
 import { HubError } from './codes.js';
+import { keep, recall } from './environment.js';
 
 /** @typedef {import('./types.js').Role} Role */
 /** @typedef {{id: string, name: string}} Organisation */
@@ -26,6 +27,12 @@ import { HubError } from './codes.js';
  */
 /** @typedef {{id: string, link: string, token: string, expires_at_ms: string}} Invitation */
 /** @typedef {{organisation: Organisation, role: Role, expires_at_ms: string}} InvitationFacts */
+/** @typedef {{link: string, token: string, expires_at_ms: string}} PasswordReset */
+/** @typedef {{id: string, email: string, first_name: string, last_name: string}} AccountFacts */
+/**
+ * Somebody who is or was in the organisation.
+ * @typedef {{account: string, first_name: string, last_name: string, former?: boolean}} Colleague
+ */
 /**
  * @typedef {{id: string, role: Role, created_by: string, expires_at_ms: string, uses_left: number}}
  *   StandingInvitation
@@ -36,6 +43,10 @@ import { HubError } from './codes.js';
  */
 
 const requestTimeoutMs = 20_000;
+/** Most accounts in one look-up. */
+export const lookedUpMax = 50;
+/** Under this name it is remembered that somebody signed out and the hub does not know yet. */
+export const signOutName = 'hub.sign-out';
 
 export class HubAccount {
   /**
@@ -49,10 +60,12 @@ export class HubAccount {
   /**
    * @param {string} [base] origin of the hub; empty: the page's own
    * @param {import('./environment.js').Environment['fetch']} [fetchLike]
+   * @param {Pick<import('./environment.js').Environment, 'keep' | 'recall'>} [memory]
    */
-  constructor(base = '', fetchLike = (url, init) => fetch(url, init)) {
+  constructor(base = '', fetchLike = (url, init) => fetch(url, init), memory = { keep, recall }) {
     this.base = base;
     this.fetch = fetchLike;
+    this.memory = memory;
   }
 
   /**
@@ -109,9 +122,99 @@ export class HubAccount {
     return this.#enter('switch', { organisation });
   }
 
+  /**
+   * Signs out for good, also while the hub is away: the wish is remembered, and carried out before
+   * anything else is asked of the hub. Rejects when that is still to come.
+   */
   async signOut() {
-    await this.#request('POST', 'sign-out', { cookie: true });
     this.signedIn = null;
+    this.memory.keep(signOutName, 'yes');
+    await this.finishSignOut();
+  }
+
+  /** Somebody signed out here, and the hub has not been told. */
+  get isSigningOut() {
+    return this.memory.recall(signOutName) !== null;
+  }
+
+  /**
+   * Carries out a sign-out that the hub could not be told of; rejects when it still cannot. One
+   * request at a time: the answer to a second one would take the cookie of a new sign-in away.
+   * @returns {Promise<void>}
+   */
+  finishSignOut() {
+    if (!this.isSigningOut) return Promise.resolve();
+    this.#finishing ??= this.#finishSignOut().finally(() => {
+      this.#finishing = null;
+    });
+    return this.#finishing;
+  }
+  /** @type {Promise<void> | null} */
+  #finishing = null;
+
+  async #finishSignOut() {
+    try {
+      await this.#request('POST', 'sign-out', { cookie: true });
+    } catch (error) {
+      // Who is refused is not signed in: there is no cookie, or it is worth nothing.
+      if (!(error instanceof HubError) || error.retryable || error.code === 0) throw error;
+    }
+    this.memory.keep(signOutName, null);
+  }
+
+  /** @param {{token: string}} link @returns {Promise<void>} rejects when it cannot be used */
+  lookUpSetUp(link) {
+    return this.#request('POST', 'setup/look-up', link);
+  }
+
+  /**
+   * A new name, in all organisations of the account.
+   * @param {{first_name: string, last_name: string}} name
+   */
+  async rename(name) {
+    const account = await this.#authorised('POST', 'account/name', name);
+    if (this.signedIn) this.signedIn = { ...this.signedIn, account };
+  }
+
+  /**
+   * Ends all other sign-ins of the account.
+   * @param {{password: string, new_password: string}} passwords the present one and the next
+   * @returns {Promise<void>}
+   */
+  changePassword(passwords) {
+    return this.#authorised('POST', 'account/password', passwords);
+  }
+
+  /**
+   * A link by which somebody gets a new password, once.
+   * @param {string} account
+   * @returns {Promise<PasswordReset>}
+   */
+  makePasswordReset(account) {
+    return this.#authorised('POST', 'password-resets', { account });
+  }
+
+  /**
+   * Whose password a link is for.
+   * @param {string} token
+   * @returns {Promise<{account: AccountFacts, expires_at_ms: string}>}
+   */
+  lookUpPasswordReset(token) {
+    return this.#request('POST', 'password-resets/look-up', { token });
+  }
+
+  /** @param {{token: string, password: string, remember: boolean}} facts */
+  resetPassword(facts) {
+    return this.#enter('password-resets/use', facts);
+  }
+
+  /**
+   * Names of people, also of those who left.
+   * @param {string[]} accounts at most `lookedUpMax`
+   * @returns {Promise<Colleague[]>}
+   */
+  async lookUpPeople(accounts) {
+    return (await this.#authorised('POST', 'people/look-up', { accounts })).people;
   }
 
   /** @param {string} token @returns {Promise<InvitationFacts>} */
@@ -155,6 +258,7 @@ export class HubAccount {
 
   /** @param {string} path @param {object} facts @returns {Promise<SignedIn>} */
   async #enter(path, facts) {
+    await this.finishSignOut();
     const askedAt = performance.now();
     this.signedIn = await this.#request('POST', path, { ...facts, cookie: true });
     this.#endsAt = askedAt + (this.signedIn?.expires_in_ms ?? 0);

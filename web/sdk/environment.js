@@ -72,7 +72,7 @@ export function uniqueKey() {
 }
 
 /** @param {string} name @returns {string | null} */
-function recall(name) {
+export function recall(name) {
   try {
     return localStorage.getItem(name);
   } catch {
@@ -81,7 +81,7 @@ function recall(name) {
 }
 
 /** @param {string} name @param {string | null} value */
-function keep(name, value) {
+export function keep(name, value) {
   try {
     if (value === null) localStorage.removeItem(name);
     else localStorage.setItem(name, value);

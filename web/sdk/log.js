@@ -54,6 +54,11 @@ export class ChannelLog extends Emitter {
    */
   #edits = new Map();
   #firstEvents;
+  /**
+   * Behind what the first page begins when it cannot reach from the newest to there.
+   * @type {number | null}
+   */
+  #firstAfter = null;
   #round = 0;
   #closed = false;
   /**
@@ -67,17 +72,21 @@ export class ChannelLog extends Emitter {
   /**
    * @param {import('./client.js').HubClient} client
    * @param {string} channel
-   * @param {number} [unread] so many are to be included in the first page, where possible
+   * @param {{read: number, head: number}} [place] what is read and what is there, as sequences: the
+   *   first window has what follows the one, and reaches to the other where one page has room
    */
-  constructor(client, channel, unread = 0) {
+  constructor(client, channel, place) {
     super();
+    const { read, head } = place ?? { read: 0, head: 0 };
+    const unread = Math.max(0, head - read);
     this.#firstEvents = Math.max(pageEvents, unread + 20);
+    if (place && this.#firstEvents > client.pageEventsMax) this.#firstAfter = read;
     this.client = client;
     this.channel = channel;
     this.#ends.push(client.on('state', (state) => {
       this.#round += 1;
       this.loading = null;
-      if (state.name === 'ready' && this.state !== 'ready') void this.loadNewest();
+      if (state.name === 'ready' && this.state !== 'ready') void this.#loadFirst();
     }));
     this.#ends.push(client.outbox.on('change', (entry) => {
       if (entry.channel !== channel) return;
@@ -86,7 +95,7 @@ export class ChannelLog extends Emitter {
       this.#change();
     }));
     this.#follow();
-    void this.loadNewest();
+    void this.#loadFirst();
   }
   /** Sent, but their event has not arrived: shown until it does.
    *  @type {Map<string, OutboxEntry>} */
@@ -117,6 +126,11 @@ export class ChannelLog extends Emitter {
     return [...this.#echoes.values(), ...this.client.outbox.entries(this.channel)];
   }
 
+  /** The oldest event down to which the window goes, shown or not; 0: it is empty. */
+  get oldestSequence() {
+    return this.#oldestSequence;
+  }
+
   close() {
     this.#closed = true;
     for (const end of this.#ends) end();
@@ -131,6 +145,33 @@ export class ChannelLog extends Emitter {
       this.newestSequence = this.#oldestSequence = 0;
       this.isAtStart = !page.more;
       this.isAtEnd = true;
+      this.state = 'ready';
+      this.#push(page.events);
+      this.#append(this.#arrived.splice(0));
+    });
+  }
+
+  #loadFirst() {
+    return this.#firstAfter === null ? this.loadNewest() : this.loadBehind(this.#firstAfter);
+  }
+
+  /**
+   * Loads the page behind a sequence, in place of what is there.
+   * @param {number} sequence
+   */
+  async loadBehind(sequence) {
+    this.#arrived = [];
+    await this.#load('newest', { after: sequence }, (page) => {
+      const isOther = this.#epoch !== '' && page.epoch !== this.#epoch;
+      if (isOther || page.events.length === 0) {
+        void this.loadNewest();
+        return;
+      }
+      if (page.epoch !== this.#epoch) this.#beginAnew(page.epoch);
+      this.events = [];
+      this.newestSequence = this.#oldestSequence = 0;
+      this.isAtStart = sequence === 0;
+      this.isAtEnd = !page.more;
       this.state = 'ready';
       this.#push(page.events);
       this.#append(this.#arrived.splice(0));

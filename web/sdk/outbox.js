@@ -68,6 +68,11 @@ export class Outbox extends Emitter {
     return [...this.#entries.values()].filter((entry) => entry.channel === channel);
   }
 
+  /** @returns {number} what has not been sent, also what was refused */
+  get keptCount() {
+    return this.#entries.size;
+  }
+
   /** @returns {number} messages that still have to be sent */
   get pendingCount() {
     return [...this.#entries.values()].filter((entry) => entry.state !== 'failed').length;

@@ -1,6 +1,7 @@
 // What a chat shows of an organisation, kept current: channels with unread counts, people,
 // presence, typing. It subscribes to every joined channel, so that counts and open views agree.
 
+import { lookedUpMax } from './account.js';
 import { asHubError } from './codes.js';
 import { fullJitterMs } from './backoff.js';
 import { Emitter } from './emitter.js';
@@ -24,6 +25,10 @@ import { Unread } from './unread.js';
  * @property {{channel: ChannelSummary, event: Event}} message a live message of somebody else
  */
 
+/** Names that are missing are looked up together. */
+const nameDelayMs = 50;
+const nameRetryMs = 5_000;
+
 /** @extends {Emitter<WorkspaceEvents>} */
 export class Workspace extends Emitter {
   /** @type {Map<string, ChannelSummary>} */
@@ -38,10 +43,31 @@ export class Workspace extends Emitter {
   #own = 'ONLINE';
   #lookingUpPeople = false;
 
-  /** @param {import('./client.js').HubClient} client */
-  constructor(client) {
+  /**
+   * People who left, as far as somebody asked for them; null: looked up in vain.
+   * @type {Map<string, {account: string, first_name: string, last_name: string} | null>}
+   */
+  #former = new Map();
+  /** Of whom the names are to be looked up. @type {Set<string>} */
+  #unnamed = new Set();
+  /** @type {any} */
+  #naming = null;
+  /**
+   * By channel: larger where something happened later.
+   * @type {Map<string, number>}
+   */
+  #activity = new Map();
+
+  /**
+   * @param {import('./client.js').HubClient} client
+   * @param {object} [options]
+   * @param {(accounts: string[]) => Promise<import('./account.js').Colleague[]>}
+   *   [options.lookUpPeople] names of people who left, such as HubAccount's; absent: they stay unknown
+   */
+  constructor(client, options) {
     super();
     this.client = client;
+    this.lookUpPeople = options?.lookUpPeople;
     this.typing = new Typing(client, (channel) => this.emit('typing', channel));
     this.unreadMessages = new Unread(client, (channel) => this.emit('channels', channel));
     client.on('state', (state) => {
@@ -57,12 +83,66 @@ export class Workspace extends Emitter {
   }
 
   /**
+   * Somebody who is or was in the organisation. Who left is looked up, and `people` tells when the name
+   * is there.
+   * @param {string} account
+   * @returns {{account: string, first_name: string, last_name: string} | undefined}
+   */
+  person(account) {
+    const person = this.people.get(account) ?? this.#former.get(account);
+    if (person === undefined && this.isLoaded && this.lookUpPeople) {
+      this.#unnamed.add(account);
+      if (this.#naming === null) {
+        this.#naming = this.client.environment.after(() => void this.#nameThem(), nameDelayMs);
+      }
+    }
+    return person ?? undefined;
+  }
+
+  async #nameThem() {
+    const wanted = [...this.#unnamed].slice(0, lookedUpMax);
+    for (const account of wanted) this.#unnamed.delete(account);
+    let waitMs = nameDelayMs;
+    try {
+      const found = await this.lookUpPeople?.(wanted) ?? [];
+      for (const account of wanted) this.#former.set(account, null);
+      for (const person of found) this.#former.set(person.account, person);
+      this.emit('people', null);
+    } catch (error) {
+      // A hub that is away for a moment; whoever is still shown is asked for again.
+      if (!asHubError(error).retryable) for (const one of wanted) this.#former.set(one, null);
+      else for (const one of wanted) this.#unnamed.add(one);
+      waitMs = nameRetryMs;
+    }
+    this.#naming = this.#unnamed.size === 0 ? null
+      : this.client.environment.after(() => void this.#nameThem(), waitMs);
+  }
+
+  /**
+   * For ordering: larger where something was written later.
+   * @param {string} channel
+   * @returns {number}
+   */
+  activity(channel) {
+    return this.#activity.get(channel) ?? 0;
+  }
+
+  /**
    * Messages of others above the read marker; where there are very many, events.
    * @param {ChannelSummary} channel
    * @returns {number}
    */
   unread(channel) {
     return this.unreadMessages.count(channel);
+  }
+
+  /**
+   * Where what is not read begins.
+   * @param {ChannelSummary} channel
+   * @returns {number} the sequence of the first; 0: not known, or none is unread
+   */
+  firstUnread(channel) {
+    return this.unreadMessages.first(channel);
   }
 
   /**
@@ -188,6 +268,8 @@ export class Workspace extends Emitter {
       if (!ids.has(id)) this.#remove(id);
     }
     for (const summary of list) this.#take(summary);
+    // The hub lists what is newest first.
+    this.#activity = new Map(list.map(({ id }, index) => [id, list.length - index]));
     this.emit('channels', null);
   }
 
@@ -251,13 +333,16 @@ export class Workspace extends Emitter {
   /** @param {ChannelSummary} channel @param {string} epoch @param {Event} event */
   #arrived(channel, epoch, event) {
     channel.head = { epoch, sequence: event.sequence };
+    this.#activity.delete(channel.id);
+    this.#activity.set(channel.id, 1 + Math.max(0, ...this.#activity.values()));
     const isOwn = event.sender === this.account;
     const isMessage = event.kind === 'MESSAGE';
     if (isMessage) this.typing.changed(channel.id, event.sender, false);
-    if (event.kind !== 'DAMAGED' && !this.people.has(event.sender)) this.#lookUpPeople();
+    const isKnown = this.people.has(event.sender) || this.#former.has(event.sender);
+    if (event.kind !== 'DAMAGED' && !isKnown) this.#lookUpPeople();
     this.unreadMessages.arrived(channel.id, event, this.account);
-    // Who writes has read.
-    if (isMessage && isOwn) this.markRead(channel.id, event.sequence);
+    // An own message is read; what others wrote above it may not be.
+    if (isOwn && this.unread(channel) === 0) this.markRead(channel.id, event.sequence);
     if (isMessage && !isOwn) this.emit('message', { channel, event });
   }
 
@@ -299,9 +384,11 @@ export class Workspace extends Emitter {
       }
       case 'person_changed':
         this.people.set(body.person.account, body.person);
+        this.#former.delete(body.person.account);
         this.emit('people', null);
         break;
       case 'person_removed':
+        this.#former.set(body.account, this.people.get(body.account) ?? null);
         this.people.delete(body.account);
         this.emit('people', null);
         if (body.account === this.account) this.emit('expelled', null);

@@ -1,6 +1,7 @@
 // The head of the sidebar: organisation, own name, and what one can do about oneself.
 
 import { asHubError } from '../../sdk/index.js';
+import { openAccount } from '../dialogs/account.js';
 import { openInvite } from '../dialogs/invite.js';
 import { openLogins } from '../dialogs/logins.js';
 import { openPeople } from '../dialogs/people.js';
@@ -14,13 +15,18 @@ import { chooseTheme, chosenTheme } from '../theme.js';
 export function makeAccountMenu(chat) {
   const signedIn = chat.account.signedIn;
   const organisation = signedIn?.organisation.name ?? '';
+  const self = h('span', { class: 'org-self' }, fullName(signedIn?.account));
+  // It may be changed, here or elsewhere.
+  chat.workspace.on('people', () => {
+    const person = chat.workspace.people.get(chat.self());
+    if (person) self.textContent = fullName(person);
+  });
   const button = h('button', {
     type: 'button', class: 'org', 'aria-expanded': 'false', 'aria-controls': 'account-menu',
     onclick: () => toggle(panel.hidden),
   },
   h('span', { class: 'org-text' },
-    h('span', { class: 'org-name', title: organisation }, organisation),
-    h('span', { class: 'org-self' }, fullName(signedIn?.account))),
+    h('span', { class: 'org-name', title: organisation }, organisation), self),
   icon('chevron'));
 
   /** @param {import('../icons.js').IconName} name @param {string} label @param {() => void} act */
@@ -28,6 +34,8 @@ export function makeAccountMenu(chat) {
     type: 'button', class: 'menu-item',
     onclick: () => {
       toggle(false);
+      // What is hidden cannot get the focus back from a dialog.
+      button.focus();
       act();
     },
   }, icon(name), label);
@@ -35,8 +43,10 @@ export function makeAccountMenu(chat) {
   const panel = h('div', { class: 'menu', id: 'account-menu', hidden: true },
     signedIn?.role !== 'MEMBER' && item('invite', 'Invite people', () => openInvite(chat)),
     item('people', 'People and roles', () => openPeople(chat)),
+    item('pencil', 'Your name and password', () => openAccount(chat)),
     item('device', 'Your sessions', () => openLogins(chat)),
-    item('keyboard', 'Keyboard shortcuts', () => openShortcuts()),
+    !matchMedia('(pointer: coarse)').matches
+      && item('keyboard', 'Keyboard shortcuts', () => openShortcuts()),
     ...others.map(({ id, name }) => item('switch', `Switch to ${name}`, () => {
       chat.account.switchTo(id).then(chat.switched,
         (error) => announce(errorText(asHubError(error))));

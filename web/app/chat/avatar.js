@@ -12,7 +12,7 @@ import { presenceOf } from './names.js';
  * @returns {HTMLElement} decoration: the name stands beside it
  */
 export function avatar(chat, account, size, withPresence = false) {
-  const person = chat.workspace.people.get(account);
+  const person = chat.workspace.person(account);
   return h('span', { class: `avatar ${size} ${hueClass(account)}`, 'aria-hidden': 'true' },
     initials(person),
     withPresence && h('span', { class: `dot ${presenceOf(chat, account).state}` }));

@@ -16,7 +16,9 @@ import { channelName, counterpart, isDirect, personName, presenceOf } from './na
 /** @param {Chat} chat @param {ChannelSummary} channel */
 export function makeChannelView(chat, channel) {
   const { workspace } = chat;
-  const log = new ChannelLog(chat.client, channel.id, workspace.unread(channel));
+  const isUnread = channel.joined && workspace.unread(channel) > 0;
+  const log = new ChannelLog(chat.client, channel.id,
+    isUnread ? { read: channel.read, head: channel.head.sequence } : undefined);
   const messages = makeMessages(chat, channel, log, { onEdited: () => composer.focus() });
   const composer = makeComposer(chat, channel, {
     onSent: () => messages.jumpToNewest(), onEditLast: () => messages.editLast(),
@@ -64,7 +66,7 @@ export function makeChannelView(chat, channel) {
     queueMicrotask(() => composer.focus());
   }
   return {
-    id: channel.id, log, element,
+    id: channel.id, channel, log, element,
     close: () => {
       for (const end of ends) end();
       composer.close();
@@ -85,10 +87,7 @@ function headContent(chat, channel, name, presence) {
   const image = isDirect(channel) ? avatar(chat, counterpart(chat, channel), 'small', true)
     : icon(channel.kind === 'CLOSED' ? 'lock' : 'hash');
   return [
-    h('button', {
-      type: 'button', class: 'icon-button only-narrow', 'aria-label': 'Show channels',
-      onclick: chat.showSidebar,
-    }, icon('menu')),
+    chat.menuButton(),
     h('div', { class: 'head-text' },
       h('h1', {}, image, h('span', { dir: 'auto' }, name)),
       h('p', { class: 'topic', dir: 'auto' }, presence || channel.topic)),

@@ -1,16 +1,18 @@
 // The chat: makes the client and its views, and says which channel is open.
 
-import { ChannelLog, HubClient, Workspace } from '../../sdk/index.js';
-import { fill, h } from '../dom.js';
+import { HubClient, Workspace } from '../../sdk/index.js';
+import { announce, coalesced, fill, h, set } from '../dom.js';
 import { errorText } from '../format.js';
+import { icon } from '../icons.js';
+import { openSignOut } from '../dialogs/sign-out.js';
 import { openChannelSwitcher } from '../dialogs/switcher.js';
-import { keep, recall } from '../storage.js';
+import { countAll, keep, recall } from '../storage.js';
 import { makeBanner } from './banner.js';
 import { makeChannelView } from './channel-view.js';
 import { channelName, isDirect, sortedChannels } from './names.js';
 import { trackPresence } from './own-presence.js';
 import { makeSidebar } from './sidebar.js';
-import { makeWelcome } from './welcome.js';
+import { makeWelcome, welcomeVersion } from './welcome.js';
 
 /**
  * What the views of the chat share.
@@ -24,15 +26,15 @@ import { makeWelcome } from './welcome.js';
  * @property {(account: string) => Promise<void>} openDirect
  * @property {() => void} reopen makes the view of the open channel anew
  * @property {() => void} leaveView shows no channel
- * @property {() => void} showSidebar on narrow screens
+ * @property {() => HTMLElement} menuButton shows the sidebar on narrow screens, and says what is unread
  * @property {() => void} signOut
  * @property {() => void} switched the organisation changed: begin anew
  */
 
 /**
  * Why the chat ended: the person wanted it, or the hub with this close or error code; `isExpelled`:
- * the person is no longer in the organisation.
- * @typedef {{isChosen: boolean, isExpelled: boolean, code: number}} SignOut
+ * the person is no longer in the organisation; `isForgetting`: what was not sent is given up.
+ * @typedef {{isChosen: boolean, isExpelled: boolean, isForgetting: boolean, code: number}} SignOut
  */
 
 /**
@@ -56,12 +58,21 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
       return { token: signedIn.access_token, expiresAtMs: Number(signedIn.expires_at_ms) };
     },
   });
-  const workspace = new Workspace(client);
+  const workspace = new Workspace(client, {
+    lookUpPeople: (accounts) => account.lookUpPeople(accounts),
+  });
   const shell = h('div', { class: 'shell' });
   const main = h('main', { class: 'main' });
-  /** @type {{id: string, log: ChannelLog, element: HTMLElement, close: () => void} | null} */
+  /** @type {ReturnType<typeof makeChannelView> | null} */
   let view = null;
   let isExpelled = false;
+  /**
+   * The channel that was shown until access to it ended.
+   * @type {{id: string, name: string} | null}
+   */
+  let lost = null;
+  /** What the welcome shows; null: it is not shown. */
+  let welcomed = /** @type {string | null} */ (null);
 
   /** @type {Chat} */
   const chat = {
@@ -80,12 +91,26 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     },
     leaveView: () => {
       keep(`hub.channel.${scope}`, null);
+      lost = null;
       location.hash = '';
+      show();
     },
-    showSidebar: () => toggleSidebar(true),
+    menuButton: () => h('button', {
+      type: 'button', class: 'icon-button only-narrow menu-button', 'aria-label': menuLabel(),
+      onclick: () => toggleSidebar(true),
+    }, icon('menu')),
     signOut: () => {
-      const done = () => onSignedOut({ isChosen: true, isExpelled: false, code: 0 });
-      void client.stop({ forget: true }).then(done);
+      const end = (/** @type {boolean} */ isForgetting) => {
+        const done = () => onSignedOut({
+          isChosen: true, isExpelled: false, isForgetting, code: 0,
+        });
+        void client.stop({ forget: isForgetting }).then(done);
+      };
+      const unsent = client.outbox.keptCount;
+      const drafts = ['draft', 'edit'].reduce((sum, kind) =>
+        sum + countAll(`hub.${kind}.${signedIn.account.id}.`), 0);
+      if (unsent + drafts === 0) end(true);
+      else openSignOut({ unsent, drafts, end });
     },
     switched: () => onSwitched(),
   };
@@ -110,12 +135,15 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     view = null;
   }
 
-  /** Shows the channel of the address, the last one, or the welcome. */
+  /** Shows the channel of the address, the last one, or the welcome, which says what is missing. */
   function show() {
-    const wanted = /^#c=(.+)$/u.exec(location.hash)?.[1] ?? recall(`hub.channel.${scope}`);
+    const linked = /^#c=(.+)$/u.exec(location.hash)?.[1];
+    const wanted = linked ?? recall(`hub.channel.${scope}`);
     const channel = wanted ? workspace.channels.get(wanted) : undefined;
     if (view && view.id === channel?.id) return;
     closeView();
+    welcomed = null;
+    if (channel && workspace.isLoaded) lost = null;
     if (!workspace.isLoaded) {
       fill(content, h('p', { class: 'loading', role: 'status' },
         h('span', { class: 'spinner' }), 'Opening…'));
@@ -124,10 +152,39 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
       keep(`hub.channel.${scope}`, channel.id);
       fill(content, view.element);
     } else {
-      fill(content, makeWelcome(chat));
+      welcome();
     }
     sidebar.draw();
     title();
+  }
+
+  function welcome() {
+    const linked = /^#c=(.+)$/u.exec(location.hash)?.[1];
+    const notice = lost ? `You have no access to ${lost.name} any more.`
+      : linked ? 'The channel of this link does not exist, or you have no access to it.' : '';
+    const draft = lost ? recall(`hub.draft.${signedIn?.account.id}.${lost.id}`) ?? '' : '';
+    const next = welcomeVersion(chat) + notice;
+    if (next === welcomed) return;
+    welcomed = next;
+    // The choice that had the focus keeps it.
+    const at = [...content.querySelectorAll('.choice')].indexOf(
+      /** @type {Element} */ (document.activeElement));
+    fill(content, makeWelcome(chat, { notice, draft }));
+    if (at >= 0) {
+      const choices = /** @type {NodeListOf<HTMLElement>} */ (content.querySelectorAll('.choice'));
+      choices[Math.min(at, choices.length - 1)]?.focus();
+    }
+  }
+
+  /** @returns {number} unread messages of channels that are not shown */
+  function unreadElsewhere() {
+    return [...workspace.channels.values()].reduce((sum, channel) =>
+      sum + (channel.id === view?.id ? 0 : workspace.unread(channel)), 0);
+  }
+
+  function menuLabel() {
+    const unread = unreadElsewhere();
+    return unread > 0 ? `Show channels, ${unread} unread` : 'Show channels';
   }
 
   function title() {
@@ -135,6 +192,10 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     const unread = all.reduce((sum, channel) => sum + workspace.unread(channel), 0);
     const open = view && workspace.channels.get(view.id);
     const name = open ? `${isDirect(open) ? '' : '#'}${channelName(chat, open)} · ` : '';
+    shell.classList.toggle('unread-elsewhere', unreadElsewhere() > 0);
+    for (const button of main.querySelectorAll('.menu-button')) {
+      set(button, 'aria-label', menuLabel());
+    }
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${name}${signedIn?.organisation.name}`;
   }
 
@@ -147,7 +208,8 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     } else if (event.altKey && !isCommand && /^Arrow(Up|Down)$/u.test(event.key)) {
       event.preventDefault();
       step(event.key === 'ArrowDown' ? 1 : -1, event.shiftKey);
-    } else if (event.key === 'Escape' && shell.classList.contains('with-sidebar')) {
+    } else if (event.key === 'Escape' && shell.classList.contains('with-sidebar')
+      && !document.querySelector('dialog[open]')) {
       toggleSidebar(false);
     }
   }
@@ -161,12 +223,26 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     if (next) chat.open(next.id);
   }
 
+  /** Somebody followed a link: what was lost before is no news any more. */
+  function followed() {
+    if (location.hash !== '') lost = null;
+    show();
+  }
+
+  const redrawWelcome = coalesced(() => void (welcomed !== null && welcome()));
+
+  /** @param {import('../../sdk/types.js').ChannelSummary} channel */
+  function nameOf(channel) {
+    return isDirect(channel) ? `the conversation with ${channelName(chat, channel)}`
+      : `#${channel.name}`;
+  }
+
   const ends = [
     client.on('state', (state) => {
       if (state.name === 'stopped' && state.slug !== 'stopped') {
         // Unsent messages wait for the same account to sign in again, unless it cannot.
         void client.stop({ forget: isExpelled }).then(() => onSignedOut({
-          isChosen: false, isExpelled, code: state.code,
+          isChosen: false, isExpelled, isForgetting: isExpelled, code: state.code,
         }));
       }
       // What the role allows is all over the page.
@@ -178,10 +254,20 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     workspace.on('failed', (error) => {
       if (!workspace.isLoaded) fill(content, failure(error, () => workspace.load()));
     }),
-    workspace.on('channels', title),
+    workspace.on('channels', () => {
+      if (welcomed !== null) redrawWelcome();
+      // A link to a channel that was not there yet.
+      if (!view && workspace.isLoaded && workspace.channels.has(location.hash.slice(3))) show();
+      title();
+    }),
     workspace.on('people', title),
     workspace.on('removed', (id) => {
-      if (view?.id === id) chat.leaveView();
+      if (view?.id === id) {
+        lost = { id, name: nameOf(view.channel) };
+        keep(`hub.channel.${scope}`, null);
+        history.replaceState(null, '', location.pathname);
+        announce(`You have no access to ${lost.name} any more.`);
+      }
       show();
     }),
     trackPresence(workspace),
@@ -189,7 +275,7 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
   const wide = matchMedia('(min-width: 760px)');
   const widened = () => toggleSidebar(false);
   wide.addEventListener('change', widened);
-  window.addEventListener('hashchange', show);
+  window.addEventListener('hashchange', followed);
   document.addEventListener('keydown', keyed);
   show();
   client.start();
@@ -200,8 +286,9 @@ export function showChat(root, account, { onSignedOut, onSwitched }) {
     wide.removeEventListener('change', widened);
     for (const end of ends) end();
     for (const dialog of document.querySelectorAll('dialog')) dialog.close();
-    window.removeEventListener('hashchange', show);
+    window.removeEventListener('hashchange', followed);
     document.removeEventListener('keydown', keyed);
+    welcomed = null;
     void client.stop();
   };
 }

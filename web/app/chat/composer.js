@@ -5,6 +5,7 @@ import { announce, fill, h } from '../dom.js';
 import { errorText } from '../format.js';
 import { icon } from '../icons.js';
 import { keep, recall } from '../storage.js';
+import { makeGrowing } from './growing.js';
 import { isDirect } from './names.js';
 
 /** The count is shown when this much of the limit is used. */
@@ -18,11 +19,12 @@ const countFrom = 0.8;
 export function makeComposer(chat, channel, { onSent, onEditLast }) {
   const draftName = `hub.draft.${chat.self()}.${channel.id}`;
   const problem = h('p', { class: 'composer-problem', role: 'alert' });
-  const count = h('span', { class: 'composer-count' });
+  const count = h('span', { class: 'composer-count', role: 'status' });
   const input = h('textarea', {
     class: 'composer-input', rows: 1, dir: 'auto', enterkeyhint: 'send',
     onkeydown: keyed, oninput: changed,
   });
+  const growing = makeGrowing(input);
   const button = h('button', {
     type: 'submit', class: 'send', 'aria-label': 'Send', title: 'Send', disabled: true,
   }, icon('send'));
@@ -32,7 +34,7 @@ export function makeComposer(chat, channel, { onSent, onEditLast }) {
       event.preventDefault();
       send();
     },
-  }, problem, h('div', { class: 'composer-box' }, input, count, button));
+  }, problem, h('div', { class: 'composer-box' }, growing.element, count, button));
 
   /** @param {KeyboardEvent} event */
   function keyed(event) {
@@ -56,16 +58,15 @@ export function makeComposer(chat, channel, { onSent, onEditLast }) {
   }
 
   function measure() {
-    input.style.height = 'auto';
-    input.style.height = `${input.scrollHeight}px`;
-    // Without this a rounding error shows a scroll bar beside a single line.
-    input.style.overflowY = input.scrollHeight > input.clientHeight + 1 ? 'auto' : 'hidden';
+    growing.measure();
     const bytes = new TextEncoder().encode(input.value.trim()).length;
     const limit = chat.client.textBytesMax;
     const left = limit - bytes;
     button.disabled = bytes === 0;
     count.classList.toggle('over', left < 0);
-    fill(count, bytes > limit * countFrom ? String(left) : '');
+    const text = bytes <= limit * countFrom ? '' : left < 0
+      ? `${(-left).toLocaleString()} bytes too long` : `${left.toLocaleString()} bytes left`;
+    if (count.textContent !== text) fill(count, text);
   }
 
   function send() {
@@ -92,8 +93,7 @@ export function makeComposer(chat, channel, { onSent, onEditLast }) {
   }
 
   input.value = recall(draftName) ?? '';
-  const frame = requestAnimationFrame(measure);
-  window.addEventListener('resize', measure);
+  measure();
   return {
     element,
     /** @param {string} name */
@@ -104,8 +104,6 @@ export function makeComposer(chat, channel, { onSent, onEditLast }) {
     },
     focus: () => input.focus({ preventScroll: true }),
     close: () => {
-      cancelAnimationFrame(frame);
-      window.removeEventListener('resize', measure);
       chat.workspace.typing.own(channel.id, false);
     },
   };

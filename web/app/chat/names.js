@@ -20,9 +20,20 @@ export function counterpart(chat, { parties }) {
 
 /** @param {Chat} chat @param {string} account @returns {string} */
 export function personName(chat, account) {
-  const person = chat.workspace.people.get(account);
+  const person = chat.workspace.person(account);
   // The list has everybody who is in the organisation: others have left it.
   return person || !chat.workspace.isLoaded ? fullName(person) : 'Former member';
+}
+
+/**
+ * Open channels that one has not joined, by name.
+ * @param {Chat} chat
+ * @returns {ChannelSummary[]}
+ */
+export function unjoinedChannels(chat) {
+  return [...chat.workspace.channels.values()]
+    .filter(({ kind, joined }) => kind === 'OPEN' && !joined)
+    .sort((a, b) => a.name.localeCompare(b.name));
 }
 
 /**
@@ -47,14 +58,20 @@ export function channelName(chat, channel) {
 }
 
 /**
- * The joined channels as the sidebar shows them: channels by name, then direct conversations.
+ * The joined channels as the sidebar shows them: channels by name, then direct conversations, those
+ * with the newest messages first. Conversations in which nothing has been written are left out.
  * @param {Chat} chat
  * @returns {ChannelSummary[]}
  */
 export function sortedChannels(chat) {
+  const { workspace } = chat;
   const order = (/** @type {ChannelSummary} */ channel) => (isDirect(channel) ? 1 : 0);
-  return [...chat.workspace.channels.values()].filter(({ joined }) => joined).sort((a, b) =>
-    order(a) - order(b) || channelName(chat, a).localeCompare(channelName(chat, b)));
+  const age = (/** @type {ChannelSummary} */ channel) =>
+    (isDirect(channel) ? -workspace.activity(channel.id) : 0);
+  return [...workspace.channels.values()].filter((channel) => channel.joined
+    && (!isDirect(channel) || channel.head.sequence > 0 || channel.id === chat.current()))
+    .sort((a, b) => order(a) - order(b) || age(a) - age(b)
+      || channelName(chat, a).localeCompare(channelName(chat, b)));
 }
 
 /** @type {Record<import('../../sdk/types.js').PresenceState, string>} */
@@ -66,4 +83,16 @@ const presenceTexts = {
 export function presenceOf(chat, account) {
   const text = presenceTexts[chat.workspace.presence(account)] ?? 'offline';
   return { state: text, text };
+}
+
+/**
+ * Who is here first, then by name.
+ * @param {Chat} chat
+ * @returns {(a: string, b: string) => number}
+ */
+export function byPresence(chat) {
+  const ranks = { online: 0, away: 1, offline: 2 };
+  const rank = (/** @type {string} */ account) =>
+    ranks[/** @type {keyof ranks} */ (presenceOf(chat, account).state)];
+  return (a, b) => rank(a) - rank(b) || personName(chat, a).localeCompare(personName(chat, b));
 }

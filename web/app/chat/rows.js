@@ -2,7 +2,9 @@
 // joined or left, and messages on their way.
 
 import { h } from '../dom.js';
-import { dayKey, dayText, errorText, momentText, timeText } from '../format.js';
+import {
+  dayKey, dayText, errorText, momentText, shortTimeText, timeText,
+} from '../format.js';
 import { icon } from '../icons.js';
 import { messageNodes } from '../text.js';
 import { avatar } from './avatar.js';
@@ -20,6 +22,9 @@ import { personName } from './names.js';
  * @property {(event: ShownEvent) => void} begin
  */
 
+/** Longer texts, in characters or lines, are folded. */
+const foldedFrom = 3_000;
+const foldedLines = 40;
 /** Messages of one person closer than this stand under one name. */
 const groupMs = 5 * 60_000;
 
@@ -85,8 +90,7 @@ export function logRows(chat, log, newFrom, editing) {
 function dividerRow(key, text, kind) {
   return {
     key, version: text,
-    make: () => h('li', { class: `divider ${kind}`, role: 'separator', 'aria-label': text },
-      h('span', {}, text)),
+    make: () => h('li', { class: `divider ${kind}` }, h('span', {}, text)),
   };
 }
 
@@ -117,7 +121,8 @@ function messageRow(chat, event, isFirst, outgoing, editing) {
       : [textBody(outgoing?.text ?? event.text), edit && editedMark(edit)]),
     outgoing && !editor && delivery(chat, outgoing, 'saved'),
     isEditable && h('div', { class: 'message-actions' }, h('button', {
-      type: 'button', class: 'icon-button small', 'aria-label': 'Edit message', title: 'Edit',
+      type: 'button', class: 'icon-button small', title: 'Edit', tabindex: -1,
+      'aria-label': `Edit message: ${(outgoing?.text ?? event.text).slice(0, 60)}`,
       onclick: () => editing.begin(event),
     }, icon('pencil')))),
   };
@@ -125,7 +130,18 @@ function messageRow(chat, event, isFirst, outgoing, editing) {
 
 /** @param {string} text */
 function textBody(text) {
-  return h('div', { class: 'text', dir: 'auto' }, ...messageNodes(text));
+  const body = h('div', { class: 'text', dir: 'auto' }, ...messageNodes(text));
+  if (text.length <= foldedFrom && text.split('\n').length <= foldedLines) return body;
+  body.classList.add('folded');
+  const more = h('button', {
+    type: 'button', class: 'link-button unfold', 'aria-expanded': 'false',
+    onclick: () => {
+      const isFolded = body.classList.toggle('folded');
+      more.setAttribute('aria-expanded', String(!isFolded));
+      more.textContent = isFolded ? 'Show all' : 'Show less';
+    },
+  }, 'Show all');
+  return h('div', {}, body, more);
 }
 
 /** @param {Event} edit */
@@ -145,7 +161,7 @@ function editedMark({ at_ms: atMs }) {
  */
 function messageContent(chat, sender, name, atMs, isFirst, ...body) {
   const time = h('time', { datetime: new Date(atMs).toISOString(), title: momentText(atMs) },
-    timeText(atMs));
+    isFirst ? timeText(atMs) : shortTimeText(atMs));
   if (!isFirst) {
     return [h('span', { class: 'visually-hidden' }, `${name}: `),
       h('div', { class: 'gutter' }, time), h('div', { class: 'body' }, ...body)];

@@ -4,13 +4,20 @@ import { coalesced, fill, h, reconcile } from '../dom.js';
 import { openBrowse } from '../dialogs/browse.js';
 import { openCreateChannel } from '../dialogs/create-channel.js';
 import { openInvite } from '../dialogs/invite.js';
+import { openPeople } from '../dialogs/people.js';
 import { openChannelSwitcher } from '../dialogs/switcher.js';
+import { countText } from '../format.js';
 import { icon } from '../icons.js';
 import { avatar } from './avatar.js';
 import { makeAccountMenu } from './account-menu.js';
 import {
-  channelName, counterpart, isDirect, personName, presenceOf, sortedChannels,
+  byPresence, channelName, counterpart, isDirect, personName, presenceOf, sortedChannels,
+  unjoinedChannels,
 } from './names.js';
+import { keep, recall } from '../storage.js';
+
+/** So many people are shown; the rest is found by search. */
+const peopleMax = 12;
 
 /** @typedef {import('./chat.js').Chat} Chat */
 /** @typedef {import('../../sdk/types.js').ChannelSummary} ChannelSummary */
@@ -23,9 +30,25 @@ export function makeSidebar(chat) {
   const directs = h('ul');
   const people = h('ul');
   const channelsNote = h('p', { class: 'side-note' });
+  const moreName = h('span', { class: 'side-name' });
+  const moreNew = h('span', { class: 'count' });
+  const more = h('button', {
+    type: 'button', class: 'side-row', onclick: () => {
+      keep(seenName, newestOpen());
+      openBrowse(chat);
+      draw();
+    },
+  }, icon('compass'), moreName, moreNew);
+  const allName = h('span', { class: 'side-name' });
+  const all = h('button', {
+    type: 'button', class: 'side-row', onclick: () => openPeople(chat),
+  }, icon('people'), allName);
+  /** Under this name: the newest open channel that was there when one looked. Ids grow with time. */
+  const seenName = `hub.seen.${chat.self()}.${account.signedIn?.organisation.id}`;
+  const newestOpen = () => unjoinedChannels(chat).map(({ id }) => id).sort().at(-1) ?? '';
   const peopleNote = h('p', { class: 'side-note' });
   const directSection = section('Direct messages', [directs]);
-  const peopleSection = section('People', [people, peopleNote],
+  const peopleSection = section('People', [people, all, peopleNote],
     mayInvite && tool('invite', 'Invite people', () => openInvite(chat)));
   const element = h('nav', { class: 'sidebar', 'aria-label': 'Channels and people' },
     makeAccountMenu(chat),
@@ -33,7 +56,7 @@ export function makeSidebar(chat) {
       type: 'button', class: 'jump', onclick: () => openChannelSwitcher(chat),
     }, icon('search'), h('span', {}, 'Jump to…'), h('kbd', {}, isMac() ? '⌘K' : 'Ctrl K')),
     h('div', { class: 'side-scroll' },
-      section('Channels', [channels, channelsNote],
+      section('Channels', [channels, more, channelsNote],
         tool('compass', 'Browse channels', () => openBrowse(chat)),
         tool('plus', 'Create a channel', () => openCreateChannel(chat))),
       directSection, peopleSection));
@@ -48,17 +71,37 @@ export function makeSidebar(chat) {
     reconcile(channels, named.map((channel) => channelRow(chat, channel)));
     reconcile(directs, direct.map((channel) => channelRow(chat, channel)));
     directSection.hidden = direct.length === 0;
-    fill(channelsNote, workspace.isLoaded && named.length === 0
-      ? 'None yet. Create one, or browse.' : '');
+    drawMore(named.length);
     const talkedTo = new Set(direct.map((channel) => counterpart(chat, channel)));
     const others = [...workspace.people.keys()]
-      .filter((person) => person !== chat.self() && !talkedTo.has(person))
-      .sort((a, b) => personName(chat, a).localeCompare(personName(chat, b)));
-    reconcile(people, others.map((person) => personRow(chat, person)));
+      .filter((person) => person !== chat.self() && !talkedTo.has(person)).sort(byPresence(chat));
+    reconcile(people, others.slice(0, peopleMax).map((person) => personRow(chat, person)));
+    all.hidden = others.length <= peopleMax;
+    allName.textContent = `All ${workspace.people.size.toLocaleString()} people`;
     fill(peopleNote, workspace.isLoaded && workspace.people.size < 2
       ? mayInvite ? 'Only you so far. Invite somebody.' : 'Only you so far.' : '');
     peopleSection.hidden = workspace.isLoaded && others.length === 0 && workspace.people.size > 1
       && !mayInvite;
+  }
+
+  /**
+   * Open channels that one has not joined: how many, and how many of them are new.
+   * @param {number} joined
+   */
+  function drawMore(joined) {
+    const open = unjoinedChannels(chat);
+    if (workspace.isLoaded && recall(seenName) === null) keep(seenName, newestOpen());
+    const seen = recall(seenName) ?? '';
+    const fresh = open.filter(({ id }) => id > seen).length;
+    more.hidden = open.length === 0;
+    more.classList.toggle('unread', fresh > 0);
+    moreNew.hidden = fresh === 0;
+    const name = countText(open.length, 'more channel', 'more channels');
+    moreName.textContent = name;
+    moreNew.textContent = `${fresh} new`;
+    more.setAttribute('aria-label', `Browse ${name}${fresh > 0 ? `, ${fresh} new` : ''}`);
+    fill(channelsNote, workspace.isLoaded && joined + open.length === 0
+      ? 'None yet. Create the first one.' : '');
   }
 
   const redraw = coalesced(draw);

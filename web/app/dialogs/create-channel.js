@@ -32,7 +32,7 @@ export function openCreateChannel(chat) {
     submit: async () => {
       const picked = kinds.querySelector('input:checked');
       const channel = await chat.workspace.create({
-        name: name.value().replace(/^#+/u, ''), topic: topic.value(),
+        name: name.value().replace(/^[#\s]+/u, ''), topic: topic.value(),
         kind: /** @type {HTMLInputElement} */ (picked).value === 'CLOSED' ? 'CLOSED' : 'OPEN',
       });
       dialog.close();

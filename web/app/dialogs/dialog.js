@@ -1,5 +1,5 @@
 // The frame of all dialogs: modal, titled, closed by Escape, the cross or a click beside it. The
-// browser keeps the focus inside and gives it back.
+// browser keeps the focus inside and gives it back, where what had it is still there.
 
 import { h } from '../dom.js';
 import { icon } from '../icons.js';
@@ -17,12 +17,14 @@ let lastID = 0;
 export function openDialog({ title, kind = '', content, onClosed }) {
   const id = `dialog-${++lastID}`;
   const close = () => element.close();
+  const opener = document.activeElement;
   /** @type {HTMLDialogElement} */
   const element = h('dialog', {
     class: `dialog ${kind}`, 'aria-labelledby': id,
     onclose: () => {
       element.remove();
       onClosed?.();
+      giveFocus(opener);
     },
     onpointerdown: (/** @type {PointerEvent} */ event) => {
       if (event.target === element) close();
@@ -36,6 +38,28 @@ export function openDialog({ title, kind = '', content, onClosed }) {
   document.body.append(element);
   element.showModal();
   /** @type {HTMLElement | null} */ (
-    element.querySelector('input:not([type=radio]), [data-first]'))?.focus();
+    element.querySelector(firsts))?.focus();
   return { element, close };
+}
+
+/** What gets the focus when a dialog opens: what one came for, not the cross. */
+const firsts = 'input:not([type=radio], [readonly]), [data-first], .dialog-body select, '
+  + '.dialog-body .button, .dialog-body a';
+/** Where the focus goes when what had it is gone; on touch screens not where a keyboard would open. */
+const places = ['.head .icon-button', '.choice', '.side-row[aria-current]', '.org'];
+
+/**
+ * Never leaves the focus on the body: who works by keyboard would have to begin at the top again.
+ * @param {Element | null} opener what had it before the dialog
+ */
+function giveFocus(opener) {
+  if (document.activeElement && document.activeElement !== document.body) return;
+  const dialog = [...document.querySelectorAll('dialog[open]')].at(-1);
+  const wanted = dialog ? [opener, dialog.querySelector(firsts)] : [opener,
+    matchMedia('(pointer: coarse)').matches ? null : document.querySelector('.composer-input'),
+    ...places.map((place) => document.querySelector(place))];
+  const next = wanted.find((place) => place instanceof HTMLElement && place !== document.body
+    && place.isConnected && place.getClientRects().length > 0
+    && getComputedStyle(place).visibility === 'visible');
+  /** @type {HTMLElement | undefined} */ (next ?? undefined)?.focus();
 }

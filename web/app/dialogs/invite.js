@@ -5,6 +5,7 @@ import { fill, h } from '../dom.js';
 import { dateText, errorText } from '../format.js';
 import { makeForm } from '../form.js';
 import { icon } from '../icons.js';
+import { copyRow } from './copy-row.js';
 import { openDialog } from './dialog.js';
 
 /** @typedef {import('../../sdk/types.js').Role} Role */
@@ -85,34 +86,8 @@ async function showStanding(chat, place) {
 
 /** @param {string} link @param {number} untilMs @returns {HTMLElement[]} */
 function linkContent(link, untilMs) {
-  /** @type {HTMLInputElement} */
-  const input = h('input', {
-    class: 'input', readonly: true, value: link, 'aria-label': 'Invitation link',
-    onfocus: () => input.select(),
-  });
-  const button = h('button', {
-    type: 'button', class: 'button',
-    onclick: async () => {
-      const isCopied = await copy(input);
-      button.replaceChildren(icon(isCopied ? 'check' : 'copy'),
-        isCopied ? 'Copied' : 'Press Ctrl+C');
-    },
-  }, icon('copy'), 'Copy');
-  return [h('div', { class: 'copy-row' }, input, button),
-    h('p', { class: 'field-hint', role: 'status' },
-      `The link is ready. Valid until ${dateText(untilMs)}.`)];
-}
-
-/** @param {HTMLInputElement} input @returns {Promise<boolean>} */
-async function copy(input) {
-  input.select();
-  try {
-    await navigator.clipboard.writeText(input.value);
-    return true;
-  } catch {
-    // Plain-HTTP origins have no clipboard; the older way still works there.
-    return document.execCommand('copy');
-  }
+  return [copyRow(link, 'Invitation link'), h('p', { class: 'field-hint', role: 'status' },
+    `The link is ready. Valid until ${dateText(untilMs)}.`)];
 }
 
 /** @param {string} label @param {Array<[string, string]>} options @param {string} [chosen] */

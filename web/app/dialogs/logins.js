@@ -16,7 +16,7 @@ export function openLogins(chat) {
     fill(problem, icon('alert'), errorText(asHubError(error)));
 
   const load = () => chat.account.logins().then((logins) => {
-    const ordered = logins.sort((a, b) => Number(b.current) - Number(a.current)
+    const ordered = logins.sort((a, b) => Number(!!b.current) - Number(!!a.current)
       || Number(b.last_used_at_ms) - Number(a.last_used_at_ms));
     fill(list, ...ordered.map((login) => h('li', { class: 'pick' }, icon('device'),
       h('span', { class: 'pick-text' }, h('strong', {}, deviceText(login.user_agent)),

@@ -45,10 +45,17 @@ export function openMembers(chat, channel) {
   });
   /** Admins and owners remove whom they want; the hub knows no ranks within a channel. */
   const mayRemove = () => powersOver(chat, chat.self()).roles.length > 0;
-  const leave = () => workspace.leave(channel.id).then(() => {
-    dialog.close();
-    chat.leaveView();
-  }, fail);
+  const leave = () => openConfirm({
+    title: `Leave ${channelName(chat, channel)}?`,
+    text: channel.kind === 'CLOSED'
+      ? 'You no longer see it. Only a member can add you again.'
+      : 'You can read it and join it again whenever you want.',
+    action: 'Leave',
+    act: () => workspace.leave(channel.id).then(() => {
+      dialog.close();
+      chat.leaveView();
+    }),
+  });
 
   function draw() {
     const wanted = search.value.trim().toLocaleLowerCase();

@@ -79,9 +79,9 @@ function match(name, wanted) {
 function targets(chat) {
   const { workspace } = chat;
   const channels = [...workspace.channels.values()];
-  const known = new Set(channels.filter(isDirect).map((channel) => counterpart(chat, channel)));
+  const known = new Set(channels.filter((channel) => isDirect(channel) && channel.head.sequence > 0).map((channel) => counterpart(chat, channel)));
   return [
-    ...channels.map((channel) => {
+    ...channels.filter((channel) => !isDirect(channel) || channel.head.sequence > 0).map((channel) => {
       const unread = workspace.unread(channel);
       return {
         name: channelName(chat, channel),

@@ -1,6 +1,6 @@
 // First start: the owner and the organisation, by the one-time link that the hub printed.
 
-import { checkBox, emailError, makeForm, newPasswordError, textField } from '../form.js';
+import { emailError, makeForm, newPasswordError, rememberBox, textField } from '../form.js';
 import { h } from '../dom.js';
 import { card } from './card.js';
 
@@ -15,7 +15,7 @@ export function showSetUp(account, { token, onDone }) {
     hint: 'What everybody sees, such as the name of your company or club.',
   });
   const { first, last, email, password } = personFields();
-  const remember = checkBox({ label: 'Keep me signed in on this device', checked: true });
+  const remember = rememberBox();
   const fields = [organisation, first, last, email, password];
   return card({
     title: 'Set up your hub',
@@ -45,6 +45,7 @@ export function personFields() {
     }),
     last: textField({
       name: 'last_name', label: 'Last name', autocomplete: 'family-name', maxlength: 80,
+      optional: true,
     }),
     email: textField({
       name: 'email', label: 'E-mail', type: 'email', autocomplete: 'username', check: emailError,

@@ -1,6 +1,7 @@
 // Signing in with e-mail and password.
 
-import { checkBox, emailError, makeForm, textField } from '../form.js';
+import { h } from '../dom.js';
+import { emailError, makeForm, rememberBox, textField } from '../form.js';
 import { card } from './card.js';
 
 /**
@@ -15,9 +16,7 @@ export function showSignIn(account, { notice, onDone }) {
   const password = textField({
     name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password',
   });
-  const remember = checkBox({
-    label: 'Keep me signed in on this device', hint: 'For 30 days; otherwise for a day.',
-  });
+  const remember = rememberBox();
   return card({
     title: 'Sign in',
     notice,
@@ -31,6 +30,13 @@ export function showSignIn(account, { notice, onDone }) {
         });
         onDone();
       },
-    })],
+    }), forgotten()],
   });
+}
+
+/** @returns {HTMLElement} */
+export function forgotten() {
+  return h('details', { class: 'aside' }, h('summary', {}, 'Forgot your password?'),
+    h('p', {}, 'An administrator of your organisation can make a link for you by which you choose '
+      + 'a new one: People and roles, then “Reset password”. So can whoever runs this hub.'));
 }

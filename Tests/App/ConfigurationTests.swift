@@ -43,7 +43,7 @@ private let samples: [String: String] = [
     "tls_certificates": "a.pem:a.key, b.pem:b.key", "hsts_max_age": "30d", "public_url": "https://hub.example.org",
     "allowed_origins": "https://a.example, http://b.example:81", "metrics_allow": "10.0.0.0/8, fd00::/8",
     "web_dir": "/srv/web", "data_dir": "/srv/hub", "store": "sqlite:/srv/other.sqlite",
-    "store_password_file": "/run/secret", "store_connections": "9", "master_key_file": "/etc/key",
+    "store_password_file": "/run/secret", "store_connections": "9", "store_wait": "5s", "master_key_file": "/etc/key",
     "create_master_key": "false", "hand_over": "true", "front_loops": "3", "actor_lanes": "2", "io_uring": "off",
     "connections_max": "77",
     "subscriptions_max": "5", "commands_in_flight_max": "6", "text_bytes_max": "1KiB",
@@ -229,7 +229,16 @@ private let samples: [String: String] = [
     @Test(arguments: [
         (["--frnt-loops", "2"], "hub: there is no option \"--frnt-loops\"; did you mean --front-loops?"),
         (["--versoin"], "hub: there is no option \"--versoin\"; did you mean --version?"),
-        (["serve"], "hub: \"serve\" is not an option; the hub takes only options; `hub --help` lists them"),
+        (["bakup"], "hub: there is no command \"bakup\"; did you mean backup?"),
+        (["--log-level", "error", "run"],
+         "hub: \"run\" is not an option; behind the first word the hub takes only options; `hub --help` lists them"),
+        (["run", "there"],
+         "hub: \"there\" is not an option; behind the first word the hub takes only options; `hub --help` lists them"),
+        (["backup"], "hub: DEST is missing; write `hub backup DEST`"),
+        (["backup", "a", "b"],
+         "hub: \"b\" is not an option; `hub backup DEST` is all that it takes; see `hub backup --help`"),
+        (["restore", "a", "--replce"], "hub: there is no option \"--replce\"; did you mean --replace?"),
+        (["--replace"], "hub: there is no option \"--replace\"; `hub --help` lists the names"),
         (["--front-loops"], "hub: --front-loops has no value; write --front-loops VALUE"),
         (["--front-loops", "--log-level", "debug"],
          "hub: --front-loops has no value; write --front-loops VALUE"),
@@ -308,12 +317,44 @@ private let samples: [String: String] = [
     }
 }
 
+@Suite struct Subcommands {
+    @Test func runIsWhatTheHubDoesAnyway() throws {
+        let plain = try configuration(["--front-loops", "4"])
+        #expect(try configuration(["run", "--front-loops", "4"]).frontLoops == plain.frontLoops)
+    }
+
+    @Test func operandsFlagsAndConfigurationMayMix() throws {
+        let invocation = try invoke(["restore", "--data-dir", "/d", "there", "--replace", "--config=hub.conf"],
+                                    file: "log_level = error")
+        guard case .command(let command, let input) = invocation else { throw FileProblem("no command") }
+        #expect(command.name == "restore" && input.operands == ["there"] && input.flags == ["--replace"])
+        #expect(input.configuration.dataDirectory == "/d" && input.configuration.logLevel == .error)
+    }
+
+    /// Each says what it is, how it is called, and what it ends with.
+    @Test(arguments: Subcommand.all.map(\.name))
+    func helpsItself(_ name: String) throws {
+        let words = name.split(separator: " ").map(String.init)
+        guard case .print(let text) = try invoke(words + ["--help"]) else { throw FileProblem("no help") }
+        #expect(text.hasPrefix("hub \(name): "))
+        #expect(text.contains("Usage: hub \(name)") && text.contains("Ends with:\n  0   done\n  64  "))
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 110 })
+        guard case .print(let overview) = try invoke(["--help"]) else { throw FileProblem("no help") }
+        #expect(overview.contains("  hub \(name)"))
+    }
+
+    @Test func namesAreUnique() {
+        let names = Subcommand.all.map(\.name)
+        #expect(Set(names).count == names.count && !names.contains("run"))
+    }
+}
+
 @Suite struct OperationsPage {
     /// The page repeats the program's tables; `make docs` writes them anew.
     @Test func holdsTheTablesOfTheProgram() throws {
         let page = try operationsPage()
         let blocks = CommandLineHelp.markdownTables.split(separator: "<!-- end -->\n")
-        #expect(blocks.count == 2)
+        #expect(blocks.count == 3)
         for block in blocks {
             let isCurrent = page.contains(block + "<!-- end -->\n")
             #expect(isCurrent, "\(block.prefix { $0 != "\n" }) is out of date: run `make docs`")

@@ -58,13 +58,15 @@ struct Place: Sendable {
 
     func open(_ options: StoreOptions = StoreOptions()) async throws(OpenError) -> Store {
         try await Store.open(location, options: options, metrics: metrics, clocks: TestClocks(),
-                             log: .silent)
+                             entropy: TestEntropy(), log: .silent)
     }
 
     func counter(_ name: String, labels: String = "") -> UInt64 {
-        for case .counter(let counter) in metrics.entries
-        where counter.name == name && counter.labels == labels { return counter.current }
-        return 0
+        // Each store that was opened here has one of its own.
+        metrics.entries.reduce(0) { sum, entry in
+            guard case .counter(let counter) = entry, counter.name == name, counter.labels == labels else { return sum }
+            return sum + counter.current
+        }
     }
 
     /// How many durations a histogram has.
@@ -111,6 +113,11 @@ struct TestClocks: Clocks {
         clock_gettime(CLOCK_MONOTONIC, &now)
         return MonotonicNanoseconds(UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec))
     }
+}
+
+struct TestEntropy: Entropy {
+    func words() -> (UInt64, UInt64) { (.random(in: 0...(.max)), .random(in: 0...(.max))) }
+    func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in .random(in: 0...255) } }
 }
 
 /// Ids that differ from each other, and nothing more.

@@ -30,9 +30,12 @@ final class OwnPostgres: Sendable {
     }
 
     /// Starts it and waits until it answers.
-    func start() async throws {
+    /// - Parameter asReplica: it comes up as a replica that is promoted at once: on another timeline.
+    func start(asReplica: Bool = false) async throws {
+        if asReplica { _ = try wait(for: run(["/usr/bin/touch", data + "/recovery.signal"])) }
         let arguments = [bin + "/postgres", "-D", data, "-p", "\(port)", "-c", "listen_addresses=127.0.0.1",
-                         "-c", "unix_socket_directories=", "-c", "log_min_messages=panic"]
+                         "-c", "unix_socket_directories=", "-c", "log_min_messages=panic",
+                         "-c", "restore_command=false"]
         try child.withLock { $0 = try run(arguments) }
         try await ContractTests.wait("PostgreSQL to start") {
             // It refuses to start while a process of its predecessor is still there.

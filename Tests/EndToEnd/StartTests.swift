@@ -42,7 +42,7 @@ import Testing
             ["--data-dir", $0.path, "--store", "postgresql://hub:geheim@127.0.0.1:1/hub"]
         }, code: 64, words: ["store_password_file"]),
         Case(name: "no database server", arguments: {
-            ["--data-dir", $0.path, "--create-master-key", "true"]
+            ["--data-dir", $0.path, "--create-master-key", "true", "--store-wait", "0ms"]
         }, environment: ["HUB_STORE": "postgresql://hub:geheim@127.0.0.1:1/hub"], code: 69,
              words: ["127.0.0.1"]),
         Case(name: "no web client", arguments: { ["--data-dir", $0.path, "--web-dir", "/nonexistent"] },

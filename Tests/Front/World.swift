@@ -277,6 +277,8 @@ private struct NoStore: ChannelStore, MemberStore, BodyVault, TokenVerifier {
     func login(_ organisation: OrganisationID, _ login: LoginID) async throws(StoreError)
         -> LoginRecord? { nil }
     func revision(_ organisation: OrganisationID) async throws(StoreError) -> UInt64 { 0 }
+    func renewLog(_ organisation: OrganisationID, _ channel: ChannelID, from known: UInt64, to epoch: UInt64)
+        async throws(StoreError) {}
     func revokedLogins(_ organisation: OrganisationID, _ logins: [LoginID]) async throws(StoreError)
         -> [LoginID] { [] }
     func heads(_ organisation: OrganisationID, _ channels: [ChannelID]) async throws(StoreError)

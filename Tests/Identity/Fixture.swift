@@ -107,7 +107,8 @@ final class Hub: Sendable {
             let folder = try TemporaryFolder()
             self.folder = folder
             store = try await Store.open(
-                .sqlite(path: folder.path + "/hub.db"), metrics: Metrics(), clocks: clock, log: .silent)
+                .sqlite(path: folder.path + "/hub.db"), metrics: Metrics(), clocks: clock,
+                entropy: SystemEntropy(), log: .silent)
         }
         signingKey = beside?.signingKey ?? Ed25519SigningKey(seed: SecretBytes.random(count: 32))
         refreshKey = beside?.refreshKey ?? SecretBytes.random(count: 32).withBytes { HMACKey($0) }

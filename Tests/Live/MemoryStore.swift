@@ -140,6 +140,12 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
         return await answer { self.model.heads(organisation, channels) }
     }
 
+    func renewLog(_ organisation: OrganisationID, _ channel: ChannelID, from known: UInt64, to epoch: UInt64)
+        async throws(StoreError)
+    {
+        _ = await answer { self.model.renewLog(organisation, channel, from: known, to: epoch) }
+    }
+
     func append(_ organisation: OrganisationID, _ channel: ChannelID, expecting expected: Position,
                 _ events: [StoredEvent]) async throws(StoreError) -> AppendOutcome {
         if holdsAppends {

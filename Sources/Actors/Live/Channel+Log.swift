@@ -149,11 +149,15 @@ extension Channel {
                 settle(facts!.log.batchHadDuplicates(
                     found.map { ($0.index, $0.sequence, $0.id, $0.at) }))
             case .headMoved(let position):
-                guard let position, position.epoch == head.epoch, position.sequence > head.sequence else {
+                guard let position, position.epoch == head.epoch else {
                     channelGone()
                     return
                 }
-                try await catchUp(to: position.sequence)
+                guard position.sequence > head.sequence else {
+                    await logReplaced()
+                    return
+                }
+                guard try await catchUp(to: position.sequence) else { return }
                 facts!.log.batchDisplaced()
             }
             surroundings.metrics.batches.add()
@@ -210,9 +214,14 @@ extension Channel {
                     channelGone()
                     return
                 }
-                try await catchUp(to: position.sequence)
+                // A head behind the one known here, which was durable: the store was set back.
+                guard position.sequence >= facts!.log.head.sequence else {
+                    await logReplaced()
+                    return
+                }
+                guard try await catchUp(to: position.sequence) else { return }
             } else if let told {
-                try await catchUp(to: told.sequence)
+                guard try await catchUp(to: told.sequence) else { return }
             }
         } catch {
             surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
@@ -236,7 +245,11 @@ extension Channel {
             channelGone()
             return false
         }
-        try await catchUp(to: record.head.sequence, isExact: true)
+        guard try await catchUp(to: record.head.sequence, isExact: true) else { return false }
+        guard record.head.sequence >= facts!.log.head.sequence else {
+            await logReplaced()
+            return false
+        }
         guard facts!.log.head == record.head else {
             throw StoreError.fault("a log does not reach its head")
         }
@@ -260,15 +273,33 @@ extension Channel {
     /// Another hub appended, or an earlier commit of ours had an unknown outcome: what is new goes out
     /// page by page. A log that ends before `sequence` is not an error here.
     ///
+    /// Each page begins with the event at the head known here. When that is another one, or is not there, the log
+    /// that the store has is not the continuation of this one: it was set back, and others have written since.
+    ///
     /// - Parameter isExact: no further than `sequence`, where a page would have more.
-    private func catchUp(to sequence: UInt64, isExact: Bool = false) async throws {
+    /// - Returns: `false` when the log was replaced, and this actor has given it up.
+    private func catchUp(to sequence: UInt64, isExact: Bool = false) async throws -> Bool {
         while let head = facts?.log.head, head.sequence < sequence {
-            let page: [Event]
+            let known = facts?.log.headEvent
+            let overlap = known == nil ? 0 : 1
+            var page: [Event]
             do {
-                page = try await entries(.after(head.sequence), limit: Self.catchUpPageMax,
-                                         head: Position(epoch: head.epoch, sequence: sequence), isExact: isExact)
+                page = try await entries(
+                    .after(head.sequence - UInt64(overlap)), limit: Self.catchUpPageMax + overlap,
+                    head: Position(epoch: head.epoch, sequence: sequence), isExact: isExact)
             } catch is LogSetBack {
-                return
+                let now = try await surroundings.channels.heads(organisation, [id])[id]
+                if let now, now.epoch == head.epoch, now.sequence >= head.sequence { return true }
+                if now?.epoch == head.epoch { await logReplaced() } else { channelGone() }
+                return false
+            }
+            if let known {
+                // A damaged entry says nothing of whose it was.
+                if page[0].kind != .damaged, page[0].id != known {
+                    await logReplaced()
+                    return false
+                }
+                page.removeFirst()
             }
             if page.contains(where: { $0.kind == .damaged }) {
                 if membersRead != .reading { membersRead = .wanted }
@@ -278,9 +309,27 @@ extension Channel {
             surroundings.metrics.foreignEvents.add(UInt64(settlement.events.count))
             settle(settlement)
         }
+        return true
     }
 
     private static let catchUpPageMax = 500
+
+    /// The store has other events than this actor knows to be durable, under the same epoch: it was set back while the
+    /// hub runs. The log goes on under an epoch that it never had, so that clients drop what they have of it.
+    private func logReplaced() async {
+        let (now, random) = (surroundings.clocks.now(), surroundings.entropy.words().0)
+        let known = facts!.log.head.epoch
+        let epoch = max(Epoch.fresh(at: now, random: random), known + Epoch.step(random: random))
+        surroundings.metrics.logsRenewed.add()
+        surroundings.log.error("log set back in the store", .id("channel", id), .number("epoch", epoch))
+        do {
+            try await surroundings.channels.renewLog(organisation, id, from: known, to: epoch)
+        } catch {
+            // Whoever loads the log now cannot know better; clients that name their last event still find out.
+            surroundings.log.error("log not renewed", .id("channel", id), .word("why", Self.word(error)))
+        }
+        channelGone()
+    }
 
     /// The log in the store is not the one this actor knows (restored from a backup, or deleted):
     /// everybody is sent away, and the next command starts with a new actor.

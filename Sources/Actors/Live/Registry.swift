@@ -78,6 +78,7 @@ package final class LiveMetrics: Sendable {
     package let batches: Counter
     package let events: Counter
     package let foreignEvents: Counter
+    package let logsRenewed: Counter
     package let postDuration: DurationHistogram
     package let damagedEntries: Counter
     package let sessions: Gauge
@@ -95,6 +96,8 @@ package final class LiveMetrics: Sendable {
         events = metrics.counter("hub_log_events_total", help: "Events written to channel logs.")
         foreignEvents = metrics.counter(
             "hub_log_events_foreign_total", help: "Events found in channel logs that another hub wrote.")
+        logsRenewed = metrics.counter(
+            "hub_logs_renewed_total", help: "Logs found to be set back in the store, and given a new epoch.")
         postDuration = metrics.histogram(
             "hub_log_write_seconds", help: "Time from taking a batch to its commit.")
         damagedEntries = metrics.counter(

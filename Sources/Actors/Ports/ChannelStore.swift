@@ -135,6 +135,11 @@ package protocol ChannelStore: Sendable {
     func append(_ organisation: OrganisationID, _ channel: ChannelID, expecting expected: Position,
                 _ events: [StoredEvent]) async throws(StoreError) -> AppendOutcome
 
+    /// The log goes on under `epoch`, if it is still the log of the epoch `known`. For a hub that found it to be
+    /// another one than it knew.
+    func renewLog(_ organisation: OrganisationID, _ channel: ChannelID, from known: UInt64, to epoch: UInt64)
+        async throws(StoreError)
+
     /// A page of the log, oldest first. Rows that are missing are left out, and rows that do not hold what
     /// they should are of kind `damaged`, with what is known of them: one does not take its page along.
     func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)

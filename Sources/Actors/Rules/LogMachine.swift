@@ -110,6 +110,8 @@ package struct LogMachine {
 
     package let limits: LogLimits
     package private(set) var head: Position
+    /// The event at `head`, where it is known and whole.
+    package private(set) var headEvent: EventID?
     /// The newest events without gaps up to `head`, oldest first.
     package private(set) var recent: [Event] = []
     private var recentBytes = 0
@@ -354,6 +356,7 @@ package struct LogMachine {
     /// - Parameter isOurs: the event is the entry that was waited for under this name. Another hub's may
     ///   have the name of an entry that still waits, and will be found to be its duplicate.
     private mutating func remember(_ event: Event, _ name: KeyOfSender?, isOurs: Bool) {
+        headEvent = event.kind == .damaged ? nil : event.id
         recent.append(event)
         recentBytes += event.text.utf8.count
         if let name {

@@ -11,6 +11,9 @@ enum HubMain {
         do {
             switch try CommandLineInvocation.ofThisProcess() {
             case .print(let text): CommandLineInvocation.write(text, to: STDOUT_FILENO)
+            case .command(let command, let input):
+                let text = try waited { () async throws(Refusal) in try await command.perform(input) }
+                CommandLineInvocation.write(text, to: STDOUT_FILENO)
             case .serve(let configuration, let warnings):
                 try serve(configuration, warnings: warnings)
             }
@@ -36,7 +39,11 @@ enum HubMain {
         for warning in warnings { log.warning("configuration", .word("what", warning)) }
 
         let hub = try waited { () async throws(Refusal) in
-            try await Hub.start(configuration, descriptorsMax: descriptors, clocks: clocks, log: log)
+            try await Hub.start(configuration, descriptorsMax: descriptors, clocks: clocks, log: log) {
+                guard isStopWanted() else { return }
+                log.info("stopped")
+                exit(0)
+            }
         }
         for line in hub.announcement { CommandLineInvocation.write(line + "\n", to: STDOUT_FILENO) }
         var current = configuration
@@ -78,6 +85,13 @@ enum HubMain {
         }
         log.setThreshold(result.configuration.logLevel)
         return result.configuration
+    }
+
+    /// A signal to stop waits to be taken.
+    private static func isStopWanted() -> Bool {
+        var waiting = sigset_t()
+        sigpending(&waiting)
+        return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1
     }
 
     /// Waits for signals on a thread of its own until the process ends.

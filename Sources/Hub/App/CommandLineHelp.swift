@@ -6,7 +6,14 @@ package enum CommandLineHelp {
         var out = """
             The hub: durable channels and direct messages over WebSocket.
 
-            Usage: hub [--config FILE] [--KEY VALUE]...
+            Usage: hub [COMMAND] [--config FILE] [--KEY VALUE]...
+
+
+            """
+        for (synopsis, summary) in Subcommand.list { out += "  \(synopsis)\n      \(summary)\n" }
+        out += """
+
+            Each command has its own --help.
 
               --config FILE     read `key = value` lines from FILE (also: HUB_CONFIG)
               --print-config    print the configuration in force, and where each value is from
@@ -30,7 +37,8 @@ package enum CommandLineHelp {
 
     /// The tables that docs/operations.md repeats, between the lines that mark their places there.
     package static var markdownTables: String {
-        [("configuration", configurationTable), ("exit codes", exitCodeTable)].map { name, table in
+        let tables = [("configuration", configurationTable), ("commands", commandTable), ("exit codes", exitCodeTable)]
+        return tables.map { name, table in
             "<!-- begin: \(name) -->\n\(table)<!-- end -->\n"
         }.joined()
     }
@@ -45,6 +53,10 @@ package enum CommandLineHelp {
             out += "| `\(key.name)` | \(key.form)\(range) | \(standard) | \(reload) | \(key.meaning) |\n"
         }
         return out
+    }
+
+    private static var commandTable: String {
+        Subcommand.list.reduce("| Command | Does |\n|---|---|\n") { $0 + "| `\($1.synopsis)` | \($1.summary) |\n" }
     }
 
     private static var exitCodeTable: String {

@@ -11,6 +11,8 @@ package let hubVersion = "0.1.0"
 package enum CommandLineInvocation: Sendable {
     /// Serve; the warnings are for the log.
     case serve(Configuration, warnings: [String])
+    /// Do what the sub-command does, and end.
+    case command(Subcommand, CommandInput)
     /// Print the text to stdout and end with success.
     case print(String)
 
@@ -19,7 +21,8 @@ package enum CommandLineInvocation: Sendable {
     ///   - readFile: the bytes of a file, or a few words on why there are none.
     package init(arguments: [String], environment: [ExactText: String],
                  readFile: (String) -> Result<[UInt8], FileProblem>) throws(Refusal) {
-        let options = try Options(arguments)
+        let (command, words) = try Subcommand.find(arguments[...])
+        let options = try Options(Array(arguments.dropFirst(words)), of: command)
         if let text = options.information {
             self = .print(text)
             return
@@ -36,8 +39,14 @@ package enum CommandLineInvocation: Sendable {
         try reader.readEnvironment(environment)
         for (key, value) in options.settings { try reader.readOption(key, value) }
         let configuration = try reader.finish()
-        self = options.printsConfiguration
-            ? .print(reader.text) : .serve(configuration, warnings: reader.warnings)
+        if options.printsConfiguration {
+            self = .print(reader.text)
+        } else if let command {
+            self = .command(command, CommandInput(
+                operands: options.operands, flags: options.flags, configuration: configuration))
+        } else {
+            self = .serve(configuration, warnings: reader.warnings)
+        }
     }
 }
 
@@ -54,21 +63,32 @@ private struct Options {
     /// What to print instead of anything else.
     var information: String?
     var settings: [(ConfigurationKey, String)] = []
+    /// Of the sub-command.
+    var operands: [String] = []
+    var flags: [String] = []
 
-    init(_ arguments: [String]) throws(Refusal) {
+    init(_ arguments: [String], of command: Subcommand?) throws(Refusal) {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             let parts = argument.split(
                 separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(parts.first ?? "")
             switch name {
-            case "--help", "-h": information = information ?? CommandLineHelp.text
+            case "--help", "-h": information = information ?? command?.help ?? CommandLineHelp.text
             case "--version": information = information ?? "hub \(hubVersion)\n"
             case "--help-markdown": information = information ?? CommandLineHelp.markdownTables
             case "--print-config": printsConfiguration = true
             default:
                 let key = ConfigurationKey.all.first { $0.option == name }
-                guard key != nil || name == "--config" else { throw Self.unknown(name) }
+                if let command, parts.count == 1, command.flags.contains(where: { $0.name == name }) {
+                    flags.append(name)
+                    continue
+                }
+                if let command, !argument.hasPrefix("-"), operands.count < command.operands.count {
+                    operands.append(argument)
+                    continue
+                }
+                guard key != nil || name == "--config" else { throw Self.unknown(name, command) }
                 let attached = parts.count == 2 ? String(parts[1]) : nil
                 let value = try Self.value(of: name, attached, &rest)
                 if let key { settings.append((key, value)) } else { configurationFile = value }
@@ -77,6 +97,10 @@ private struct Options {
             if parts.count == 2 {
                 throw Refusal(.usage, "\(name) takes no value", remedy: "write just \(name)")
             }
+        }
+        if let command, information == nil, !printsConfiguration, operands.count < command.operands.count {
+            throw Refusal(.usage, "\(command.operands[operands.count]) is missing",
+                          remedy: "write `\(command.synopsis)`")
         }
     }
 
@@ -91,13 +115,14 @@ private struct Options {
         return next
     }
 
-    private static func unknown(_ name: String) -> Refusal {
+    private static func unknown(_ name: String, _ command: Subcommand?) -> Refusal {
         guard name.hasPrefix("-") else {
+            let usage = command.map { "`\($0.synopsis)` is all that it takes; see `hub \($0.name) --help`" }
             return Refusal(.usage, "\(quoted(name)) is not an option",
-                           remedy: "the hub takes only options; `hub --help` lists them")
+                           remedy: usage ?? "behind the first word the hub takes only options; `hub --help` lists them")
         }
         let names = ConfigurationKey.all.map(\.option)
-            + ["--config", "--help", "--version", "--print-config"]
+            + ["--config", "--help", "--version", "--print-config"] + (command?.flags.map(\.name) ?? [])
         return Refusal(.usage, "there is no option \(quoted(name))",
                        remedy: Refusal.suggestion(for: name, among: names))
     }

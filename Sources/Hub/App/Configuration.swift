@@ -42,6 +42,8 @@ package struct Configuration: Sendable {
     package var storePasswordFile: String?
     /// Connections to PostgreSQL, or readers of SQLite (which always has one writer besides).
     package var storeConnections = 4
+    /// How long a start waits for PostgreSQL.
+    package var storeWaitMilliseconds: UInt32 = 60_000
     /// `nil`: `master.key` in the data directory, see `masterKeyPath`.
     package var masterKeyFile: String?
     /// `nil`: yes for SQLite, no for PostgreSQL, see `createsMasterKey`.

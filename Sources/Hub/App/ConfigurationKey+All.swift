@@ -99,6 +99,8 @@ extension ConfigurationKey {
         .count("store_connections", \.storeConnections, 1...256,
                "Connections to PostgreSQL, or readers of SQLite. More: reads wait less; each costs "
                    + "memory here and a process at the server."),
+        .duration("store_wait", \.storeWaitMilliseconds, 0...3_600_000,
+                  "How long a start waits for PostgreSQL to answer before it ends with 69."),
         .value("master_key_file", \.masterKeyFile, form: "path",
                default: "`master.key` in `data_dir`", example: "/etc/hub/master.key",
                "The key that wraps all others; the variable `MASTER_KEY` goes before it.") { $0 },

@@ -46,8 +46,9 @@ final class Hub: Sendable {
     }
 
     /// Brings everything up in order of dependence; what cannot be used is refused with its remedy.
-    static func start(_ configuration: Configuration, descriptorsMax: Int, clocks: SystemClocks,
-                      log: Log) async throws(Refusal) -> Hub {
+    /// - Parameter ifStopped: called now and then while the start waits for the database; it may end the process.
+    static func start(_ configuration: Configuration, descriptorsMax: Int, clocks: SystemClocks, log: Log,
+                      ifStopped: @Sendable () -> Void = {}) async throws(Refusal) -> Hub {
         protectSecrets(log)
         let connections = configuration.connections(descriptorsMax: descriptorsMax)
         if connections < configuration.connectionsMax {
@@ -62,10 +63,12 @@ final class Hub: Sendable {
         let tls = try certificates.read(configuration)
         try makeDataDirectory(configuration)
         try FilePermissions.check(configuration, log)
-        let master = try masterKey(configuration)
+        // A key that cannot be used is refused before the database is touched.
+        let found = try masterKeyIfThere(configuration)
         let location = try storeLocation(configuration)
-        let store = try await openStore(location, configuration, metrics: metrics, clocks: clocks, log: log)
-        let installation = try await open(store, master, entropy)
+        let store = try await openStore(location, configuration, metrics: metrics, clocks: clocks,
+                                        entropy: entropy, log: log, ifStopped: ifStopped)
+        let (master, installation) = try await open(store, found, configuration, entropy)
         let bus = try bus(location, metrics: metrics, clocks: clocks, entropy: entropy, log: log)
         let vault = OrganisationVault(installation, store: store, clocks: clocks, entropy: entropy)
 
@@ -171,7 +174,7 @@ final class Hub: Sendable {
 
     private static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-    private static func site(_ configuration: Configuration) throws(Refusal) -> StaticSite {
+    static func site(_ configuration: Configuration) throws(Refusal) -> StaticSite {
         let folder = configuration.webDirectory(beside: CommandLine.arguments[0]) { path in
             var status = stat()
             return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
@@ -187,7 +190,7 @@ final class Hub: Sendable {
         }
     }
 
-    private static func makeDataDirectory(_ configuration: Configuration) throws(Refusal) {
+    static func makeDataDirectory(_ configuration: Configuration) throws(Refusal) {
         let path = configuration.dataDirectory
         var status = stat()
         if mkdir(path, 0o700) != 0, errno != EEXIST {
@@ -204,10 +207,11 @@ final class Hub: Sendable {
         }
     }
 
-    private static func masterKey(_ configuration: Configuration) throws(Refusal) -> MasterKey {
+    /// - Parameter mayMake: whether a missing key file may be made, if the configuration says so.
+    static func masterKey(_ configuration: Configuration, mayMake: Bool) throws(Refusal) -> MasterKey {
         let source: MasterKeySource = getenv("MASTER_KEY") != nil
             ? .environment("MASTER_KEY")
-            : .file(configuration.masterKeyPath, create: configuration.createsMasterKey)
+            : .file(configuration.masterKeyPath, create: mayMake && configuration.createsMasterKey)
         do throws(MasterKeyError) {
             return try MasterKey.read(source)
         } catch {
@@ -215,7 +219,16 @@ final class Hub: Sendable {
         }
     }
 
-    private static func storeLocation(_ configuration: Configuration) throws(Refusal) -> StoreLocation {
+    /// `nil`: there is no file.
+    static func masterKeyIfThere(_ configuration: Configuration) throws(Refusal) -> MasterKey? {
+        var status = stat()
+        if getenv("MASTER_KEY") == nil, lstat(configuration.masterKeyPath, &status) != 0, errno == ENOENT {
+            return nil
+        }
+        return try masterKey(configuration, mayMake: false)
+    }
+
+    static func storeLocation(_ configuration: Configuration) throws(Refusal) -> StoreLocation {
         let place = try configuration.databaseLocationWithPassword().reveal
         do throws(OpenError) {
             return try StoreLocation(place)
@@ -225,17 +238,37 @@ final class Hub: Sendable {
     }
 
     private static func openStore(_ location: StoreLocation, _ configuration: Configuration,
-                                  metrics: Metrics, clocks: SystemClocks, log: Log)
-        async throws(Refusal) -> Store
+                                  metrics: Metrics, clocks: SystemClocks, entropy: SystemEntropy, log: Log,
+                                  ifStopped: @Sendable () -> Void) async throws(Refusal) -> Store
     {
         var options = StoreOptions()
         options.sqliteReaders = configuration.storeConnections
         options.postgresConnections = configuration.storeConnections
-        do throws(OpenError) {
-            return try await Store.open(location, options: options, metrics: metrics, clocks: clocks,
-                                        log: log)
-        } catch {
-            throw Refusal(error)
+        let patience = UInt64(configuration.storeWaitMilliseconds) * 1_000_000
+        let start = clocks.monotonic().value
+        var isWaiting = false
+        while true {
+            do throws(OpenError) {
+                // A failed attempt keeps nothing; its metrics are those of the next one.
+                let store = try await Store.open(location, options: options, metrics: metrics, clocks: clocks,
+                                                 entropy: entropy, log: log)
+                if isWaiting { log.info("the database answers") }
+                return store
+            } catch {
+                guard error.reason == .unreachable, clocks.monotonic().value - start < patience else {
+                    throw Refusal(error)
+                }
+                if !isWaiting {
+                    log.warning("the database does not answer yet; waiting for it", .word("why", error.problem),
+                                .number("seconds_at_most", configuration.storeWaitMilliseconds / 1_000))
+                }
+                isWaiting = true
+            }
+            for _ in 0..<10 {
+                ifStopped()
+                // Nothing else runs in this process yet.
+                poll(nil, 0, 100)
+            }
         }
     }
 
@@ -250,17 +283,36 @@ final class Hub: Sendable {
         }
     }
 
-    private static func open(_ store: Store, _ master: MasterKey, _ entropy: SystemEntropy)
-        async throws(Refusal) -> Installation
+    private static func open(_ store: Store, _ found: MasterKey?, _ configuration: Configuration,
+                             _ entropy: SystemEntropy) async throws(Refusal) -> (MasterKey, Installation)
     {
-        do throws(InstallationError) {
-            return try await Installation.open(store, master: master, entropy: entropy)
+        do throws(Refusal) {
+            let master = if let found { found } else { try await makeKey(for: store, configuration) }
+            do throws(InstallationError) {
+                return (master, try await Installation.open(store, master: master, entropy: entropy))
+            } catch {
+                throw Refusal(error)
+            }
         } catch {
             await store.close()
-            let parts = "\(error)".split(separator: ";", maxSplits: 1)
-            throw Refusal(.configuration, String(parts[0]),
-                          remedy: parts.count > 1 ? String(parts[1].drop { $0 == " " }) : "see the log")
+            throw error
         }
+    }
+
+    /// A key is made for a database that has never had one, and for no other.
+    private static func makeKey(for store: Store, _ configuration: Configuration) async throws(Refusal) -> MasterKey {
+        let record: InstallationRecord?
+        do throws(StoreError) {
+            record = try await store.installation()
+        } catch {
+            throw Refusal(.store(error))
+        }
+        guard record != nil else { return try masterKey(configuration, mayMake: true) }
+        throw Refusal(
+            .configuration, "no master key: the key file \(configuration.masterKeyPath) does not exist, and the "
+                + "database was made with one",
+            remedy: "restore it from its backup, or name it with --master-key-file; no new one was made, for it "
+                + "would open nothing")
     }
 
     /// What identity changes, the organisation's actor hears of, here and at other hubs.
@@ -295,6 +347,22 @@ final class Hub: Sendable {
 extension Refusal {
     fileprivate init(_ error: OpenError) {
         self.init(error.exitCode, error.problem, remedy: error.remedy)
+    }
+
+    fileprivate init(_ error: InstallationError) {
+        let parts = "\(error)".split(separator: ";", maxSplits: 1)
+        self.init(error.mayPass ? .unavailable : .configuration, String(parts[0]),
+                  remedy: parts.count > 1 ? String(parts[1].drop { $0 == " " }) : "see the log")
+    }
+}
+
+extension InstallationError {
+    /// Trying again may help.
+    fileprivate var mayPass: Bool {
+        switch self {
+        case .store(.fault), .wrongMasterKey, .damaged: false
+        case .store: true
+        }
     }
 }
 

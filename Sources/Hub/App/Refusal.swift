@@ -7,6 +7,10 @@ import Model
 package enum ExitCode: Int32, Sendable, CaseIterable {
     /// The command line is wrong.
     case usage = 64
+    /// What was given is damaged or does not belong together.
+    case data = 65
+    /// There is nobody of that name.
+    case nobody = 67
     /// The database or another server does not answer; trying again may help.
     case unavailable = 69
     /// A fault of the hub's own.
@@ -22,6 +26,8 @@ package enum ExitCode: Int32, Sendable, CaseIterable {
     package var meaning: String {
         switch self {
         case .usage: "the command line is wrong"
+        case .data: "a backup is damaged, or is none"
+        case .nobody: "there is nobody with that e-mail address"
         case .unavailable: "the database does not answer; trying again may help"
         case .fault: "a fault of the hub's own; please report it"
         case .system: "the system refuses something: a taken port, too few file descriptors"
@@ -48,12 +54,13 @@ package struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String { "hub: \(printable(problem)); \(printable(remedy))" }
 
     /// `did you mean …?` for the name nearest to `name`, if any is near; else where to look.
-    static func suggestion(for name: String, among names: [String]) -> String {
+    static func suggestion(for name: String, among names: [String],
+                           places: String = "`hub --help` lists the names") -> String {
         let reach = max(2, name.count / 3)
         let ranked = names.map { (name: $0, distance: editDistance(name, $0)) }
         guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= reach
         else {
-            return "`hub --help` lists the names"
+            return places
         }
         return "did you mean \(best.name)?"
     }

@@ -13,6 +13,31 @@ package enum SHA256 {
         return algorithm
     }()
 
+    /// For what does not fit into memory: `update` any number of times, `finish` once.
+    package final class Stream {
+        private let context: OpaquePointer
+
+        package init() {
+            guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, SHA256.algorithm, nil) == 1 else {
+                preconditionFailure("out of memory")
+            }
+            self.context = context
+        }
+
+        deinit { EVP_MD_CTX_free(context) }
+
+        package func update(_ bytes: UnsafeRawBufferPointer) {
+            precondition(EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1)
+        }
+
+        package func finish() -> [UInt8] {
+            [UInt8](unsafeUninitializedCapacity: digestBytes) { out, count in
+                precondition(EVP_DigestFinal_ex(context, out.baseAddress, nil) == 1)
+                count = digestBytes
+            }
+        }
+    }
+
     package static func hash(_ bytes: [UInt8]) -> [UInt8] { bytes.withUnsafeBytes { hash($0) } }
 
     package static func hash(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {

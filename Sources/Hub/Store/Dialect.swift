@@ -144,8 +144,18 @@ extension Dialect {
             set_config('default_transaction_isolation', 'read committed', false),
             set_config('standard_conforming_strings', 'on', false),
             current_setting('server_encoding'), current_setting('fsync'),
-            current_setting('server_version_num')
+            current_setting('server_version_num'),
+            (SELECT system_identifier FROM pg_control_system()) || '/'
+                || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) || '/'
+                || (SELECT oid FROM pg_database WHERE datname = current_database()),
+            pg_current_wal_flush_lsn() - '0/0'::pg_lsn
         """
+    }
+
+    /// The last two columns of it.
+    static func postgresIdentity(_ row: [String]) -> PostgresIdentity? {
+        guard row.count == 9, let position = UInt64(row[8]) else { return nil }
+        return PostgresIdentity(server: row[7], position: position)
     }
 
     /// Run once in the session of the bus. The last column is the name under which the hubs notify each
@@ -163,7 +173,7 @@ extension Dialect {
 
     /// Why the hub must not work with this server; the row is that of `postgresSession`.
     static func postgresProblem(_ row: [String]) -> String? {
-        guard row.count == 7 else { return "the server does not describe itself" }
+        guard row.count == 9 else { return "the server does not describe itself" }
         if row[0] != "on", row[0] != "remote_apply" { return "synchronous_commit cannot be switched on" }
         if row[4] != "UTF8" { return "the database's encoding is \(row[4]), UTF8 is needed" }
         if row[5] != "on" { return "the server runs with fsync = off and would lose what it confirmed" }

@@ -31,7 +31,10 @@ struct Migrator: Sendable {
     private static let record = SharedStatement(
         "INSERT INTO hub_migration (number, name, checksum, applied_at) VALUES ($1, $2, $3, $4)")
 
-    func run(on connection: some MigrationConnection) async throws(MigrationError) {
+    /// - Parameter then: with the tables in place, while other hubs still wait.
+    func run<Connection: MigrationConnection>(
+        on connection: Connection, then: (Connection) async throws(Failure) -> Void
+    ) async throws(MigrationError) {
         do throws(Failure) {
             if let lock = dialect.migrationLock { _ = try await connection.transact([lock()]) }
         } catch {
@@ -40,6 +43,7 @@ struct Migrator: Sendable {
         // The lock of PostgreSQL ends with its session where this fails: an error ends the start.
         try await migrate(connection)
         do throws(Failure) {
+            try await then(connection)
             if let unlock = dialect.migrationUnlock { _ = try await connection.transact([unlock()]) }
         } catch {
             throw .failed(error, migration: nil)

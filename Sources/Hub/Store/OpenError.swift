@@ -77,9 +77,34 @@ extension OpenError {
         }
     }
 
+    /// What waiting does not mend, by words of libpq's or the server's: what is wrong, and what to do.
+    private static let lasting: [(words: [String], problem: String, remedy: String)] = [
+        (["no password supplied"], "PostgreSQL wants a password and the hub has none",
+         "name a file with it as store_password_file, or let pg_hba.conf trust the hub's user (peer)"),
+        (["does not support SSL"], "PostgreSQL has no TLS, and the URL asks for it",
+         "switch `ssl` on at the server, or change sslmode in the URL"),
+        (["certificate verify failed", "root certificate file", "does not match host name", "SSL error"],
+         "PostgreSQL's TLS cannot be trusted",
+         "check sslmode and sslrootcert in the URL, and the server's certificate"),
+        (["encoding is"], "the database has the wrong encoding",
+         "make one with `createdb --encoding UTF8 --template template0`"),
+        (["fsync = off"], "PostgreSQL would lose what it confirmed", "set fsync = on at the server"),
+        (["PostgreSQL 14 or later"], "PostgreSQL is too old", "upgrade the server to 14 or later"),
+        (["synchronous_commit cannot"], "PostgreSQL does not confirm what is durable",
+         "connect to the server itself, or through a pooler in session mode"),
+        (["42501", "permission denied"], "the hub's role may not make its tables",
+         "make it the owner: ALTER DATABASE … OWNER TO …, or GRANT CREATE ON SCHEMA public"),
+    ]
+
     /// What libpq or the server said, without the password.
     static func postgres(_ reason: String) -> OpenError {
-        if reason.contains("FATAL:") {
+        for (words, problem, remedy) in lasting where words.contains(where: reason.contains) {
+            return OpenError(.refused, "\(problem) (\(reason))", remedy: remedy)
+        }
+        // It starts, stops, or has no place: that passes.
+        let passing = ["the database system is", "too many clients", "remaining connection slots",
+                       "terminating connection", "read-only", "not read-write", "is in hot standby mode"]
+        if reason.contains("FATAL:"), !passing.contains(where: reason.contains) {
             return OpenError(
                 .refused, "PostgreSQL refuses the hub (\(reason))",
                 remedy: "check user, password and database name in the URL, and what the server allows")

@@ -28,7 +28,11 @@ enum Schema {
         Migration(number: 5, name: "removed members", statements: removedMembers),
         Migration(number: 6, name: "revision", statements: revision),
         Migration(number: 7, name: "password resets", statements: passwordResets),
+        Migration(number: generationNumber, name: "generation", statements: generation),
     ]
+
+    /// Databases that have had this one say which generation they are.
+    static let generationNumber: Int64 = 8
 
     private static let people = [
         """
@@ -171,6 +175,16 @@ enum Schema {
         CREATE TABLE password_reset (
             account {id} PRIMARY KEY REFERENCES account (id), token {bytes} NOT NULL UNIQUE,
             made_in {id}, created_by {id}, created_at {int} NOT NULL, expires_at {int} NOT NULL) {options}
+        """
+    ]
+
+    // Which history this is; see Generation.swift. `run` is, for SQLite, the run of the hub that has the file, and, for
+    // PostgreSQL, the transaction that wrote the row.
+    private static let generation = [
+        """
+        CREATE TABLE generation (
+            one {int} PRIMARY KEY CHECK (one = 1), number {int} NOT NULL, run {int} NOT NULL, beat {int} NOT NULL,
+            server TEXT NOT NULL, drawn_at {int} NOT NULL) {options}
         """
     ]
 }

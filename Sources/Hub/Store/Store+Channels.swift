@@ -156,6 +156,9 @@ enum ChannelSQL {
         FROM channel c JOIN log l ON l.organisation = c.organisation AND l.channel = c.id
         WHERE c.organisation = $1 AND c.party_a = $2 AND c.party_b = $3
         """)
+    /// $3 the epoch as it was known, $4 the next one.
+    static let renewLog = TenantStatement(
+        "UPDATE log SET epoch = $4 WHERE organisation = $1 AND channel = $2 AND epoch = $3")
     static let markRead = TenantStatement(
         """
         UPDATE channel_member SET read_to = $4
@@ -336,6 +339,13 @@ extension Store {
             throw .fault("a batch holds the same idempotency key twice")
         }
         return nil
+    }
+
+    package func renewLog(_ organisation: OrganisationID, _ channel: ChannelID, from known: UInt64,
+                          to epoch: UInt64) async throws(StoreError)
+    {
+        let renew = ChannelSQL.renewLog(organisation, .id(channel), .count(known), .count(epoch))
+        _ = try await rows(Job(.write, [renew]))
     }
 
     package func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange,

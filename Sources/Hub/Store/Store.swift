@@ -18,20 +18,25 @@ package final class Store: ChannelStore, PeopleStore, KeyStore {
     /// Opens the database, makes or updates its tables, and starts serving. Throws one clear line.
     package static func open(
         _ location: StoreLocation, options: StoreOptions = StoreOptions(), metrics: Metrics,
-        clocks: any Clocks, log: Log
+        clocks: any Clocks, entropy: any Entropy, log: Log
     ) async throws(OpenError) -> Store {
         let damage = RowDamage(metrics, clocks: clocks, log: log)
+        let draw = GenerationDraw(clocks: clocks, entropy: entropy)
+        let notice = GenerationNotice(metrics, log: log)
         switch location {
         case .sqlite(let path):
             return Store(
                 engine: try await SQLiteEngine(
                     path: path, migrator: Migrator(dialect: .sqlite, at: clocks.now()),
-                    options: options, metrics: StoreMetrics(metrics), clocks: clocks), damage: damage)
+                    options: options, metrics: StoreMetrics(metrics), clocks: clocks, draw: draw, notice: notice),
+                damage: damage)
         case .postgres(let url):
             return Store(
                 engine: try await PostgresEngine(
                     url: url, migrator: Migrator(dialect: .postgres, at: clocks.now()),
-                    options: options, metrics: metrics, clocks: clocks, log: log), damage: damage)
+                    options: options, metrics: metrics, clocks: clocks, entropy: entropy, draw: draw,
+                    notice: notice, log: log),
+                damage: damage)
         }
     }
 

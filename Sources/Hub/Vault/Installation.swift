@@ -17,8 +17,8 @@ package enum InstallationError: Error, CustomStringConvertible {
             "the master key does not fit this database; start with the one it was created with"
         case .damaged:
             "the installation record of this database is damaged; restore it from a backup"
-        case .store:
-            "the installation record cannot be read; see the store's error"
+        case .store(let error):
+            "the installation record cannot be read (\(error)); check the database, and that poolers pass sessions"
         }
     }
 }
@@ -58,6 +58,12 @@ package struct Installation: Sendable {
         } catch {
             throw .damaged
         }
+    }
+
+    /// Whether `master` is the key of an installation, without opening anything.
+    package static func fits(_ master: MasterKey, _ record: InstallationRecord) -> Bool {
+        record.salt.count == 16
+            && constantTimeEqual(master.wrappingKey(salt: record.salt).checkValue, record.masterCheckValue)
     }
 
     private init(_ record: InstallationRecord, _ master: MasterKey, isNew: Bool) throws {

@@ -165,6 +165,14 @@ struct StoreHandle: ChannelStore, MemberStore {
         try await store.perform(node, "events") { $0.events(organisation, channel, range, limit: limit) }
     }
 
+    func renewLog(_ organisation: OrganisationID, _ channel: ChannelID, from known: UInt64, to epoch: UInt64)
+        async throws(StoreError)
+    {
+        _ = try await store.perform(node, "renewLog", isWrite: true) {
+            $0.renewLog(organisation, channel, from: known, to: epoch)
+        }
+    }
+
     func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
         async throws(StoreError) -> [ChannelSummary]
     {

@@ -103,6 +103,14 @@ package struct StoreModel {
         change(&logs[organisation]![channel]!)
     }
 
+    /// `false` when it is another log already.
+    package mutating func renewLog(_ organisation: OrganisationID, _ channel: ChannelID, from known: UInt64,
+                                   to epoch: UInt64) -> Bool {
+        guard logs[organisation]?[channel]?.record.head.epoch == known else { return false }
+        logs[organisation]![channel]!.record.head.epoch = epoch
+        return true
+    }
+
     package func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
         -> [StoredEvent]
     {

@@ -60,6 +60,8 @@ final class PostgresConnection {
     }
 
     let number: Int
+    /// What this session is one with, once it is set up.
+    private(set) var identity: PostgresIdentity?
     private let target: PostgresTarget
     private var handle: OpaquePointer?
     private var state = State.down
@@ -186,9 +188,9 @@ final class PostgresConnection {
             guard PQresultStatus(result) == PGRES_TUPLES_OK else {
                 return lost(PostgresError.text(result))
             }
-            if let problem = Dialect.postgresProblem(PostgresRows.decodeText(result)) {
-                return lost(problem)
-            }
+            let facts = PostgresRows.decodeText(result)
+            if let problem = Dialect.postgresProblem(facts) { return lost(problem) }
+            identity = Dialect.postgresIdentity(facts)
         }
         return .wait
     }
@@ -334,6 +336,7 @@ final class PostgresConnection {
         if let handle { PQfinish(handle) }
         handle = nil
         state = .down
+        identity = nil
         prepared = [:]
         preparedCount = 0
         expected = []

@@ -15,15 +15,16 @@ final class PostgresEngine: Engine {
 
     /// Connects, brings the tables up to date, and starts serving.
     init(url: String, migrator: Migrator, options: StoreOptions, metrics all: Metrics,
-         clocks: any Clocks, log: Log) async throws(OpenError)
+         clocks: any Clocks, entropy: any Entropy, draw: GenerationDraw, notice: GenerationNotice,
+         log: Log) async throws(OpenError)
     {
         let loop = Loop(name: "store", metrics: all)
         let metrics = StoreMetrics(all)
-        func pool(_ options: StoreOptions) async throws(OpenError) -> PostgresPool {
+        func pool(_ options: StoreOptions, _ known: PostgresPool.Known? = nil) async throws(OpenError) -> PostgresPool {
             let target = try PostgresTarget(
                 url: url, statementMilliseconds: options.postgresAnswerMilliseconds)
             let pool = PostgresPool(loop: loop, target: target, options: options, metrics: metrics,
-                                    clocks: clocks, log: log)
+                                    clocks: clocks, entropy: entropy, known: known, notice: notice, log: log)
             if let reason = await pool.open() {
                 await pool.close()
                 throw .postgres(reason)
@@ -36,14 +37,19 @@ final class PostgresEngine: Engine {
             patient.postgresConnections = 1
             patient.postgresAnswerMilliseconds = Self.migrationMilliseconds
             let first = try await pool(patient)
+            var known: PostgresPool.Known?
             do throws(MigrationError) {
-                try await migrator.run(on: PostgresMigration(pool: first))
+                try await migrator.run(on: PostgresMigration(pool: first)) { connection throws(Failure) in
+                    guard let identity = await first.identity else { throw .unavailable("the connection broke") }
+                    let number = try await PostgresGeneration.settle(on: connection, identity, draw, notice)
+                    known = PostgresPool.Known(identity: identity, generation: number)
+                }
             } catch {
                 await first.close()
                 throw .migration(error) { .postgres("\($0)") }
             }
             await first.close()
-            self.pool = try await pool(options)
+            self.pool = try await pool(options, known)
         } catch {
             loop.stop()
             throw error
@@ -72,7 +78,7 @@ final class PostgresEngine: Engine {
 }
 
 /// The migrator's view of a pool with one connection.
-private struct PostgresMigration: MigrationConnection {
+struct PostgresMigration: MigrationConnection {
     let pool: PostgresPool
     func transact(_ statements: [Bound]) async throws(Failure) -> [Rows] {
         switch await pool.intake.run(Job(.write, statements)) {

@@ -13,7 +13,14 @@ actor PostgresPool: PollOwner {
     private let options: StoreOptions
     private let metrics: StoreMetrics
     private let clocks: any Clocks
+    private let entropy: any Entropy
+    private let notice: GenerationNotice
     private let log: Log
+
+    /// The history that the hub goes by; `nil` before it has settled on one.
+    private var known: Known?
+    /// A connection has found another one. Until a new generation has begun no other job runs.
+    private var isAdopting = false
 
     private var links: [Link]
     private var appends = TicketQueue()
@@ -26,11 +33,21 @@ actor PostgresPool: PollOwner {
     /// What the engine may see from any thread.
     nonisolated let intake: PostgresIntake
 
+    struct Known: Sendable {
+        var identity: PostgresIdentity
+        var generation: UInt64
+    }
+
     /// A connection, its place on the loop, and when it is next to do something.
     private struct Link {
         let connection: PostgresConnection
         var socket: PollHandle?
         var failures = 0
+        /// It has not served since it was made.
+        var isNew = true
+        /// How far the server's log was known to be when this began to connect: another connection may have asked
+        /// later than this one and be heard first.
+        var knownPosition: UInt64 = 0
         /// When to connect again, or when to give up waiting for an answer.
         var deadline: MonotonicNanoseconds?
         var started = MonotonicNanoseconds(0)
@@ -43,9 +60,12 @@ actor PostgresPool: PollOwner {
     private static let connectNanoseconds: UInt64 = 10_000_000_000
 
     init(loop: Loop, target: PostgresTarget, options: StoreOptions, metrics: StoreMetrics,
-         clocks: any Clocks, log: Log)
+         clocks: any Clocks, entropy: any Entropy, known: Known?, notice: GenerationNotice, log: Log)
     {
         self.loop = loop
+        self.entropy = entropy
+        self.known = known
+        self.notice = notice
         self.options = options
         self.metrics = metrics
         self.clocks = clocks
@@ -65,6 +85,9 @@ actor PostgresPool: PollOwner {
             tick()
         }
     }
+
+    /// What the first connection is one with.
+    var identity: PostgresIdentity? { links[0].connection.identity }
 
     /// Finishes what waits and what is under way, then disconnects.
     func close() async {
@@ -90,7 +113,7 @@ actor PostgresPool: PollOwner {
     }
 
     private func dispatch() {
-        for index in links.indices where links[index].connection.isIdle {
+        for index in links.indices where links[index].connection.isIdle && !isAdopting {
             let units = nextUnits()
             if units.isEmpty { return }
             launch(units, on: index)
@@ -137,6 +160,8 @@ actor PostgresPool: PollOwner {
 
     private func connect(_ index: Int) {
         links[index].deadline = after(Self.connectNanoseconds)
+        links[index].isNew = true
+        links[index].knownPosition = known?.identity.position ?? 0
         perform(links[index].connection.connect(), on: index)
     }
 
@@ -161,6 +186,7 @@ actor PostgresPool: PollOwner {
             links[index].deadline = nil
             watch(index)
             updateHealth()
+            if links[index].isNew { meet(index) }
             let again = land(landings, on: index)
             if !again.isEmpty {
                 launch(again, on: index)
@@ -184,6 +210,50 @@ actor PostgresPool: PollOwner {
             resumeOpening(with: reason)
             finishIfDone()
         }
+    }
+
+    /// A new connection: is it one with the history that the hub knows?
+    private func meet(_ index: Int) {
+        links[index].isNew = false
+        guard let now = links[index].connection.identity, let known else { return }
+        let before = PostgresIdentity(server: known.identity.server, position: links[index].knownPosition)
+        if isAdopting || before.isSetBack(now) {
+            adopt(now, known, on: index)
+        } else {
+            self.known?.identity.position = max(known.identity.position, now.position)
+        }
+    }
+
+    /// Has a new generation begin, unless another hub has seen to it, before anything else happens.
+    private func adopt(_ now: PostgresIdentity, _ known: Known, on index: Int) {
+        isAdopting = true
+        let draw = GenerationDraw(clocks: clocks, entropy: entropy)
+        let job = PostgresGeneration.job(draw, server: now.server, known: known.generation)
+        Task(executorPreference: loop.tasks) { await self.adopt(now, job, on: index) }
+    }
+
+    private func adopt(_ now: PostgresIdentity, _ job: Job, on index: Int) async {
+        let answer: Pending.Answer = await withUnsafeContinuation { continuation in
+            let ticket = Ticket(Pending(job: job, continuation: continuation), arrived: clocks.monotonic())
+            if links[index].connection.isIdle {
+                launch([[ticket]], on: index)
+            } else {
+                self.answer(ticket, .failure(.unavailable("the connection broke")))
+            }
+        }
+        // After a failure the next connection tries.
+        guard case .success(.done(let rows)) = answer, let number = PostgresGeneration.number(rows) else {
+            if links[index].connection.isIdle {
+                perform(links[index].connection.abandon("no generation could be drawn"), on: index)
+            }
+            return
+        }
+        known = Known(identity: now, generation: number)
+        if isAdopting {
+            notice.drew(number, why: "another server, timeline or position of the log answers than before")
+        }
+        isAdopting = false
+        dispatch()
     }
 
     private func lose(_ index: Int, _ reason: String) {

@@ -29,6 +29,7 @@ final class Checkpointer: @unchecked Sendable {
     }
     private let state = Lock(State())
     private let wanted = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+    private let witness: Witness
     private let metrics: StoreMetrics
     private let clocks: any Clocks
     private var thread: WorkerThread?
@@ -38,7 +39,8 @@ final class Checkpointer: @unchecked Sendable {
     private var triedAt = 0
 
     /// - Parameter connection: for this only.
-    init(connection: sending SQLiteConnection, metrics: StoreMetrics, clocks: any Clocks) {
+    init(connection: sending SQLiteConnection, witness: Witness, metrics: StoreMetrics, clocks: any Clocks) {
+        self.witness = witness
         self.metrics = metrics
         self.clocks = clocks
         precondition(sem_init(wanted, 0, 0) == 0)
@@ -97,6 +99,8 @@ final class Checkpointer: @unchecked Sendable {
     /// Waits for nobody. What fails, as on a full disk, stays in the log and is tried again later.
     private func copy(_ connection: SQLiteConnection) {
         let start = clocks.monotonic()
+        witness.fileWillChange()
+        defer { witness.fileChanged() }
         guard let copied = connection.checkpoint() else { return }
         state.withLock { $0.copied = copied }
         metrics.checkpointTime.record(nanoseconds: clocks.monotonic().value - start.value)

@@ -6,6 +6,8 @@ import Glibc
 
 struct FileLock: Sendable {
     private let descriptor: Int32
+    /// The path of the database, its links resolved: SQLite puts its own files beside that one.
+    let path: String
 
     /// Locks `PATH-lock`, with the links in PATH resolved so that another name for the file is the
     /// same lock.
@@ -25,6 +27,7 @@ struct FileLock: Sendable {
         let process = "\(getpid())\n"
         if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, process, process.utf8.count, 0) }
         self.descriptor = descriptor
+        self.path = real
         // A file that is there keeps its mode; SQLite gives its log the mode of the database.
         let file = Glibc.open(real, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else {

@@ -15,14 +15,16 @@ final class SQLiteEngine: Engine {
 
     /// Opens or creates the file, brings its tables up to date, and starts the threads.
     init(path: String, migrator: Migrator, options: StoreOptions, metrics: StoreMetrics,
-         clocks: any Clocks) async throws(OpenError)
+         clocks: any Clocks, draw: GenerationDraw, notice: GenerationNotice) async throws(OpenError)
     {
         let fileLock = try FileLock(database: path)
+        let witness: Witness
         let writer: SQLiteConnection
         let copier: SQLiteConnection
         var readers: [SQLiteConnection] = []
         do throws(OpenError) {
-            try await Self.migrate(path, migrator)
+            witness = try Witness(database: fileLock.path)
+            try await Self.migrate(path, migrator, witness, draw, notice)
             do throws(Failure) {
                 writer = try SQLiteConnection(path: path, readOnly: false)
                 copier = try SQLiteConnection(path: path, readOnly: false)
@@ -37,6 +39,7 @@ final class SQLiteEngine: Engine {
             throw error
         }
 
+        witness.fileChanged()
         self.metrics = metrics
         self.fileLock = fileLock
         let trouble = Trouble(clocks: clocks)
@@ -50,11 +53,11 @@ final class SQLiteEngine: Engine {
 
         // SAFETY: each connection is used by its one thread from here on, and by nobody else.
         nonisolated(unsafe) let own = writer
-        let checkpointer = Checkpointer(connection: copier, metrics: metrics, clocks: clocks)
+        let checkpointer = Checkpointer(connection: copier, witness: witness, metrics: metrics, clocks: clocks)
         var threads = [
             WorkerThread {
-                SQLiteWriter(connection: own, checkpointer: checkpointer, metrics: metrics, clocks: clocks,
-                             trouble: trouble)
+                SQLiteWriter(connection: own, checkpointer: checkpointer, witness: witness, metrics: metrics,
+                             clocks: clocks, trouble: trouble)
                     .run(writes, jobsMax: options.commitJobsMax, bytesMax: options.commitBytesMax)
             }
         ]
@@ -67,7 +70,8 @@ final class SQLiteEngine: Engine {
     }
 
     /// On a connection of its own, whose statements nobody needs again.
-    private static func migrate(_ path: String, _ migrator: Migrator) async throws(OpenError) {
+    private static func migrate(_ path: String, _ migrator: Migrator, _ witness: Witness, _ draw: GenerationDraw,
+                                _ notice: GenerationNotice) async throws(OpenError) {
         let connection: SQLiteConnection
         do throws(Failure) {
             connection = try SQLiteConnection(path: path, readOnly: false)
@@ -75,9 +79,31 @@ final class SQLiteEngine: Engine {
             throw .sqlite(error, path: path)
         }
         do throws(MigrationError) {
-            try await migrator.run(on: connection)
+            try await migrator.run(on: connection) { connection throws(Failure) in
+                try await begin(connection, witness, draw, notice)
+            }
         } catch {
             throw .migration(error) { .sqlite($0, path: path) }
+        }
+    }
+
+    /// Begins a run of this database, and a new generation if it was set back since the last one.
+    private static func begin(_ connection: SQLiteConnection, _ witness: Witness, _ draw: GenerationDraw,
+                              _ notice: GenerationNotice) async throws(Failure) {
+        _ = try connection.run(GenerationSQL.establish())
+        let row = try connection.run(GenerationSQL.find()).first
+        guard let row, let number = try? row.count(0), let last = try? row.integer(1), let beat = try? row.integer(2)
+        else { throw .fault("the row of the generation is damaged") }
+        let run = Int64(bitPattern: draw.epoch << 10 ^ draw.step) & .max
+        witness.willBegin(run)
+        let isSetBack = witness.isSetBack(run: last, beat: beat)
+        _ = try await connection.transact((isSetBack ? draw.statements : []) + [GenerationSQL.beginRun(.integer(run))])
+        try connection.execute("PRAGMA user_version = \(Witness.token(run))")
+        // So that the file itself has all of this, and its log begins as one of this run.
+        try connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        witness.didBegin(run)
+        if isSetBack {
+            notice.drew(max(draw.epoch, number + draw.step), why: "it is not what its witness says it was last")
         }
     }
 
@@ -130,6 +156,7 @@ final class SQLiteEngine: Engine {
 struct SQLiteWriter {
     let connection: SQLiteConnection
     let checkpointer: Checkpointer
+    let witness: Witness
     let metrics: StoreMetrics
     let clocks: any Clocks
     let trouble: Trouble
@@ -159,6 +186,7 @@ struct SQLiteWriter {
             checkpointer.committed(pages: connection.logPages, writer: connection)
         }
         checkpointer.close()
+        witness.fileWillChange()
         try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
@@ -168,7 +196,10 @@ struct SQLiteWriter {
         var answers: [Pending.Answer] = []
         answers.reserveCapacity(batch.count)
         for pending in batch { answers.append(try attempt(pending.job)) }
+        let hasBeat = witness.wantsBeat(at: clocks.monotonic())
+        if hasBeat { _ = try connection.run(GenerationSQL.beat()) }
         try connection.commit()
+        if hasBeat { witness.beaten() }
         return answers
     }
 

@@ -25,7 +25,7 @@ enum Echo {
         let front = Front(
             configuration: configuration,
             services: FrontServices(
-                session: nil, api: { _ in HTTPResponse(status: 404) }, isReady: { true },
+                session: nil, api: { _ in HTTPResponse(status: 404) }, problem: { nil },
                 clocks: EchoClocks(), entropy: SystemEntropy(), metrics: metrics, log: .silent),
             site: try StaticSite(folder: "web"), loops: [Loop(name: "front-0", metrics: metrics)])
         let port = try front.start()[0].port

@@ -41,7 +41,9 @@ import Testing
             guard try Self.damage(place, one) else { continue }
             tried += 1
             // A start may be refused: for a migration that is not known, say.
-            guard let store = try? await place.open() else { continue }
+            var options = StoreOptions()
+            options.sqliteReserveBytes = 0
+            guard let store = try? await place.open(options) else { continue }
             await Self.look(store, world, one)
             await store.close()
         }

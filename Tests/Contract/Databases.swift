@@ -69,6 +69,11 @@ struct Place: Sendable {
         }
     }
 
+    func gauge(_ name: String) -> Int64? {
+        for case .gauge(let gauge) in metrics.entries where gauge.name == name { return gauge.current }
+        return nil
+    }
+
     /// How many durations a histogram has.
     func recorded(_ name: String) -> UInt64 {
         for case .histogram(let histogram) in metrics.entries

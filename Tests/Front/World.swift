@@ -81,7 +81,7 @@ final class World: Sendable {
                 sessions.withLock { $0.append(Attached(id: id, lane: delivery)) }
                 return Session(id: id, lane: lane, delivery: delivery, registry: registry)
             },
-            api: api, isReady: { isReady.withLock { $0 } }, clocks: TestClocks(),
+            api: api, problem: { isReady.withLock { $0 } ? nil : "not now" }, clocks: TestClocks(),
             entropy: TestEntropy(), metrics: metrics, log: .silent),
             site: try StaticSite(folder: folder), loops: loops)
         do {

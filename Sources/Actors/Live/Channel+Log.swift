@@ -164,7 +164,7 @@ extension Channel {
             surroundings.metrics.postDuration.record(
                 nanoseconds: surroundings.clocks.monotonic().value - began.value)
         } catch {
-            surroundings.log.warning("log not written", .id("channel", id), .word("why", Self.word(error)))
+            registry.complaints.warn("log not written", id, Self.word(error), surroundings)
             if case StoreError.uncertain = error { isDoubtful = true }
             let reply = Self.reply(error)
             for number in facts!.log.batchFailed() {
@@ -224,7 +224,7 @@ extension Channel {
                 guard try await catchUp(to: told.sequence) else { return }
             }
         } catch {
-            surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
+            registry.complaints.warn("log not read", id, Self.word(error), surroundings)
             if wantsMembers { membersRead = .failed }
             let reply = Self.reply(error)
             for command in takeDeferred() {

@@ -262,7 +262,7 @@ extension Channel {
             case .target(let origin, let edit): try await readTarget(origin, edit)
             }
         } catch {
-            surroundings.log.warning("log not read", .id("channel", id), .word("why", Self.word(error)))
+            registry.complaints.warn("log not read", id, Self.word(error), surroundings)
             failed(job, Self.reply(error))
             if error is LogSetBack {
                 notice(nil)

@@ -279,7 +279,7 @@ package actor Channel {
             schedulePassivation()
             drain()
         } catch {
-            surroundings.log.warning("channel not loaded", .id("channel", id), .word("why", Self.word(error)))
+            registry.complaints.warn("channel not loaded", id, Self.word(error), surroundings)
             let reply = Self.reply(error)
             loadFailed(reply.code, reply.message)
         }

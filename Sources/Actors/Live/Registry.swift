@@ -123,6 +123,7 @@ package final class Registry: Sendable {
     private let actors = Lock(Actors())
     let accountRates: AccountRates
     let damage = DamageLedger()
+    let complaints = Complaints()
 
     /// - Parameter lane: where the channel or organisation lives whose id has this low word; the same
     ///   lane each time.

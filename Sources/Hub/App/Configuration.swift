@@ -44,6 +44,8 @@ package struct Configuration: Sendable {
     package var storeConnections = 4
     /// How long a start waits for PostgreSQL.
     package var storeWaitMilliseconds: UInt32 = 60_000
+    /// 0: there is no limit.
+    package var databaseBytesMax = 0
     /// `nil`: `master.key` in the data directory, see `masterKeyPath`.
     package var masterKeyFile: String?
     /// `nil`: yes for SQLite, no for PostgreSQL, see `createsMasterKey`.

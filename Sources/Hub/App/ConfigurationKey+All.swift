@@ -96,6 +96,10 @@ extension ConfigurationKey {
                default: "none; libpq's `PGPASSFILE` works too",
                example: "/run/credentials/hub.service/database",
                "A file whose first line is the password for PostgreSQL.") { $0 },
+        .size("database_bytes_max", \.databaseBytesMax, 0...1 << 50,
+              "Size of the database from which on posts, edits and new channels are refused; sign-ins, revocations "
+                  + "and removals go on. For PostgreSQL, whose free space the hub cannot see: below what its disk "
+                  + "holds. 0: no limit."),
         .count("store_connections", \.storeConnections, 1...256,
                "Connections to PostgreSQL, or readers of SQLite. More: reads wait less; each costs "
                    + "memory here and a process at the server."),

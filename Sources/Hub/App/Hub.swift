@@ -95,7 +95,7 @@ final class Hub: Sendable {
                     guard let api = api.withLock({ $0 }) else { return HTTPResponse(status: 503) }
                     return await api.respond(to: request)
                 },
-                isReady: { store.isHealthy && api.withLock { $0 != nil } },
+                problem: { store.problem ?? (api.withLock { $0 != nil } ? nil : "the hub is starting") },
                 clocks: clocks, entropy: entropy, metrics: metrics, log: log, security: security),
             site: site, loops: fronts)
 
@@ -244,6 +244,7 @@ final class Hub: Sendable {
         var options = StoreOptions()
         options.sqliteReaders = configuration.storeConnections
         options.postgresConnections = configuration.storeConnections
+        options.databaseBytesMax = configuration.databaseBytesMax
         let patience = UInt64(configuration.storeWaitMilliseconds) * 1_000_000
         let start = clocks.monotonic().value
         var isWaiting = false

@@ -122,8 +122,8 @@ package struct FrontServices: Sendable {
     package var session: (@Sendable (SessionID, any Lane, any DeliveryLane) -> Session)?
     /// Answers requests under `/api/`.
     package var api: @Sendable (HTTPRequest) async -> HTTPResponse
-    /// Whether `/readyz` says yes.
-    package var isReady: @Sendable () -> Bool
+    /// Why `/readyz` says no, in words for operators; `nil`: it says yes.
+    package var problem: @Sendable () -> String?
     package var clocks: any Clocks
     package var entropy: any Entropy
     package var metrics: Metrics
@@ -131,11 +131,11 @@ package struct FrontServices: Sendable {
     package var security: SecurityLog?
     package init(session: (@Sendable (SessionID, any Lane, any DeliveryLane) -> Session)?,
                  api: @escaping @Sendable (HTTPRequest) async -> HTTPResponse,
-                 isReady: @escaping @Sendable () -> Bool, clocks: any Clocks, entropy: any Entropy,
+                 problem: @escaping @Sendable () -> String?, clocks: any Clocks, entropy: any Entropy,
                  metrics: Metrics, log: Log, security: SecurityLog? = nil) {
         self.session = session
         self.api = api
-        self.isReady = isReady
+        self.problem = problem
         self.clocks = clocks
         self.entropy = entropy
         self.metrics = metrics

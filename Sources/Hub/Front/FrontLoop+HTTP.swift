@@ -125,9 +125,10 @@ extension FrontLoop {
         case Self.streamPath, Self.commandsPath: answerStream(request, exchange, connection)
         case "/healthz": answerText(200, "ok\n", request, exchange, connection)
         case "/readyz":
-            let isReady = shared.services.isReady() && !shared.isDraining.withLock { $0 } && load.level < .full
-            answerText(isReady ? 200 : 503, isReady ? "ready\n" : "not ready\n", request, exchange,
-                       connection)
+            let problem = shared.isDraining.withLock { $0 } ? "the hub is stopping"
+                : load.level >= .full ? "the hub is overloaded" : shared.services.problem()
+            answerText(problem == nil ? 200 : 503, problem.map { "not ready: \($0)\n" } ?? "ready\n", request,
+                       exchange, connection)
         case "/metrics": answerMetrics(request, by: requester, exchange, connection)
         default:
             if request.path.hasPrefix("/api/") {

@@ -191,8 +191,9 @@ extension Accounts {
     }
 
     private func revoke(_ login: LoginRecord) async throws(StoreError) {
+        // Its connections end also when that cannot be written now; who asked is told that it is not durable.
+        defer { tellRevoked(login) }
         _ = try await store.revokeLogin(login.account, login.id, at: clocks.now())
-        tellRevoked(login)
     }
 
     private func tellRevoked(_ login: LoginRecord) {

@@ -87,6 +87,15 @@ enum Failure: Error, Sendable {
     case uncertain(String)
     case fault(String)
 
+    /// What the database said.
+    var text: String {
+        switch self {
+        case .constraint(let text), .contention(let text), .unavailable(let text), .uncertain(let text),
+             .fault(let text): text
+        case .storageFull: "the disk is full or read-only"
+        }
+    }
+
     var storeError: StoreError {
         switch self {
         case .constraint(let text), .fault(let text): .fault(text)
@@ -100,6 +109,9 @@ enum Failure: Error, Sendable {
 // MARK: SQLite
 
 extension Dialect {
+    /// SQLite's own default, which no database of a hub changes.
+    static let sqlitePageBytes = 4_096
+
     /// Run once on each connection. `synchronous=FULL` makes WAL call fsync at each commit.
     static let sqlitePragmas = [
         "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON",

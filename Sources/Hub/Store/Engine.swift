@@ -6,8 +6,8 @@ import Ports
 protocol Engine: Sendable {
     /// Runs one job. Returns when a write is durable.
     func run(_ job: Job) async throws(StoreError) -> JobOutcome
-    /// The database answers, as far as is known without asking it.
-    var isHealthy: Bool { get }
+    /// Why no post is taken now, in words; `nil`: they are, as far as is known without asking the database.
+    var problem: String? { get }
     /// Takes no more jobs, finishes those it has, and lets go of the database.
     func close() async
 }
@@ -19,6 +19,7 @@ struct StoreMetrics: Sendable {
     let reads: Counter
     let commitTime: DurationHistogram
     let checkpointTime: DurationHistogram
+    let logBytes: Gauge
     let queueJobs: Gauge
     let queueBytes: Gauge
     private let unavailable: Counter
@@ -36,6 +37,7 @@ struct StoreMetrics: Sendable {
             "hub_store_commit_seconds", help: "From the start of a transaction until it is durable.")
         checkpointTime = metrics.histogram(
             "hub_store_checkpoint_seconds", help: "Copying from SQLite's write-ahead log into its file.")
+        logBytes = metrics.gauge("hub_store_log_bytes", help: "Length of SQLite's write-ahead log.")
         queueJobs = metrics.gauge("hub_store_queue_jobs", help: "Jobs that wait for the database.")
         queueBytes = metrics.gauge("hub_store_queue_bytes", help: "Bytes in jobs that wait.")
         func errors(_ kind: String) -> Counter {
@@ -64,5 +66,14 @@ struct StoreMetrics: Sendable {
 struct Pending: Sendable {
     typealias Answer = Result<JobOutcome, StoreError>
     let job: Job
-    let continuation: UnsafeContinuation<Answer, Never>
+    /// `nil`: nobody waits; it is a probe of the engine's own.
+    let continuation: UnsafeContinuation<Answer, Never>?
+}
+
+/// What engines ask a database in order to know how it is.
+enum ProbeSQL {
+    /// Writes, and changes nothing.
+    static let write = SharedStatement("UPDATE hub_migration SET name = name WHERE number = 1")
+    static let read = SharedStatement("SELECT 1")
+    static let postgresSize = SharedStatement("SELECT pg_database_size(current_database())")
 }

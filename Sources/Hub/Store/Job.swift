@@ -14,6 +14,9 @@ struct Job: Sendable {
     }
 
     let access: Access
+    /// It stores more of what people write or make. Such jobs are refused when there is little room, so that others
+    /// (sign-ins, revocations, removals) still find some.
+    let isContent: Bool
     let statements: [Bound]
     /// Reads that tell why the constraint broke. They run after the statements were undone. Without
     /// them a broken constraint is a fault.
@@ -21,8 +24,10 @@ struct Job: Sendable {
     /// What it holds in memory while it waits.
     let bytes: Int
 
-    init(_ access: Access, _ statements: [Bound], explain: (@Sendable () -> [Bound])? = nil) {
+    init(_ access: Access, isContent: Bool = false, _ statements: [Bound],
+         explain: (@Sendable () -> [Bound])? = nil) {
         self.access = access
+        self.isContent = isContent
         self.statements = statements
         self.explain = explain
         bytes = statements.reduce(128) { $0 + $1.bytes }

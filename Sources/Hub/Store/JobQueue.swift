@@ -74,6 +74,17 @@ final class JobQueue: @unchecked Sendable {
         return batch
     }
 
+    /// All that wait, without a wait.
+    func takeAll() -> [Pending] {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        let rest = Array(waiting[taken...])
+        account(jobs: -rest.count, bytes: -rest.reduce(0) { $0 + $1.job.bytes })
+        waiting = []
+        taken = 0
+        return rest
+    }
+
     func close() {
         pthread_mutex_lock(mutex)
         isClosed = true

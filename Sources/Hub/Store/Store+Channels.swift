@@ -273,7 +273,9 @@ extension Store {
                 break
             }
         }
-        return Job(.append(order: (channel.high, channel.low)), statements) {
+        // Somebody's going out of a channel is written when nothing else is.
+        let isContent = events.contains { $0.kind != .left }
+        return Job(.append(order: (channel.high, channel.low)), isContent: isContent, statements) {
             [ChannelSQL.head(organisation, .id(channel))]
                 + events.lazy.filter { !$0.key.isEmpty }.map { event in
                     ChannelSQL.byKey(organisation, .id(channel), .id(event.sender),
@@ -436,7 +438,7 @@ extension Store {
                 ChannelSQL.addMember(organisation, .id(channel.id), .id(member), .count(0 as UInt64), .at(at)))
         }
         let outcome = try await perform(
-            Job(.write, statements) {
+            Job(.write, isContent: true, statements) {
                 [ChannelSQL.isSame(organisation, .id(channel.id)),
                  ChannelSQL.isNameTaken(organisation, .text(folded.text))]
             })
@@ -476,7 +478,7 @@ extension Store {
                                          .at(at)))
             }
             statements.append(find)
-            let all = try await rows(Job(.write, statements))
+            let all = try await rows(Job(.write, isContent: true, statements))
             found = all[all.count - 1]
         }
         return try decoded { () throws(DecodingFault) in
@@ -492,7 +494,7 @@ extension Store {
                           sequence: UInt64) async throws(StoreError)
     {
         _ = try await rows(
-            Job(.write, [
+            Job(.write, isContent: true, [
                 ChannelSQL.markRead(organisation, .id(channel), .id(account), .count(sequence))
             ]))
     }

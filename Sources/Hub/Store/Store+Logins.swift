@@ -156,7 +156,7 @@ extension Store {
         return try decoded { () throws(DecodingFault) in
             guard let row = rows[0].first else { return .refused }
             var login = try Self.login(row)
-            guard login.revokedAt == nil else { return .refused }
+            guard login.revokedAt == nil, unwritten.end(of: login.id) == nil else { return .refused }
             if rows[1].changed == 1 {
                 login.lastUsedAt = at
                 return .rotated(login)
@@ -179,7 +179,9 @@ extension Store {
     package func login(_ organisation: OrganisationID, _ login: LoginID)
         async throws(StoreError) -> LoginRecord?
     {
-        try await read(LoginSQL.find(organisation, .id(login)), Self.login).first
+        var record = try await read(LoginSQL.find(organisation, .id(login)), Self.login).first
+        if record?.revokedAt == nil { record?.revokedAt = unwritten.end(of: login) }
+        return record
     }
 
     package func revokedLogins(_ organisation: OrganisationID, _ logins: [LoginID])
@@ -190,15 +192,40 @@ extension Store {
         for part in rows {
             alive.formUnion(sound(.login, part) { row throws(DecodingFault) -> LoginID in try row.id(0) })
         }
-        return logins.filter { !alive.contains($0) }
+        return logins.filter { !alive.contains($0) || unwritten.end(of: $0) != nil }
     }
 
     /// Those that are not revoked, last used first, at most 1,000.
     package func logins(of account: AccountID) async throws(StoreError) -> [LoginRecord] {
-        try await list(.login, LoginSQL.ofAccount(.id(account)), Self.login)
+        try await list(.login, LoginSQL.ofAccount(.id(account)), Self.login).filter { unwritten.end(of: $0.id) == nil }
     }
 
     package func revokeLogin(_ account: AccountID, _ login: LoginID, at: UnixMilliseconds)
+        async throws(StoreError) -> Bool
+    {
+        do throws(StoreError) {
+            return try await writeRevocation(account, login, at: at)
+        } catch {
+            if unwritten.add(.init(login: login, account: account, at: at)) {
+                Task { await self.writeRevocations() }
+            }
+            throw error
+        }
+    }
+
+    /// Until all are written, or the store is closed.
+    private func writeRevocations() async {
+        while let end = unwritten.next() {
+            do {
+                _ = try await writeRevocation(end.account, end.login, at: end.at)
+                unwritten.written(end.login)
+            } catch {
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    private func writeRevocation(_ account: AccountID, _ login: LoginID, at: UnixMilliseconds)
         async throws(StoreError) -> Bool
     {
         let values = (Value.id(account), Value.id(login), Value.at(at))

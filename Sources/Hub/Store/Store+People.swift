@@ -211,7 +211,7 @@ extension Store {
                                   token: TokenHash, at: UnixMilliseconds) async throws(StoreError)
     {
         _ = try await rows(
-            Job(.write, [
+            Job(.write, isContent: true, [
                 InvitationSQL.insert(
                     organisation, .id(invitation.id), .bytes(token.bytes),
                     .integer(Int64(invitation.role.rawValue)), .id(invitation.createdBy), .at(at),
@@ -257,7 +257,7 @@ extension Store {
         statements.append(InvitationSQL.bumpRevision(token, member, .at(at)))
         statements.append(InvitationSQL.read(token, member))
 
-        let outcome = try await perform(Job(.write, statements) { [] })
+        let outcome = try await perform(Job(.write, isContent: true, statements) { [] })
         guard case .done(let rows) = outcome else {
             // Somebody took the address between the caller's look and now. Who tries again sees them.
             if newAccount != nil { throw .unavailable("another account has that address now") }

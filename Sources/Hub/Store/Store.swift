@@ -9,6 +9,7 @@ package import Ports
 package final class Store: ChannelStore, PeopleStore, KeyStore {
     private let engine: any Engine
     private let damage: RowDamage
+    let unwritten = UnwrittenRevocations()
 
     init(engine: any Engine, damage: RowDamage) {
         self.engine = engine
@@ -28,7 +29,7 @@ package final class Store: ChannelStore, PeopleStore, KeyStore {
             return Store(
                 engine: try await SQLiteEngine(
                     path: path, migrator: Migrator(dialect: .sqlite, at: clocks.now()),
-                    options: options, metrics: StoreMetrics(metrics), clocks: clocks, draw: draw, notice: notice),
+                    options: options, metrics: metrics, clocks: clocks, draw: draw, notice: notice, log: log),
                 damage: damage)
         case .postgres(let url):
             return Store(
@@ -40,11 +41,16 @@ package final class Store: ChannelStore, PeopleStore, KeyStore {
         }
     }
 
-    /// The database answers, as far as is known without asking it now.
-    package var isHealthy: Bool { engine.isHealthy }
+    /// Posts are taken, as far as is known without asking the database now.
+    package var isHealthy: Bool { engine.problem == nil }
+    /// Why they are not, for operators.
+    package var problem: String? { engine.problem }
 
     /// Finishes what was accepted, refuses what comes later, and lets go of the database.
-    package func close() async { await engine.close() }
+    package func close() async {
+        unwritten.close()
+        await engine.close()
+    }
 
     // MARK: Running jobs
 

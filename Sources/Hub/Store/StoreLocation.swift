@@ -41,5 +41,13 @@ package struct StoreOptions: Sendable {
     package var postgresWaitMilliseconds: UInt32 = 5_000
     /// A connection that has not answered for so long is given up.
     package var postgresAnswerMilliseconds: UInt32 = 15_000
+    /// How often PostgreSQL is asked whether it is there, besides whenever somebody waits for it; 0: never.
+    package var postgresPulseMilliseconds: UInt32 = 1_000
+    /// From when on an answer is late. Half a second after that the circuit breaker opens.
+    package var answerMilliseconds: UInt32 = 1_000
+    /// What SQLite keeps free on its disk for sign-ins, revocations and removals; 0: nothing.
+    package var sqliteReserveBytes = 32 << 20
+    /// From this size of the database on, content is refused; 0: there is no limit.
+    package var databaseBytesMax = 0
     package init() {}
 }

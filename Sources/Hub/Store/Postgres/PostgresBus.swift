@@ -83,6 +83,7 @@ struct BusMetrics: Sendable {
     let dropped: Counter
     let malformed: Counter
     let connections: Counter
+    let silences: Counter
 
     init(_ metrics: Metrics) {
         published = metrics.counter("hub_bus_published_total", help: "Notices sent to other hubs.")
@@ -91,6 +92,8 @@ struct BusMetrics: Sendable {
             "hub_bus_dropped_total", help: "Notices not sent, for want of room or a refusal.")
         malformed = metrics.counter(
             "hub_bus_malformed_total", help: "Payloads of other hubs that could not be read.")
+        silences = metrics.counter(
+            "hub_bus_silences_total", help: "Connections of the bus given up because nothing came back on them.")
         connections = metrics.counter(
             "hub_bus_connections_total", help: "Connections of the bus made; more than one: it was lost.")
     }
@@ -107,6 +110,8 @@ actor PostgresBusLink: PollOwner {
         case idle
         /// These are being sent.
         case sending([Notice])
+        /// A notice to itself.
+        case pulsing
     }
 
     /// A server that has not answered for so long is given up.
@@ -116,6 +121,10 @@ actor PostgresBusLink: PollOwner {
     /// Between two statements, so that there are more notices to each when there are many.
     private static let pauseMilliseconds: UInt32 = 2
     private static let tickMilliseconds: UInt32 = 250
+    /// How often it sends itself a notice, and how long that may take. Without, one that only listens would never
+    /// learn that its connection is dead: a firewall may have forgotten it, or the server hangs.
+    private static let pulseMilliseconds: UInt64 = 5_000
+    private static let pulseAnswerMilliseconds: UInt64 = 5_000
 
     private let loop: Loop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -133,6 +142,9 @@ actor PostgresBusLink: PollOwner {
     /// When to connect again, or to give up waiting for an answer.
     private var deadline: MonotonicNanoseconds?
     private var isPausing = false
+    /// When the last notice to itself was sent, and until when it has to be back.
+    private var pulsedAt = MonotonicNanoseconds(0)
+    private var pulseDeadline: MonotonicNanoseconds?
 
     private var receive: (@Sendable (Notice) -> Void)?
     private var connected: (@Sendable () -> Void)?
@@ -197,7 +209,7 @@ actor PostgresBusLink: PollOwner {
 
     private func lose(_ what: String) {
         let detail = handle.map { target.redact(String(cString: PQerrorMessage($0))) } ?? ""
-        if failures == 0 {
+        if failures == 0, receive != nil {
             log.warning("bus of the hubs lost", .word("reason", detail.isEmpty ? what : detail))
         }
         if case .sending(let notices) = state { putBack?(notices) }
@@ -212,6 +224,7 @@ actor PostgresBusLink: PollOwner {
         unwatch()
         if let handle { PQfinish(handle) }
         handle = nil
+        pulseDeadline = nil
         state = .down
     }
 
@@ -291,11 +304,13 @@ actor PostgresBusLink: PollOwner {
         case .down, .connecting, .idle: return
         case .naming:
             state = .listening
-            query("LISTEN \"\(name)\"")
+            query("LISTEN \"\(name)\"; LISTEN \"\(pulseName)\"")
         case .listening:
             deadline = nil
+            if failures > 0 { log.info("bus of the hubs is back") }
             failures = 0
             state = .idle
+            pulsedAt = clocks.monotonic()
             metrics.connections.add()
             connected?()
             send()
@@ -303,7 +318,23 @@ actor PostgresBusLink: PollOwner {
             deadline = nil
             state = .idle
             pause()
+        case .pulsing:
+            deadline = nil
+            state = .idle
+            send()
         }
+    }
+
+    /// Only this connection listens to it.
+    private var pulseName: String { "\(name)_\(PQbackendPID(handle))" }
+
+    private func pulse(_ now: MonotonicNanoseconds) {
+        guard case .idle = state, pulseDeadline == nil,
+              pulsedAt.value + Self.pulseMilliseconds * 1_000_000 <= now.value else { return }
+        pulsedAt = now
+        pulseDeadline = after(milliseconds: Self.pulseAnswerMilliseconds)
+        state = .pulsing
+        query("NOTIFY \"\(pulseName)\"")
     }
 
     // MARK: Notices
@@ -337,6 +368,10 @@ actor PostgresBusLink: PollOwner {
     private func takeNotifications() {
         while let notification = PQnotifies(handle) {
             defer { PQfreemem(notification) }
+            if String(cString: notification.pointee.relname) == pulseName {
+                pulseDeadline = nil
+                continue
+            }
             // Our own come back too.
             if notification.pointee.be_pid == PQbackendPID(handle) { continue }
             guard let notices = NoticeText.notices(String(cString: notification.pointee.extra)) else {
@@ -356,8 +391,14 @@ actor PostgresBusLink: PollOwner {
 
     private func tick() {
         guard receive != nil else { return }
-        if let deadline, deadline < clocks.monotonic() {
+        let now = clocks.monotonic()
+        if let pulseDeadline, pulseDeadline < now {
+            metrics.silences.add()
+            lose("a notice to itself did not come back")
+        } else if let deadline, deadline < now {
             if case .down = state { connect() } else { lose("no answer in time") }
+        } else {
+            pulse(now)
         }
         loop.submit(afterMilliseconds: Self.tickMilliseconds) { [weak self] in
             self?.assumeIsolated { $0.tick() }

@@ -8,6 +8,7 @@ final class PostgresEngine: Engine {
     private let loop: Loop
     private let pool: PostgresPool
     private let metrics: StoreMetrics
+    private let health: StoreHealth
     private let isClosed = Lock(false)
 
     /// How long one migration may take, or the hub that is faster.
@@ -20,10 +21,12 @@ final class PostgresEngine: Engine {
     {
         let loop = Loop(name: "store", metrics: all)
         let metrics = StoreMetrics(all)
-        func pool(_ options: StoreOptions, _ known: PostgresPool.Known? = nil) async throws(OpenError) -> PostgresPool {
+        let health = StoreHealth(all, clocks: clocks, log: log)
+        func pool(_ options: StoreOptions, _ health: StoreHealth,
+                  _ known: PostgresPool.Known? = nil) async throws(OpenError) -> PostgresPool {
             let target = try PostgresTarget(
                 url: url, statementMilliseconds: options.postgresAnswerMilliseconds)
-            let pool = PostgresPool(loop: loop, target: target, options: options, metrics: metrics,
+            let pool = PostgresPool(loop: loop, target: target, options: options, metrics: metrics, health: health,
                                     clocks: clocks, entropy: entropy, known: known, notice: notice, log: log)
             if let reason = await pool.open() {
                 await pool.close()
@@ -36,7 +39,8 @@ final class PostgresEngine: Engine {
             var patient = options
             patient.postgresConnections = 1
             patient.postgresAnswerMilliseconds = Self.migrationMilliseconds
-            let first = try await pool(patient)
+            patient.postgresPulseMilliseconds = 0
+            let first = try await pool(patient, StoreHealth(Metrics(), clocks: clocks, log: .silent))
             var known: PostgresPool.Known?
             do throws(MigrationError) {
                 try await migrator.run(on: PostgresMigration(pool: first)) { connection throws(Failure) in
@@ -49,16 +53,19 @@ final class PostgresEngine: Engine {
                 throw .migration(error) { .postgres("\($0)") }
             }
             await first.close()
-            self.pool = try await pool(options, known)
+            self.pool = try await pool(options, health, known)
         } catch {
             loop.stop()
             throw error
         }
         self.loop = loop
         self.metrics = metrics
+        self.health = health
     }
 
-    var isHealthy: Bool { pool.intake.isHealthy }
+    var problem: String? {
+        health.problem ?? (pool.intake.isConnected ? nil : "there is no connection to PostgreSQL")
+    }
 
     func run(_ job: Job) async throws(StoreError) -> JobOutcome {
         let answer = await pool.intake.run(job)
@@ -98,7 +105,7 @@ final class PostgresIntake: Sendable {
         var inbox: [Pending] = []
         var isWaking = false
         var isClosed = false
-        var isHealthy = false
+        var isConnected = false
         var jobs = 0
         var bytes = 0
         weak var pool: PostgresPool?
@@ -107,20 +114,23 @@ final class PostgresIntake: Sendable {
     private let loop: Loop
     private let options: StoreOptions
     private let metrics: StoreMetrics
+    private let health: StoreHealth
 
-    init(loop: Loop, options: StoreOptions, metrics: StoreMetrics) {
+    init(loop: Loop, options: StoreOptions, metrics: StoreMetrics, health: StoreHealth) {
         self.loop = loop
         self.options = options
         self.metrics = metrics
+        self.health = health
     }
 
     func attach(_ pool: PostgresPool) { state.withLock { $0.pool = pool } }
 
-    var isHealthy: Bool { state.withLock { $0.isHealthy } }
-    func setHealthy(_ isHealthy: Bool) { state.withLock { $0.isHealthy = isHealthy } }
+    var isConnected: Bool { state.withLock { $0.isConnected } }
+    func setConnected(_ isConnected: Bool) { state.withLock { $0.isConnected = isConnected } }
 
     func run(_ job: Job) async -> Pending.Answer {
-        await withUnsafeContinuation { continuation in
+        if let refusal = health.refusal(job) { return .failure(refusal) }
+        return await withUnsafeContinuation { continuation in
             let refusal: StoreError? = state.withLock { state in
                 if state.isClosed { return .unavailable("the store is closed") }
                 if state.jobs >= options.queueJobsMax

@@ -1,18 +1,20 @@
 // The connections to PostgreSQL and the jobs that wait for them, on one loop. A connection that is idle
 // takes what waits: all appends as one transaction, or some other jobs as one transaction each, all
-// without waiting for answers in between. It connects again by itself, later each time.
+// without waiting for answers in between. It connects again by itself, later each time. What the pool does about a
+// server that does not answer stands in `PostgresPool+Pulse`.
 
 import Loop
 import Model
 import Ports
 
 actor PostgresPool: PollOwner {
-    private let loop: Loop
+    let loop: Loop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private let options: StoreOptions
+    let options: StoreOptions
     private let metrics: StoreMetrics
-    private let clocks: any Clocks
+    let health: StoreHealth
+    let clocks: any Clocks
     private let entropy: any Entropy
     private let notice: GenerationNotice
     private let log: Log
@@ -22,7 +24,16 @@ actor PostgresPool: PollOwner {
     /// A connection has found another one. Until a new generation has begun no other job runs.
     private var isAdopting = false
 
-    private var links: [Link]
+    var links: [Link]
+    /// The connection that only asks whether the server is there, behind the others; `nil`: there is none.
+    let pulse: Int?
+    /// When something was last sent on it, and what the next is to be.
+    var pulsedAt = MonotonicNanoseconds(0)
+    var measuredAt = MonotonicNanoseconds(0)
+    var isMeasuring = false
+    /// Why content is refused: a disk that is full, a database that is too large.
+    var isDiskFull = false
+    var isTooLarge = false
     private var appends = TicketQueue()
     private var others = TicketQueue()
     private var isClosing = false
@@ -39,7 +50,7 @@ actor PostgresPool: PollOwner {
     }
 
     /// A connection, its place on the loop, and when it is next to do something.
-    private struct Link {
+    struct Link {
         let connection: PostgresConnection
         var socket: PollHandle?
         var failures = 0
@@ -60,7 +71,8 @@ actor PostgresPool: PollOwner {
     private static let connectNanoseconds: UInt64 = 10_000_000_000
 
     init(loop: Loop, target: PostgresTarget, options: StoreOptions, metrics: StoreMetrics,
-         clocks: any Clocks, entropy: any Entropy, known: Known?, notice: GenerationNotice, log: Log)
+         health: StoreHealth, clocks: any Clocks, entropy: any Entropy, known: Known?, notice: GenerationNotice,
+         log: Log)
     {
         self.loop = loop
         self.entropy = entropy
@@ -70,8 +82,10 @@ actor PostgresPool: PollOwner {
         self.metrics = metrics
         self.clocks = clocks
         self.log = log
-        intake = PostgresIntake(loop: loop, options: options, metrics: metrics)
-        links = (0..<options.postgresConnections).map {
+        self.health = health
+        intake = PostgresIntake(loop: loop, options: options, metrics: metrics, health: health)
+        pulse = options.postgresPulseMilliseconds > 0 ? options.postgresConnections : nil
+        links = (0..<options.postgresConnections + (pulse == nil ? 0 : 1)).map {
             Link(connection: PostgresConnection(number: $0, target: target))
         }
     }
@@ -107,13 +121,22 @@ actor PostgresPool: PollOwner {
         let now = clocks.monotonic()
         for pending in intake.take() {
             let ticket = Ticket(pending, arrived: now)
+            // It came while the breaker opened.
+            if health.isOpen {
+                intake.left(jobs: 1, bytes: pending.job.bytes)
+                answer(ticket, .failure(.unavailable("the database does not work")))
+                continue
+            }
             if case .append = pending.job.access { appends.push(ticket) } else { others.push(ticket) }
         }
         dispatch()
     }
 
+    /// The connections that carry jobs.
+    var workers: Range<Int> { 0..<options.postgresConnections }
+
     private func dispatch() {
-        for index in links.indices where links[index].connection.isIdle && !isAdopting {
+        for index in workers where links[index].connection.isIdle && !isAdopting {
             let units = nextUnits()
             if units.isEmpty { return }
             launch(units, on: index)
@@ -150,7 +173,7 @@ actor PostgresPool: PollOwner {
         return units
     }
 
-    private func launch(_ units: [[Ticket]], on index: Int) {
+    func launch(_ units: [[Ticket]], on index: Int) {
         links[index].started = clocks.monotonic()
         links[index].deadline = after(UInt64(options.postgresAnswerMilliseconds) * 1_000_000)
         perform(links[index].connection.fly(units), on: index)
@@ -158,7 +181,8 @@ actor PostgresPool: PollOwner {
 
     // MARK: Connections
 
-    private func connect(_ index: Int) {
+    func connect(_ index: Int) {
+        links[index].started = clocks.monotonic()
         links[index].deadline = after(Self.connectNanoseconds)
         links[index].isNew = true
         links[index].knownPosition = known?.identity.position ?? 0
@@ -176,15 +200,21 @@ actor PostgresPool: PollOwner {
         perform(links[index].connection.advance(), on: index)
     }
 
-    private func perform(_ step: PostgresConnection.Step, on index: Int) {
+    func perform(_ step: PostgresConnection.Step, on index: Int) {
         switch step {
         case .wait:
             watch(index)
         case .ready(let landings):
-            if links[index].failures > 0 { hurry() }
-            links[index].failures = 0
             links[index].deadline = nil
             watch(index)
+            if index == pulse {
+                pulseLanded(landings)
+                return
+            }
+            if links[index].failures > 0 { hurry() }
+            let isBack = links[index].failures > 0 && !workers.contains { $0 != index && links[$0].failures > 0 }
+            links[index].failures = 0
+            if isBack { log.info("connections to postgresql are back") }
             updateHealth()
             if links[index].isNew { meet(index) }
             let again = land(landings, on: index)
@@ -198,6 +228,8 @@ actor PostgresPool: PollOwner {
         case .lost(let reason, let landings, let unknown):
             unwatch(index)
             links[index].connection.disconnect()
+            // An idle one may be closed for many reasons, and is replaced before anybody needs it.
+            let wasNeeded = links[index].deadline != nil
             lose(index, reason)
             for unit in land(landings, on: index) {
                 for ticket in unit { answer(ticket, .failure(.unavailable(reason))) }
@@ -208,6 +240,7 @@ actor PostgresPool: PollOwner {
             }
             updateHealth()
             resumeOpening(with: reason)
+            if wasNeeded { failed(reason) }
             finishIfDone()
         }
     }
@@ -259,18 +292,19 @@ actor PostgresPool: PollOwner {
     private func lose(_ index: Int, _ reason: String) {
         links[index].failures += 1
         // 100 ms, doubled each time up to 3.2 s, a little apart for each connection. The first does not
-        // wait longer than 400 ms: it is how the pool learns that the server is back.
-        let doublings = min(links[index].failures - 1, index == 0 ? 2 : 5)
+        // wait longer than 400 ms, nor does the pulse: it is how the pool learns that the server is back.
+        let doublings = min(links[index].failures - 1, index == 0 || index == pulse ? 2 : 5)
         let delay = UInt64(100 << doublings + index * 17) * 1_000_000
         links[index].deadline = after(delay)
-        if links[index].failures == 1 {
-            log.warning("connection to postgresql lost", .number("connection", index),
-                        .word("reason", reason))
+        // A line an outage, not a line a connection.
+        if index != pulse, links[index].failures == 1, !health.isOpen,
+           !workers.contains(where: { $0 != index && links[$0].failures > 0 }) {
+            log.warning("connection to postgresql lost", .word("reason", reason))
         }
     }
 
     /// One is back: the others need not wait any longer to try.
-    private func hurry() {
+    func hurry() {
         for index in links.indices where links[index].connection.isDown {
             links[index].deadline = clocks.monotonic()
         }
@@ -290,7 +324,7 @@ actor PostgresPool: PollOwner {
     }
 
     private func updateHealth() {
-        intake.setHealthy(links.contains { $0.connection.isServing })
+        intake.setConnected(workers.contains { links[$0].connection.isServing })
     }
 
     private func resumeOpening(with reason: String?) {
@@ -309,6 +343,8 @@ actor PostgresPool: PollOwner {
             switch landing.result {
             case .success(let parts):
                 count(landing.tickets, since: links[index].started)
+                if landing.tickets.contains(where: { !$0.pending.job.isRead && !$0.isExplaining }),
+                   health.succeeded() { hurry() }
                 for (ticket, rows) in zip(landing.tickets, parts) {
                     answer(ticket, .success(ticket.isExplaining ? .refused(rows) : .done(rows)))
                 }
@@ -331,6 +367,7 @@ actor PostgresPool: PollOwner {
                     again.append([ticket])
                 default:
                     answer(ticket, .failure(failure.storeError))
+                    refused(failure)
                 }
             }
         }
@@ -348,12 +385,12 @@ actor PostgresPool: PollOwner {
     }
 
     private func answer(_ ticket: Ticket, _ answer: Pending.Answer) {
-        ticket.pending.continuation.resume(returning: answer)
+        ticket.pending.continuation?.resume(returning: answer)
     }
 
     private func finishIfDone() {
         guard isClosing, let waiting = closed, appends.isEmpty, others.isEmpty,
-            !links.contains(where: { $0.connection.isFlying })
+            !workers.contains(where: { links[$0].connection.isFlying })
         else { return }
         closed = nil
         for index in links.indices {
@@ -375,10 +412,11 @@ actor PostgresPool: PollOwner {
     private func tick() {
         if isClosing, closed == nil, appends.isEmpty, others.isEmpty { return }
         let now = clocks.monotonic()
-        for index in links.indices {
+        tickPulse(now)
+        for index in workers {
             guard let deadline = links[index].deadline, deadline < now else { continue }
             if links[index].connection.isDown {
-                if opening == nil { connect(index) }
+                if opening == nil, !health.isOpen { connect(index) }
             } else {
                 perform(links[index].connection.abandon("no answer in time"), on: index)
             }
@@ -389,6 +427,23 @@ actor PostgresPool: PollOwner {
         finishIfDone()
         loop.submit(afterMilliseconds: Self.tickMilliseconds) { [weak self] in
             self?.assumeIsolated { $0.tick() }
+        }
+    }
+
+    /// Nobody is to wait for the server any more. What it was doing may have happened.
+    func sendAllAway(_ reason: String) {
+        expire(&appends, reason)
+        expire(&others, reason)
+        for index in links.indices where links[index].deadline != nil && !links[index].connection.isDown {
+            perform(links[index].connection.abandon(reason), on: index)
+        }
+    }
+
+    private func expire(_ queue: inout TicketQueue, _ reason: String) {
+        while let ticket = queue.oldest {
+            queue.removeOldest()
+            intake.left(jobs: 1, bytes: ticket.pending.job.bytes)
+            answer(ticket, .failure(.unavailable(reason)))
         }
     }
 

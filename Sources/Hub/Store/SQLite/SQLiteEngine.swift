@@ -9,14 +9,16 @@ final class SQLiteEngine: Engine {
     private let writes: JobQueue
     private let reads: JobQueue
     private let threads: Lock<[WorkerThread]>
-    private let trouble: Trouble
+    private let health: StoreHealth
+    private let watch: WriterWatch
     private let metrics: StoreMetrics
     private let fileLock: FileLock
 
     /// Opens or creates the file, brings its tables up to date, and starts the threads.
-    init(path: String, migrator: Migrator, options: StoreOptions, metrics: StoreMetrics,
-         clocks: any Clocks, draw: GenerationDraw, notice: GenerationNotice) async throws(OpenError)
+    init(path: String, migrator: Migrator, options: StoreOptions, metrics all: Metrics,
+         clocks: any Clocks, draw: GenerationDraw, notice: GenerationNotice, log: Log) async throws(OpenError)
     {
+        let metrics = StoreMetrics(all)
         let fileLock = try FileLock(database: path)
         let witness: Witness
         let writer: SQLiteConnection
@@ -42,12 +44,14 @@ final class SQLiteEngine: Engine {
         witness.fileChanged()
         self.metrics = metrics
         self.fileLock = fileLock
-        let trouble = Trouble(clocks: clocks)
+        let health = StoreHealth(all, clocks: clocks, log: log)
         let writes = JobQueue(jobsMax: options.queueJobsMax, bytesMax: options.queueBytesMax,
                               metrics: metrics)
         let reads = JobQueue(jobsMax: options.queueJobsMax, bytesMax: options.queueBytesMax,
                              metrics: metrics)
-        self.trouble = trouble
+        let watch = WriterWatch(database: path, queue: writes, health: health, options: options, clocks: clocks)
+        self.health = health
+        self.watch = watch
         self.writes = writes
         self.reads = reads
 
@@ -57,7 +61,7 @@ final class SQLiteEngine: Engine {
         var threads = [
             WorkerThread {
                 SQLiteWriter(connection: own, checkpointer: checkpointer, witness: witness, metrics: metrics,
-                             clocks: clocks, trouble: trouble)
+                             clocks: clocks, watch: watch, health: health)
                     .run(writes, jobsMax: options.commitJobsMax, bytesMax: options.commitBytesMax)
             }
         ]
@@ -107,10 +111,15 @@ final class SQLiteEngine: Engine {
         }
     }
 
-    var isHealthy: Bool { trouble.isOver }
+    var problem: String? { health.problem }
 
     func run(_ job: Job) async throws(StoreError) -> JobOutcome {
         let queue = job.isRead ? reads : writes
+        // Reads do without the writer.
+        if !job.isRead, let refusal = health.refusal(job) {
+            metrics.count(refusal)
+            throw refusal
+        }
         let answer: Pending.Answer = await withUnsafeContinuation { continuation in
             switch queue.push(Pending(job: job, continuation: continuation)) {
             case .accepted: break
@@ -130,6 +139,9 @@ final class SQLiteEngine: Engine {
             defer { threads = [] }
             return threads
         }
+        if !running.isEmpty { watch.close() }
+        // It ends with the process.
+        if watch.isStuck { return }
         // Blocks the caller for at most what is queued; there is nothing to serve any more.
         for thread in running { thread.join() }
         if !running.isEmpty { fileLock.release() }
@@ -147,7 +159,7 @@ final class SQLiteEngine: Engine {
             } catch {
                 answer = .failure(error.storeError)
             }
-            pending.continuation.resume(returning: answer)
+            pending.continuation?.resume(returning: answer)
         }
     }
 }
@@ -159,35 +171,53 @@ struct SQLiteWriter {
     let witness: Witness
     let metrics: StoreMetrics
     let clocks: any Clocks
-    let trouble: Trouble
+    let watch: WriterWatch
+    let health: StoreHealth
 
     func run(_ queue: JobQueue, jobsMax: Int, bytesMax: Int) {
         connection.leaveCheckpoints()
         while true {
             let batch = queue.take(jobs: jobsMax, bytes: bytesMax)
             if batch.isEmpty { break }
-            let start = clocks.monotonic()
-            var answers: [Pending.Answer]
-            do throws(Failure) {
-                answers = try commit(batch)
-                trouble.end()
-                metrics.commits.add()
-                metrics.jobs.add(UInt64(batch.count))
-                metrics.commitTime.record(nanoseconds: clocks.monotonic().value - start.value)
-            } catch {
-                if connection.isInTransaction { try? connection.rollBack() }
-                trouble.begin()
-                let failed = error.storeError
-                answers = batch.map { _ in .failure(failed) }
-            }
-            for (pending, answer) in zip(batch, answers) {
-                pending.continuation.resume(returning: answer)
+            watch.began(batch)
+            let answers = answers(batch)
+            // Those who were sent away have had theirs.
+            if watch.isDone() {
+                for (pending, answer) in zip(batch, answers) { pending.continuation?.resume(returning: answer) }
             }
             checkpointer.committed(pages: connection.logPages, writer: connection)
+            let bytes = connection.logPages * Dialect.sqlitePageBytes
+            metrics.logBytes.set(Int64(bytes))
+            health.logLength(bytes)
         }
         checkpointer.close()
         witness.fileWillChange()
         try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    private func answers(_ batch: [Pending]) -> [Pending.Answer] {
+        let start = clocks.monotonic()
+        do throws(Failure) {
+            let answers = try commit(batch)
+            watch.succeeded()
+            metrics.commits.add()
+            metrics.jobs.add(UInt64(batch.count))
+            metrics.commitTime.record(nanoseconds: clocks.monotonic().value - start.value)
+            return answers
+        } catch {
+            if connection.isInTransaction { try? connection.rollBack() }
+            let failed = error.storeError
+            guard case .storageFull = error else {
+                watch.failed("\(error.text)")
+                return batch.map { _ in .failure(failed) }
+            }
+            // What is no content goes into the room that was kept for it.
+            guard watch.ranOutOfRoom(), batch.contains(where: { !$0.job.isContent }) else {
+                return batch.map { _ in .failure(failed) }
+            }
+            var rest = answers(batch.filter { !$0.job.isContent }).makeIterator()
+            return batch.map { $0.job.isContent ? .failure(failed) : rest.next() ?? .failure(failed) }
+        }
     }
 
     /// Throws when the transaction as a whole failed.
@@ -226,22 +256,6 @@ struct SQLiteWriter {
         rows.reserveCapacity(statements.count)
         for statement in statements { rows.append(try connection.run(statement)) }
         return rows
-    }
-}
-
-/// Remembers that commits fail. It forgets by itself after a while: a hub that gets no traffic because
-/// it says it is not ready would never find out that the disk has room again.
-struct Trouble: Sendable {
-    private static let rememberedNanoseconds: UInt64 = 5_000_000_000
-    private let since = Lock<MonotonicNanoseconds?>(nil)
-    private let clocks: any Clocks
-    init(clocks: any Clocks) { self.clocks = clocks }
-
-    func begin() { since.withLock { $0 = clocks.monotonic() } }
-    func end() { since.withLock { $0 = nil } }
-    var isOver: Bool {
-        guard let since = since.withLock({ $0 }) else { return true }
-        return clocks.monotonic().value > since.value + Self.rememberedNanoseconds
     }
 }
 

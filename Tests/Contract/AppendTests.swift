@@ -183,7 +183,7 @@ import Testing
             #expect(outcome == .committed)
             #expect(try await store.channel(office.id, channel)?.members == [office.owner.id, guest])
             // What was said before they came is not unread.
-            let seen = try await store.channels(office.id, visibleTo: guest, limit: 10)
+            let seen = try await store.channels(office.id, visibleTo: guest, after: nil, limit: 10)
             #expect(seen.map(\.read) == [2])
 
             _ = try await store.append(office.id, channel, expecting: position(2),

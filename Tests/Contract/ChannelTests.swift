@@ -79,7 +79,7 @@ import Testing
             _ = try await office.channel("hidden", .closed, members: [other])
             let direct = try await store.directChannel(office.id, other, mine, candidate: fresh(), at: start)
             _ = try await store.directChannel(office.id, other, office.owner.id, candidate: fresh(), at: start)
-            // Newest activity first.
+            // Activity decides nothing: what the account is in comes first, each by id.
             for (step, channel) in [closed, direct.id, open, joined].enumerated() {
                 var event = message(1, key: "k", by: other)
                 event.at = start.adding(milliseconds: Int64(step + 1))
@@ -87,14 +87,60 @@ import Testing
             }
             try await store.markRead(office.id, joined, mine, sequence: 1)
 
-            let list = try await store.channels(office.id, visibleTo: mine, limit: 10)
-            #expect(list.map(\.id) == [joined, open, direct.id, closed])
-            #expect(list.map(\.joined) == [true, false, true, true])
-            #expect(list.map(\.read) == [1, 0, 0, 0])
-            #expect(list.map(\.head) == [position(1), position(1), position(1), position(1)])
-            #expect(list.map(\.kind) == [.open, .open, .direct, .closed])
-            #expect(list.map(\.parties) == [[], [], [mine, other], []])
-            #expect(try await store.channels(office.id, visibleTo: mine, limit: 2).map(\.id) == [joined, open])
+            let list = try await store.channels(office.id, visibleTo: mine, after: nil, limit: 10)
+            #expect(list.map(\.id) == [joined, closed, direct.id].sorted() + [open])
+            #expect(list.map(\.joined) == [true, true, true, false])
+            let byID = Dictionary(uniqueKeysWithValues: list.map { ($0.id, $0) })
+            #expect([joined, closed, direct.id, open].map { byID[$0]?.read } == [1, 0, 0, 0])
+            #expect([joined, closed, direct.id, open].map { byID[$0]?.kind } == [.open, .closed, .direct, .open])
+            #expect(list.allSatisfy { $0.head == position(1) })
+            #expect(byID[direct.id]?.parties == [mine, other])
+            #expect(list.filter { $0.id != direct.id }.allSatisfy { $0.parties.isEmpty })
+            for limit in 1...5 {
+                var pages: [ChannelSummary] = []
+                var last: ChannelCursor?
+                while true {
+                    let page = try await store.channels(office.id, visibleTo: mine, after: last, limit: limit)
+                    #expect(page.count <= limit)
+                    pages += page
+                    guard let end = page.last else { break }
+                    last = ChannelCursor(behind: end)
+                }
+                #expect(pages == list)
+            }
+            #expect(try await store.channels(office.id, visibleTo: mine, after: nil, limit: 0).isEmpty)
+        }
+    }
+
+    @Test(arguments: Database.allCases)
+    func aPageOfTheLogEndsWhereItHasItsBytes(_ database: Database) async throws {
+        try await database.withStore { store, _ in
+            let office = try await Office(store)
+            let channel = try await office.channel("general", members: [office.owner.id])
+            // Bodies of 1,000 bytes; a row counts 200 more.
+            let events = (1...10).map { sequence -> StoredEvent in
+                var event = message(UInt64(sequence), key: "k\(sequence)", by: office.owner.id)
+                event.body = SealedBody(key: event.body!.key, bytes: [UInt8](repeating: 7, count: 1_000))
+                return event
+            }
+            #expect(try await store.append(office.id, channel, expecting: position(0), events) == .committed)
+            func page(_ range: LogRange, _ limit: Int, _ bytes: Int) async throws -> [UInt64] {
+                try await store.events(office.id, channel, range, limit: limit, bytesMax: bytes).map(\.sequence)
+            }
+            #expect(try await page(.after(0), 10, 1) == [1])
+            #expect(try await page(.after(0), 10, 1_200) == [1])
+            #expect(try await page(.after(0), 10, 1_201) == [1, 2])
+            #expect(try await page(.after(3), 10, 3_600) == [4, 5, 6])
+            #expect(try await page(.after(3), 2, 3_600) == [4, 5])
+            #expect(try await page(.after(8), 10, 1 << 20) == [9, 10])
+            #expect(try await page(.after(10), 10, 1 << 20) == [])
+            #expect(try await page(.before(0), 10, 1) == [10])
+            #expect(try await page(.before(0), 10, 1_201) == [9, 10])
+            #expect(try await page(.before(8), 10, 3_600) == [5, 6, 7])
+            #expect(try await page(.before(8), 2, 3_600) == [6, 7])
+            #expect(try await page(.before(3), 10, 1 << 20) == [1, 2])
+            #expect(try await page(.before(1), 10, 1 << 20) == [])
+            #expect(try await page(.after(0), 10, .max) == Array(1...10))
         }
     }
 
@@ -123,12 +169,12 @@ import Testing
             let channel = try await office.channel("general", members: [office.owner.id])
             for (mark, expected): (UInt64, UInt64) in [(5, 5), (3, 5), (5, 5), (6, 6)] {
                 try await store.markRead(office.id, channel, office.owner.id, sequence: mark)
-                let list = try await store.channels(office.id, visibleTo: office.owner.id, limit: 1)
+                let list = try await store.channels(office.id, visibleTo: office.owner.id, after: nil, limit: 1)
                 #expect(list.first?.read == expected)
             }
             // Of no member: nothing happens.
             try await store.markRead(office.id, channel, office.members[0], sequence: 5)
-            let list = try await store.channels(office.id, visibleTo: office.members[0], limit: 1)
+            let list = try await store.channels(office.id, visibleTo: office.members[0], after: nil, limit: 1)
             #expect(list.first?.joined == false)
         }
     }
@@ -154,7 +200,7 @@ import Testing
 
             let alone = try await store.directChannel(office.id, a, a, candidate: fresh(), at: start)
             #expect(alone.members == [a])
-            let list = try await store.channels(office.id, visibleTo: a, limit: 10)
+            let list = try await store.channels(office.id, visibleTo: a, after: nil, limit: 10)
             #expect(Set(list.map(\.parties)) == [[min(a, b), max(a, b)], [a]])
         }
     }
@@ -173,7 +219,7 @@ import Testing
             #expect(try await store.channel(other, channel) == nil)
             #expect(try await store.events(other, channel, .after(0), limit: 10).isEmpty)
             #expect(try await store.events(other, channel, .before(0), limit: 10).isEmpty)
-            #expect(try await store.channels(other, visibleTo: me, limit: 10).isEmpty)
+            #expect(try await store.channels(other, visibleTo: me, after: nil, limit: 10).isEmpty)
             #expect(try await store.people(other).isEmpty)
             #expect(try await store.person(other, me) == nil)
             let append = try await store.append(other, channel, expecting: position(1),
@@ -185,7 +231,7 @@ import Testing
             }
 
             #expect(try await store.channel(office.id, channel)?.head == position(1))
-            let list = try await store.channels(office.id, visibleTo: me, limit: 10)
+            let list = try await store.channels(office.id, visibleTo: me, after: nil, limit: 10)
             #expect(list.map(\.read) == [0])
         }
     }

@@ -133,7 +133,7 @@ import Testing
             #expect(back?.usesLeft == 4)
             #expect(try await role(office, gone) == .member)
             #expect(try await store.channel(office.id, direct.id)?.members == [gone, stays].sorted())
-            let visible = try await store.channels(office.id, visibleTo: gone, limit: 10)
+            let visible = try await store.channels(office.id, visibleTo: gone, after: nil, limit: 10)
             #expect(Set(visible.filter(\.joined).map(\.id)) == [direct.id])
             #expect(try await store.login(office.id, login.id)?.revokedAt == start)
             // The same use again is none: it was for the time before.

@@ -39,7 +39,7 @@ import Testing
                                        office.messages(3, after: 0, key: "k"))
             try await store.markRead(office.id, open, member, sequence: 2)
             for account in office.everybody {
-                let list = try await store.channels(office.id, visibleTo: account, limit: 10)
+                let list = try await store.channels(office.id, visibleTo: account, after: nil, limit: 10)
                 for channel in [open, closed, direct.id, fresh()] {
                     let one = try await store.channel(office.id, channel, seenBy: account)
                     #expect(one == list.first { $0.id == channel })

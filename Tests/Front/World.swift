@@ -294,9 +294,9 @@ private struct NoStore: ChannelStore, MemberStore, BodyVault, TokenVerifier {
         -> ChannelRecord? { nil }
     func append(_ organisation: OrganisationID, _ channel: ChannelID, expecting expected: Position,
                 _ events: [StoredEvent]) async throws(StoreError) -> AppendOutcome { throw .overloaded }
-    func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
-        async throws(StoreError) -> [StoredEvent] { [] }
-    func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
+    func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int,
+                bytesMax: Int) async throws(StoreError) -> [StoredEvent] { [] }
+    func channels(_ organisation: OrganisationID, visibleTo account: AccountID, after: ChannelCursor?, limit: Int)
         async throws(StoreError) -> [ChannelSummary] { [] }
     func createChannel(_ organisation: OrganisationID, _ channel: ChannelRecord,
                        by account: AccountID, at: UnixMilliseconds) async throws(StoreError) -> Bool {

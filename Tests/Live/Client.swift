@@ -51,7 +51,10 @@ final class Client {
     func receive(_ frame: ClientFrame, isOverloaded: Bool = false) {
         // SAFETY: see World.
         nonisolated(unsafe) let session = session
-        lane.lane.submit { session.receive(frame, isOverloaded: isOverloaded) }
+        lane.lane.submit { [lane] in
+            session.receive(frame, isOverloaded: isOverloaded)
+            lane.tellWindow(session)
+        }
     }
 
     func reply(to id: UInt32) -> ServerBody? { frames.first { $0.id == id }?.body }

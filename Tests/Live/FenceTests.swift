@@ -118,6 +118,7 @@ private func fill(_ writer: Client, _ count: Int = 600) {
         let writer = admin(world)
         // Long texts: few events are at hand, so that pages near the head come from the store.
         let text = String(repeating: "x", count: 16_000)
+        for lane in world.front { lane.room = (bytes: 1 << 24, pageBytes: 1 << 22) }
         for number in 1...60 { _ = writer.ask(.post(Post(channel: secret, key: "\(number)", text: text))) }
         let removed = Client(world, as: bob)
         _ = world.store.apply(acme, secret, Position(epoch: 1, sequence: 60), [

@@ -165,19 +165,21 @@ final class MemoryStore: ChannelStore, MemberStore, @unchecked Sendable {
         return outcome
     }
 
-    func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
-        async throws(StoreError) -> [StoredEvent]
+    func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int,
+                bytesMax: Int) async throws(StoreError) -> [StoredEvent]
     {
         if !readFaults.isEmpty { throw readFaults.removeFirst() }
         pageReads += 1
         for _ in 0..<readDelay { await answer {} }
-        return await answerRead { self.model.events(organisation, channel, range, limit: limit) }
+        return await answerRead {
+            self.model.events(organisation, channel, range, limit: limit, bytesMax: bytesMax)
+        }
     }
 
-    func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
-        async throws(StoreError) -> [ChannelSummary]
+    func channels(_ organisation: OrganisationID, visibleTo account: AccountID, after: ChannelCursor?,
+                  limit: Int) async throws(StoreError) -> [ChannelSummary]
     {
-        await answer { self.model.channels(organisation, visibleTo: account, limit: limit) }
+        await answer { self.model.channels(organisation, visibleTo: account, after: after, limit: limit) }
     }
 
     func channel(_ organisation: OrganisationID, _ channel: ChannelID, seenBy account: AccountID)

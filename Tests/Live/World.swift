@@ -203,6 +203,13 @@ final class RecordingLane: DeliveryLane, @unchecked Sendable {
     private(set) var closed: [SessionID: CloseCode] = [:]
     private(set) var broadcasts = 0
     lazy var lane = WorldLane(world)
+    /// What there is room for on each connection, as its outbox would say: its socket takes everything at once.
+    var room = OutboxRule(bytesMax: 1 << 20, totalBytesMax: 1 << 30).room(waiting: 0, total: 0)
+
+    /// As at the end of a tick.
+    func tellWindow(_ session: Session) {
+        if session.awaitsWrite { session.wrote(room: room) }
+    }
 
     func open(_ session: Session) { sessions[session.id] = session }
 
@@ -230,6 +237,11 @@ final class RecordingLane: DeliveryLane, @unchecked Sendable {
             guard let target = sessions[session] else { return }
             frames[session, default: []].append(frame)
             target.willSend(frame)
+            tellWindow(target)
+        case .paged(let session, let page, let next):
+            guard let target = sessions[session] else { return }
+            target.paged(page, next: next)
+            tellWindow(target)
         case .attach(let session, let topic):
             if sessions[session] != nil { topics[topic, default: []].append(session) }
         case .detach(let session, let topic): topics[topic]?.removeAll { $0 == session }

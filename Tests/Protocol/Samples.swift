@@ -70,7 +70,11 @@ enum Samples {
         .init("presence", ClientFrame(id: 9, command: .presence(SetPresence(state: .away)))),
         .init("watch_presence", ClientFrame(id: 10, command: .watchPresence(WatchPresence(
             active: true)))),
+        .init("watch_presence-page", ClientFrame(id: 10, command: .watchPresence(WatchPresence(
+            active: true, after: grace.description, limit: 1_000)))),
         .init("list_channels", ClientFrame(id: 11, command: .listChannels(ListChannels()))),
+        .init("list_channels-page", ClientFrame(id: 11, command: .listChannels(ListChannels(
+            after: ChannelCursor.joined(channel).text, limit: 100)))),
         .init("create_channel", ClientFrame(id: 12, command: .createChannel(CreateChannel(
             name: "launch", topic: "Ship it on Friday", kind: .closed)))),
         .init("open_direct", ClientFrame(id: 13, command: .openDirect(OpenDirect(account: grace)))),
@@ -80,6 +84,10 @@ enum Samples {
             channel: channel, account: grace)))),
         .init("list_members", ClientFrame(id: 17, command: .listMembers(ListMembers(
             channel: channel)))),
+        .init("list_members-page", ClientFrame(id: 17, command: .listMembers(ListMembers(
+            channel: channel, after: grace.description, limit: 2)))),
+        .init("list_people-page", ClientFrame(id: 18, command: .listPeople(ListPeople(
+            after: grace.description, limit: 1)))),
         .init("mark_read", ClientFrame(id: 18, command: .markRead(MarkRead(
             channel: channel, sequence: 44)))),
         .init("list_people", ClientFrame(id: 2_147_483_647, command: .listPeople(ListPeople()))),
@@ -130,6 +138,15 @@ enum Samples {
             present: [Presence(account: ada, state: .online), Presence(account: grace, state: .away)])))),
         .init("channel_list", ServerFrame(id: 11, body: .channelList(ChannelList(
             channels: [summary, directSummary])))),
+        .init("channel_list-page", ServerFrame(id: 11, body: .channelList(ChannelList(
+            channels: [summary], next: ChannelCursor.open(summary.id).text)))),
+        .init("presence_list-page", ServerFrame(id: 10, body: .presenceList(PresenceList(
+            present: [Presence(account: ada, state: .online)], next: ada.description)))),
+        .init("member_list-page", ServerFrame(id: 17, body: .memberList(MemberList(
+            channel: channel, accounts: [ada], next: ada.description)))),
+        .init("people_list-page", ServerFrame(id: 18, body: .peopleList(PeopleList(
+            people: [Person(account: ada, firstName: "Ada", lastName: "Lovelace", role: .owner)],
+            next: ada.description)))),
         .init("channel", ServerFrame(id: 12, body: .channel(ChannelReply(channel: summary)))),
         .init("member_list", ServerFrame(id: 17, body: .memberList(MemberList(
             channel: channel, accounts: [ada, grace])))),

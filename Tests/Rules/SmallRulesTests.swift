@@ -72,7 +72,7 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         #expect(presence.hasPending)
         presence.sessionIs(.online, session(2), of: alice)
         #expect(presence.flush(at: moment(9_000)) == [])
-        #expect(presence.present == [Presence(account: alice, state: .online)])
+        #expect(presence.page(after: nil, limit: 0, bytesMax: .max).page == [Presence(account: alice, state: .online)])
     }
 
     @Test func afterTheGraceTheAccountIsOfflineAndForgotten() {
@@ -82,7 +82,7 @@ private func at(_ milliseconds: Int64) -> UnixMilliseconds { UnixMilliseconds(mi
         _ = presence.flush(at: moment(0))
         presence.sessionGone(session(1), of: alice, at: moment(100))
         #expect(presence.flush(at: moment(5_100)) == [Presence(account: alice, state: .offline)])
-        #expect(presence.present == [Presence(account: bob, state: .online)])
+        #expect(presence.page(after: nil, limit: 0, bytesMax: .max).page == [Presence(account: bob, state: .online)])
         #expect(!presence.hasPending)
     }
 }

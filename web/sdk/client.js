@@ -133,6 +133,20 @@ export class HubClient extends Emitter {
   }
 
   /**
+   * Reads a list to its end, page by page.
+   * @template {'list_channels' | 'list_people' | 'list_members' | 'watch_presence'} K
+   * @param {K} name
+   * @param {Commands[K]} body
+   * @param {(page: Replies[K]) => void} onPage runs before what follows the page is looked at
+   * @returns {Promise<void>} rejects with a HubError
+   */
+  async list(name, body, onPage) {
+    for (let page = await this.request(name, body, { onReply: onPage }); page.next !== '';) {
+      page = await this.request(name, { ...body, after: page.next }, { onReply: onPage });
+    }
+  }
+
+  /**
    * Sends a message as soon as possible, once, in the order of writing.
    * @param {string} channel
    * @param {string} text
@@ -269,6 +283,8 @@ export class HubClient extends Emitter {
     if (wasReady && this.environment.monotonic() - this.#readyAtMs >= stableMs) {
       this.#attempt = this.#sentAway = 0;
     }
+    // A connection that brought something was good for something, however short it was.
+    if ([...this.#subscriptions.values()].some(({ hasMoved }) => hasMoved)) this.#attempt = 0;
     this.#connection = null;
     this.route.unwatch();
     this.outbox.suspend();

@@ -13,6 +13,13 @@ import { decodeFrames, encodeCommand, replyName } from './protocol.js';
 const connectTimeoutMs = 10_000;
 /** Default time for a reply. The hub answers in milliseconds; this covers slow mobile links. */
 const replyTimeoutMs = 15_000;
+/** For what may be large, or wait until what was asked for before has been taken. That the link is dead is
+ *  noticed by the heartbeat. */
+const pageTimeoutMs = 120_000;
+/** @type {Set<string>} */
+const paged = new Set([
+  'subscribe', 'history', 'list_channels', 'list_people', 'list_members', 'watch_presence',
+]);
 /** A heartbeat not answered in this time means that the link is dead. */
 const pongTimeoutMs = 8_000;
 /** The same after a wake, when a dead link is likely and a person is looking. */
@@ -93,7 +100,7 @@ export class Connection {
    * @returns {Promise<Replies[K]>} rejects with a HubError
    */
   request(name, body, options) {
-    const { timeoutMs = replyTimeoutMs, onReply } = options ?? {};
+    const { timeoutMs = paged.has(name) ? pageTimeoutMs : replyTimeoutMs, onReply } = options ?? {};
     return new Promise((resolve, reject) => {
       const send = () => {
         if (this.#ended) {

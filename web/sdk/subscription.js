@@ -33,6 +33,8 @@ export class Subscription extends Emitter {
   /** The position behind which the next event is delivered; unknown before the first reply.
    *  @type {Position | null} */
   position;
+  /** Something has been delivered since this connection began. */
+  hasMoved = false;
   /**
    * Events that came early: behind a hole.
    * @type {Map<number, Event>}
@@ -74,6 +76,7 @@ export class Subscription extends Emitter {
     if (this.state === 'ended') return;
     const round = ++this.#round;
     this.#filling = false;
+    this.hasMoved = false;
     this.#early.clear();
     this.#become('pending');
     const body = this.position
@@ -87,6 +90,7 @@ export class Subscription extends Emitter {
   /** Called by the client when the connection is gone. */
   suspend() {
     this.#round += 1;
+    this.hasMoved = false;
     this.#filling = false;
     if (this.state === 'live') this.#become('pending');
   }
@@ -158,7 +162,10 @@ export class Subscription extends Emitter {
     for (const sequence of this.#early.keys()) {
       if (sequence < next) this.#early.delete(sequence);
     }
-    if (ready.length > 0) this.emit('events', ready);
+    if (ready.length > 0) {
+      this.hasMoved = true;
+      this.emit('events', ready);
+    }
     if (this.state === 'live' && (this.#early.size > 0 || this.#gapTo >= next)) void this.#fill();
   }
 

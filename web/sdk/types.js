@@ -76,6 +76,10 @@
  *   boolean}} Posted
  */
 /** @typedef {{channel: string, epoch: string, events: Event[], more: boolean}} HistoryPage */
+/**
+ * Which page of a list: `after` is the `next` of the page before.
+ * @typedef {{after?: string, limit?: number}} Page
+ */
 /** @typedef {{channel: string, epoch: string, events: Event[]}} Events */
 /** @typedef {{channel: string, account: string, active: boolean}} TypingChanged */
 /** @typedef {{channel: string, account: string, text: string}} BroadcastSent */
@@ -92,16 +96,16 @@
  * @property {{channel: string, before?: number, after?: number, limit?: number}} history
  * @property {{channel: string, active: boolean}} typing
  * @property {{state: PresenceState}} presence
- * @property {{active: boolean}} watch_presence
- * @property {{}} list_channels
+ * @property {{active: boolean} & Page} watch_presence
+ * @property {Page} list_channels
  * @property {{name: string, topic?: string, kind: ChannelKind}} create_channel
  * @property {{account: string}} open_direct
  * @property {{channel: string}} join
  * @property {{channel: string}} leave
  * @property {{channel: string, account: string}} add_member
- * @property {{channel: string}} list_members
+ * @property {{channel: string} & Page} list_members
  * @property {{channel: string, sequence: number}} mark_read
- * @property {{}} list_people
+ * @property {Page} list_people
  * @property {{channel: string, key: string, target: number, text: string}} edit
  * @property {{channel: string, account: string}} remove_member
  * @property {{account: string, role: Role}} change_role
@@ -120,16 +124,16 @@
  * @property {HistoryPage} history
  * @property {{}} typing
  * @property {{}} presence
- * @property {{present: Presence[]}} watch_presence
- * @property {{channels: ChannelSummary[]}} list_channels
+ * @property {{present: Presence[], next: string}} watch_presence
+ * @property {{channels: ChannelSummary[], next: string}} list_channels
  * @property {{channel: ChannelSummary}} create_channel
  * @property {{channel: ChannelSummary}} open_direct
  * @property {{channel: ChannelSummary}} join
  * @property {{}} leave
  * @property {{}} add_member
- * @property {{channel: string, accounts: string[]}} list_members
+ * @property {{channel: string, accounts: string[], next: string}} list_members
  * @property {{}} mark_read
- * @property {{people: Person[]}} list_people
+ * @property {{people: Person[], next: string}} list_people
  * @property {Posted} edit
  * @property {{}} remove_member
  * @property {{}} change_role

@@ -90,13 +90,19 @@ export class Unread {
     const late = [];
     this.#asked.set(id, late);
     try {
-      const page = await this.client.request('history', {
-        channel: id, after: read, limit: this.client.pageEventsMax,
-      });
-      if (page.epoch !== channel.head.epoch || page.more) return;
-      const found = page.events.filter((event) => counts(event, self))
-        .map(({ sequence }) => sequence);
-      const last = page.events.at(-1)?.sequence ?? read;
+      /** @type {number[]} */
+      const found = [];
+      let last = read;
+      for (let more = true; more;) {
+        const page = await this.client.request('history', {
+          channel: id, after: last, limit: this.client.pageEventsMax,
+        });
+        // Meanwhile there may be so many that nobody looks up which of them count.
+        if (page.epoch !== channel.head.epoch || last - read > lookUpMax) return;
+        for (const event of page.events) if (counts(event, self)) found.push(event.sequence);
+        more = page.more && page.events.length > 0;
+        last = page.events.at(-1)?.sequence ?? last;
+      }
       const listed = [...found, ...late.filter((sequence) => sequence > last)];
       this.#known.set(id, { listed, below: 0 });
       this.onChange(channel);

@@ -206,15 +206,14 @@ export class Workspace extends Emitter {
   load() {
     const round = ++this.#round;
     const { client } = this;
-    const presence = client.request('watch_presence', { active: true }, {
-      onReply: ({ present }) => {
-        this.#presence = new Map(present.map(({ account: id, state }) => [id, state]));
-        this.emit('presence', null);
-      },
+    let isFirst = true;
+    const presence = client.list('watch_presence', { active: true }, ({ present }) => {
+      if (isFirst) this.#presence.clear();
+      isFirst = false;
+      for (const { account, state } of present) this.#presence.set(account, state);
+      this.emit('presence', null);
     });
-    const channels = client.request('list_channels', {}, {
-      onReply: (reply) => this.#listed(reply.channels),
-    });
+    const channels = this.#loadChannels();
     Promise.all([presence, this.#loadPeople(), channels]).then(() => {
       this.isLoaded = true;
       this.#failures = 0;
@@ -252,25 +251,53 @@ export class Workspace extends Emitter {
     this.emit('presence', null);
   }
 
-  #loadPeople() {
-    return this.client.request('list_people', {}, {
-      onReply: (reply) => {
-        this.people = new Map(reply.people.map((person) => [person.account, person]));
+  async #loadPeople() {
+    await this.#telling(this.#toldPeople, async (told) => {
+      await this.client.list('list_people', {}, ({ people }) => {
+        for (const person of people) this.#know(person);
         this.emit('people', null);
-      },
+      });
+      for (const account of [...this.people.keys()]) {
+        if (!told.has(account)) this.people.delete(account);
+      }
     });
+    this.emit('people', null);
   }
 
-  /** @param {ChannelSummary[]} list */
-  #listed(list) {
-    const ids = new Set(list.map(({ id }) => id));
-    for (const id of [...this.channels.keys()]) {
-      if (!ids.has(id)) this.#remove(id);
-    }
-    for (const summary of list) this.#take(summary);
-    // The hub lists what is newest first.
-    this.#activity = new Map(list.map(({ id }, index) => [id, list.length - index]));
+  async #loadChannels() {
+    await this.#telling(this.#toldChannels, async (told) => {
+      await this.client.list('list_channels', {}, ({ channels }) => {
+        for (const summary of channels) this.#take(summary);
+      });
+      for (const id of [...this.channels.keys()]) if (!told.has(id)) this.#remove(id);
+    });
     this.emit('channels', null);
+  }
+
+  /**
+   * While a list is read, what a page or a push tells of is noted: what is in neither is no more.
+   * @param {Set<Set<string>>} listings
+   * @param {(told: Set<string>) => Promise<void>} read
+   */
+  async #telling(listings, read) {
+    /** @type {Set<string>} */
+    const told = new Set();
+    listings.add(told);
+    try {
+      await read(told);
+    } finally {
+      listings.delete(told);
+    }
+  }
+  /** @type {Set<Set<string>>} */
+  #toldPeople = new Set();
+  /** @type {Set<Set<string>>} */
+  #toldChannels = new Set();
+
+  /** @param {Person} person */
+  #know(person) {
+    for (const told of this.#toldPeople) told.add(person.account);
+    this.people.set(person.account, person);
   }
 
   /**
@@ -279,6 +306,7 @@ export class Workspace extends Emitter {
    * @returns {ChannelSummary}
    */
   #take(summary) {
+    for (const told of this.#toldChannels) told.add(summary.id);
     const known = this.channels.get(summary.id);
     const isSameLog = known?.head.epoch === summary.head.epoch;
     const read = isSameLog ? Math.max(summary.read, known.read) : summary.read;
@@ -383,7 +411,7 @@ export class Workspace extends Emitter {
         break;
       }
       case 'person_changed':
-        this.people.set(body.person.account, body.person);
+        this.#know(body.person);
         this.#former.delete(body.person.account);
         this.emit('people', null);
         break;

@@ -14,13 +14,20 @@ extension Channel {
     /// - Parameters:
     ///   - head: one that the store had before.
     ///   - isExact: nothing above `head`, where the page has more that follows without a hole.
-    func entries(_ range: LogRange, limit: Int, head: Position, isExact: Bool = true) async throws -> [Event] {
-        let sequences = switch range {
+    ///   - grant: how much is read; for `nil`, all.
+    func entries(_ range: LogRange, limit: Int, head: Position, isExact: Bool = true,
+                 for grant: PageGrant? = nil) async throws -> [Event] {
+        let wanted = switch range {
         case .before(let end): LogPage.before(end, limit: limit, head: head.sequence)
         case .after(let start): LogPage.after(start, limit: limit, head: head.sequence)
         }
-        guard let sequences else { return [] }
-        let stored = try await surroundings.channels.events(organisation, id, range, limit: limit)
+        guard var sequences = wanted else { return [] }
+        let stored = try await surroundings.channels.events(organisation, id, range, limit: limit,
+                                                            bytesMax: grant?.bytesMax ?? .max)
+        if grant != nil {
+            let isForwards = if case .after = range { true } else { false }
+            sequences = LogPage.cut(sequences, isForwards: isForwards, found: stored.map(\.sequence))
+        }
         if stored.last?.sequence ?? 0 < sequences.upperBound {
             let now = try await surroundings.channels.heads(organisation, [id])[id]
             guard let now, now.epoch == head.epoch, now.sequence >= sequences.upperBound else {

@@ -229,7 +229,7 @@ extension Channel {
             let reply = Self.reply(error)
             for command in takeDeferred() {
                 // As by any other error to a subscribe, an older subscription is over.
-                if case .subscribe(let origin, _) = command { replaced(origin.address.session) }
+                if case .subscribe(let origin, _, _) = command { replaced(origin.address.session) }
                 command.origin?.answer(.error(reply))
             }
         }

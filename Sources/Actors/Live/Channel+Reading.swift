@@ -1,9 +1,10 @@
 // The reading side of a channel: subscriptions with their replay, pages of history, messages to be
 // edited, read markers.
 //
-// A replay reads pages from the store until the rest is among the recent events at hand; that rest and
-// the attachment to live events are then handed to the lane in one go, so that nothing falls between
-// and nothing comes twice, and no live event ever waits in memory for a reader that is catching up.
+// A replay gives page after page, each when its session has room for it, from the store or from the recent
+// events at hand. When all the rest fits into a page, that rest and the attachment to live events are handed
+// to the lane in one go, so that nothing falls between and nothing comes twice, and no live event ever waits in
+// memory for a reader that is catching up.
 
 import Model
 import Ports
@@ -12,9 +13,18 @@ import Rules
 extension Channel {
     enum ReadJob: Sendable {
         /// The next page of the session's replay of this number, if that is still wanted.
-        case replay(SessionID, UInt64)
-        case page(Origin, LogRange, limit: Int)
+        case replay(SessionAddress, UInt64, PageGrant)
+        case page(Origin, LogRange, limit: Int, PageGrant)
         case target(Origin, Edit)
+
+        /// Nobody waits for it any more. (An edit is carried out, whoever waits.)
+        var isAbandoned: Bool {
+            switch self {
+            case .replay(let address, _, _): address.isGone
+            case .page(let origin, _, _, _): origin.address.isGone
+            case .target: false
+            }
+        }
     }
 
     struct Replay {
@@ -30,24 +40,31 @@ extension Channel {
 
     // MARK: Subscriptions
 
-    func subscribe(_ origin: Origin, after: Position?) {
+    /// - Parameter page: absent when nothing was asked for that could be replayed.
+    func subscribe(_ origin: Origin, after: Position?, _ page: PageGrant?) {
         guard let facts, mayRead(origin.account) else { return refuse(origin) }
         let session = origin.address.session
         // Subscribing again starts afresh.
         replaced(session)
         let head = facts.log.head
         switch ResumeRule.decide(after: after, head: head, replayMax: limits.replayEventsMax) {
-        case .live: goLive(origin, from: head, gap: nil)
-        case .gap(let gap): goLive(origin, from: head, gap: gap)
+        case .live: goLive(origin, from: head, gap: nil, page)
+        case .gap(let gap): goLive(origin, from: head, gap: gap, page)
         case .replay(let sequence):
-            let from = Position(epoch: head.epoch, sequence: sequence)
-            if let missed = facts.log.recentEvents(after: sequence) {
-                replay(origin, from: from, missed: missed)
-                return
-            }
             replaysBegun += 1
-            replaying[session] = Replay(number: replaysBegun, origin: origin, from: from)
-            enqueue(.replay(session, replaysBegun))
+            replaying[session] = Replay(number: replaysBegun, origin: origin,
+                                        from: Position(epoch: head.epoch, sequence: sequence))
+            goOn(origin.address, replaysBegun, page!)
+        }
+    }
+
+    /// Gives the next page of a replay, unless that has been ended or replaced meanwhile.
+    func goOn(_ address: SessionAddress, _ number: UInt64, _ page: PageGrant) {
+        guard let facts, let replay = replay(address.session, number) else { return address.paged(page) }
+        if let rest = facts.log.recentEvents(after: replay.from.sequence) {
+            give(rest, to: replay, page)
+        } else {
+            enqueue(.replay(address, number, page))
         }
     }
 
@@ -99,30 +116,38 @@ extension Channel {
         }
     }
 
-    /// Everything missed is at hand.
-    private func replay(_ origin: Origin, from: Position, missed: ArraySlice<Event>) {
-        if let oldest = missed.first(where: { $0.kind != .damaged }),
-           !ResumeRule.isWithinWindow(oldest.at, now: surroundings.clocks.now()) {
-            let head = facts!.log.head
-            goLive(origin, from: head, gap: Gap(from: from.sequence + 1, to: head.sequence))
-            return
+    /// Sends what fits into the page of what the subscriber is to have next, and the reply in front of the first.
+    private func give(_ next: ArraySlice<Event>, to replay: Replay, _ page: PageGrant) {
+        let (origin, session, head) = (replay.origin, replay.origin.address.session, facts!.log.head)
+        if !replay.isAnswered {
+            if let oldest = next.first(where: { $0.kind != .damaged }),
+               !ResumeRule.isWithinWindow(oldest.at, now: surroundings.clocks.now()) {
+                let gap = Gap(from: replay.from.sequence + 1, to: head.sequence)
+                return goLive(origin, from: head, gap: gap, page)
+            }
+            replaying[session]!.isAnswered = true
+            answerSubscribed(origin, from: replay.from, gap: nil)
         }
-        answerSubscribed(origin, from: from, gap: nil)
-        finishReplay(origin, missed)
+        let fitting = next.prefix(PageRule.fitting(next, bytesMax: page.bytesMax, bytes: PageRule.bytes))
+        push(fitting, to: origin)
+        let reached = fitting.last?.sequence ?? replay.from.sequence
+        replaying[session]!.from.sequence = reached
+        if reached >= head.sequence {
+            attach(origin)
+            origin.address.paged(page)
+        } else {
+            origin.address.paged(page, next: ReplayTicket(channel: id, number: replay.number))
+        }
     }
 
-    private func goLive(_ origin: Origin, from: Position, gap: Gap?) {
+    private func goLive(_ origin: Origin, from: Position, gap: Gap?, _ page: PageGrant?) {
         answerSubscribed(origin, from: from, gap: gap)
         attach(origin)
+        if let page { origin.address.paged(page) }
     }
 
     private func answerSubscribed(_ origin: Origin, from: Position, gap: Gap?) {
         origin.answer(.subscribed(Subscribed(channel: id, from: from, head: facts!.log.head, gap: gap)))
-    }
-
-    private func finishReplay(_ origin: Origin, _ missed: ArraySlice<Event>) {
-        push(missed, to: origin)
-        attach(origin)
     }
 
     private func attach(_ origin: Origin) {
@@ -145,74 +170,62 @@ extension Channel {
 
     /// One page of a replay from the store. Whoever may not read any more has no replay either: the
     /// fence has ended it.
-    private func replayPage(_ session: SessionID, _ number: UInt64) async throws {
-        guard let wanted = replay(session, number) else { return }
-        guard let head = facts?.log.head else { return }
-        let events = try await entries(.after(wanted.from.sequence), limit: Self.replayPageMax, head: head)
-        guard let replay = replay(session, number), let facts else { return }
-        let (origin, from) = (replay.origin, replay.from)
-        if !replay.isAnswered, let oldest = events.first(where: { $0.kind != .damaged }) {
-            guard ResumeRule.isWithinWindow(oldest.at, now: surroundings.clocks.now()) else {
-                let head = facts.log.head
-                goLive(origin, from: head, gap: Gap(from: from.sequence + 1, to: head.sequence))
-                return
-            }
-        }
-        if !replay.isAnswered {
-            replaying[session]?.isAnswered = true
-            answerSubscribed(origin, from: from, gap: nil)
-        }
+    private func replayPage(_ address: SessionAddress, _ number: UInt64, _ page: PageGrant) async throws {
+        let session = address.session
+        guard let wanted = replay(session, number), let head = facts?.log.head else { return address.paged(page) }
+        let events = try await entries(.after(wanted.from.sequence), limit: Self.replayPageMax, head: head, for: page)
+        guard let replay = replay(session, number), let facts else { return address.paged(page) }
         // What the store has beyond our head is pushed when this actor has caught up with it.
         let known = events.prefix { $0.sequence <= facts.log.head.sequence }
-        push(known, to: origin)
-        let reached = known.last?.sequence ?? from.sequence
-        if let rest = facts.log.recentEvents(after: reached) {
-            finishReplay(origin, rest)
-        } else if known.isEmpty {
+        guard !known.isEmpty || replay.from.sequence >= facts.log.head.sequence else {
             throw LogSetBack()
-        } else {
-            replaying[session]?.from.sequence = reached
-            enqueue(.replay(session, number))
         }
+        give(known, to: replay, page)
     }
 
     // MARK: History
 
-    func history(_ origin: Origin, _ page: History) {
+    func history(_ origin: Origin, _ it: History, _ page: PageGrant) {
         guard let facts, mayRead(origin.account) else { return refuse(origin) }
-        let limit = page.limit == 0 ? 50 : Int(page.limit)
-        if let after = page.after {
+        let limit = it.limit == 0 ? 50 : Int(it.limit)
+        if let after = it.after {
             if let newer = facts.log.recentEvents(after: after) {
-                answer(origin, Array(newer.prefix(limit)), more: newer.count > limit)
-                return
+                return answer(origin, newer.prefix(limit), .after(after), page)
             }
-            enqueue(.page(origin, .after(after), limit: limit))
-        } else if let older = facts.log.recentEvents(before: page.before, limit: limit) {
-            answer(origin, Array(older), more: (older.first?.sequence ?? 1) > 1)
+            enqueue(.page(origin, .after(after), limit: limit, page))
+        } else if let older = facts.log.recentEvents(before: it.before, limit: limit) {
+            answer(origin, older, .before(it.before), page)
         } else {
             let end = facts.log.head.sequence + 1
-            let before = page.before == 0 ? end : min(page.before, end)
-            enqueue(.page(origin, .before(before), limit: limit))
+            let before = it.before == 0 ? end : min(it.before, end)
+            enqueue(.page(origin, .before(before), limit: limit, page))
         }
     }
 
-    private func readPage(_ origin: Origin, _ range: LogRange, limit: Int) async throws {
+    private func readPage(_ origin: Origin, _ range: LogRange, limit: Int, _ page: PageGrant) async throws {
         guard let head = facts?.log.head else { throw StoreError.unavailable("the log was replaced") }
-        let found = try await entries(range, limit: limit, head: head)
+        let found = try await entries(range, limit: limit, head: head, for: page)
         guard let facts else { throw StoreError.unavailable("the log was replaced") }
         guard mayRead(origin.account) else { return refuse(origin) }
         // What the store has beyond our head may lie behind a fence that is not known here yet.
-        let events = Array(found.prefix { $0.sequence <= facts.log.head.sequence })
-        let more = switch range {
-        case .before: (events.first?.sequence ?? 1) > 1
-        case .after(let sequence): (events.last?.sequence ?? sequence) < facts.log.head.sequence
-        }
-        answer(origin, events, more: more)
+        answer(origin, found.prefix { $0.sequence <= facts.log.head.sequence }, range, page)
     }
 
-    private func answer(_ origin: Origin, _ events: [Event], more: Bool) {
-        guard let epoch = facts?.log.head.epoch else { return }
-        origin.answer(.historyPage(HistoryPage(channel: id, epoch: epoch, events: events, more: more)))
+    /// As many of the events as the page has room for, those next to where it was asked from.
+    private func answer(_ origin: Origin, _ found: ArraySlice<Event>, _ range: LogRange, _ page: PageGrant) {
+        guard let head = facts?.log.head else { return }
+        let events: ArraySlice<Event>
+        let more: Bool
+        switch range {
+        case .before:
+            let count = PageRule.fitting(found.reversed(), bytesMax: page.bytesMax, bytes: PageRule.bytes)
+            events = found.suffix(count)
+            more = (events.first?.sequence ?? 1) > 1
+        case .after(let sequence):
+            events = found.prefix(PageRule.fitting(found, bytesMax: page.bytesMax, bytes: PageRule.bytes))
+            more = (events.last?.sequence ?? sequence) < head.sequence
+        }
+        origin.answer(.historyPage(HistoryPage(channel: id, epoch: head.epoch, events: Array(events), more: more)))
     }
 
     // MARK: Edits of what is not at hand
@@ -256,9 +269,10 @@ extension Channel {
     private func run(_ job: ReadJob) async {
         do {
             switch job {
-            case .replay(let session, let number): try await replayPage(session, number)
-            case .page(let origin, let range, let limit):
-                try await readPage(origin, range, limit: limit)
+            case _ where job.isAbandoned: break
+            case .replay(let address, let number, let page): try await replayPage(address, number, page)
+            case .page(let origin, let range, let limit, let page):
+                try await readPage(origin, range, limit: limit, page)
             case .target(let origin, let edit): try await readTarget(origin, edit)
             }
         } catch {
@@ -276,11 +290,12 @@ extension Channel {
     /// A replay that has begun cannot be refused any more: the subscription ends instead.
     private func failed(_ job: ReadJob, _ error: ErrorReply) {
         switch job {
-        case .page(let origin, _, _), .target(let origin, _): origin.answer(.error(error))
-        case .replay(let session, let number):
-            guard let replay = replay(session, number) else { return }
-            guard !replay.isAnswered else { return end(replay.origin.address, error.code) }
-            replaying[session] = nil
+        case .page(let origin, _, _, _), .target(let origin, _): origin.answer(.error(error))
+        case .replay(let address, let number, let page):
+            address.paged(page)
+            guard let replay = replay(address.session, number) else { return }
+            guard !replay.isAnswered else { return end(address, error.code) }
+            replaying[address.session] = nil
             replay.origin.answer(.error(error))
         }
     }

@@ -5,14 +5,17 @@
 // Channel+Log.swift writes and catches up with other hubs, Channel+Reading.swift replays and pages.
 
 package import Model
-import Ports
+package import Ports
 import Rules
 
 package enum ChannelCommand: Sendable {
     case post(Origin, Post)
-    case subscribe(Origin, after: Position?)
+    /// With a page, if there may be something to replay.
+    case subscribe(Origin, after: Position?, PageGrant?)
     case unsubscribe(Origin)
-    case history(Origin, History)
+    case history(Origin, History, PageGrant)
+    /// There is room for the next page of a replay. Control: one at a time for each replay.
+    case goOn(SessionAddress, UInt64, PageGrant)
     case typing(Origin, active: Bool)
     case join(Origin)
     case leave(Origin)
@@ -20,7 +23,7 @@ package enum ChannelCommand: Sendable {
     case add(Origin, AccountID)
     /// By an admin, an owner or oneself, which the organisation has checked.
     case remove(Origin, AccountID)
-    case members(Origin)
+    case members(Origin, ListMembers, PageGrant)
     case markRead(Origin, sequence: UInt64)
     case edit(Origin, Edit)
     case broadcast(Origin, String)
@@ -88,7 +91,15 @@ package actor Channel {
         let kind: ChannelKind
         let name: String
         let topic: String
-        var members: Set<AccountID>
+        var members: Set<AccountID> { didSet { inOrder = nil } }
+        private var inOrder: [AccountID]?
+        /// The members by id. In order until they change: many may ask, page by page.
+        var membersInOrder: [AccountID] {
+            if let inOrder { return inOrder }
+            let sorted = members.sorted()
+            inOrder = sorted
+            return sorted
+        }
         /// Whose `joined` is not believed: it may be from before a removal.
         var doubts: [AccountID: Doubt] = [:]
         let parties: [AccountID]
@@ -200,6 +211,7 @@ package actor Channel {
     }
 
     private func carryOut(_ command: ChannelCommand) {
+        if command.isAbandoned { return }
         if let origin = command.origin, mustWait(command, origin) {
             deferred.append((command, looks))
         } else {
@@ -214,7 +226,7 @@ package actor Channel {
         if deferred.contains(where: { $0.command.origin?.address.session == session }) { return true }
         // It has seen more at another hub.
         let seen: Position? = switch command {
-        case .subscribe(_, let after): after
+        case .subscribe(_, let after, _): after
         case .markRead(_, let sequence): Position(epoch: facts.log.head.epoch, sequence: sequence)
         default: nil
         }
@@ -230,15 +242,16 @@ package actor Channel {
     func perform(_ command: ChannelCommand) {
         switch command {
         case .post(let origin, let post): self.post(origin, post)
-        case .subscribe(let origin, let after): subscribe(origin, after: after)
+        case .subscribe(let origin, let after, let page): subscribe(origin, after: after, page)
         case .unsubscribe(let origin): unsubscribe(origin)
-        case .history(let origin, let page): history(origin, page)
+        case .history(let origin, let it, let page): history(origin, it, page)
+        case .goOn(let address, let number, let page): goOn(address, number, page)
         case .typing(let origin, let active): typing(origin, active: active)
         case .join(let origin): join(origin)
         case .leave(let origin): leave(origin)
         case .add(let origin, let account): add(origin, account)
         case .remove(let origin, let account): remove(origin, account)
-        case .members(let origin): members(origin)
+        case .members(let origin, let it, let page): members(origin, it, page)
         case .markRead(let origin, let sequence): markRead(origin, sequence: sequence)
         case .edit(let origin, let edit): self.edit(origin, edit)
         case .broadcast(let origin, let text): broadcast(origin, text)
@@ -291,6 +304,7 @@ package actor Channel {
         early = []
         for command in commands {
             command.origin?.refuse(code, message, retryAfterMilliseconds: code.isRetryable ? 1_000 : 0)
+            if case .goOn(let address, _, let page) = command { address.paged(page) }
         }
         // Nothing is known of the channel: the next command starts afresh with a new actor.
         if inbox.closeIfEmpty() { registry.retire(self) } else { drain() }
@@ -373,9 +387,13 @@ package actor Channel {
         roster.broadcast(.channel(id), Broadcast(.broadcast(sent), isEphemeral: true), except: except)
     }
 
-    private func members(_ origin: Origin) {
+    private func members(_ origin: Origin, _ it: ListMembers, _ page: PageGrant) {
         guard let facts, mayRead(origin.account) else { return refuse(origin) }
-        origin.answer(.memberList(MemberList(channel: id, accounts: facts.members.sorted())))
+        let all = facts.membersInOrder
+        let (accounts, next) = PageRule.list(
+            all[all.firstIndex(above: AccountID(it.after))...], limit: it.limit, bytesMax: page.bytesMax,
+            account: { $0 }, bytes: PageRule.bytes)
+        origin.answer(.memberList(MemberList(channel: id, accounts: accounts, next: next)))
     }
 
     private func accountRemoved(_ account: AccountID) {
@@ -440,11 +458,20 @@ extension ChannelCommand {
     /// Who waits for an answer.
     var origin: Origin? {
         switch self {
-        case .post(let origin, _), .subscribe(let origin, _), .unsubscribe(let origin),
-             .history(let origin, _), .typing(let origin, _), .join(let origin), .leave(let origin),
-             .add(let origin, _), .remove(let origin, _), .members(let origin),
+        case .post(let origin, _), .subscribe(let origin, _, _), .unsubscribe(let origin),
+             .history(let origin, _, _), .typing(let origin, _), .join(let origin), .leave(let origin),
+             .add(let origin, _), .remove(let origin, _), .members(let origin, _, _),
              .markRead(let origin, _), .edit(let origin, _), .broadcast(let origin, _): origin
-        case .sessionClosed, .accountRemoved, .accountReturned, .logMoved, .typed, .broadcastSent: nil
+        case .goOn, .sessionClosed, .accountRemoved, .accountReturned, .logMoved, .typed, .broadcastSent: nil
+        }
+    }
+
+    /// It would be of use to nobody but who asked, and they have gone.
+    var isAbandoned: Bool {
+        switch self {
+        case .subscribe(let origin, _, _), .unsubscribe(let origin), .history(let origin, _, _),
+             .members(let origin, _, _): origin.address.isGone
+        default: false
         }
     }
 

@@ -11,9 +11,9 @@ import Rules
 package enum OrganisationCommand: Sendable {
     case open(Origin, Principal)
     case presence(Origin, PresenceState)
-    case watchPresence(Origin, active: Bool)
-    case listPeople(Origin)
-    case listChannels(Origin)
+    case watchPresence(Origin, WatchPresence, PageGrant)
+    case listPeople(Origin, ListPeople, PageGrant)
+    case listChannels(Origin, ListChannels, PageGrant)
     case createChannel(Origin, CreateChannel)
     case openDirect(Origin, AccountID)
     case addMember(Origin, AddMember)
@@ -50,7 +50,9 @@ package actor Organisation {
     private nonisolated let inbox: Inbox<OrganisationCommand>
     /// `nil` until read from the store. Commands that made the actor read wait in `early`; those that
     /// come meanwhile stay in the inbox, which has a bound.
-    var people: [AccountID: Member]?
+    var people: [AccountID: Member]? { didSet { peopleInOrder = nil } }
+    /// Their ids. In order until people change: many may ask, page by page.
+    private var peopleInOrder: [AccountID]?
     private var early: [OrganisationCommand] = []
     private var isLoading = false
     private(set) var roster = Roster()
@@ -163,6 +165,7 @@ package actor Organisation {
     }
 
     private func carryOut(_ command: OrganisationCommand) {
+        if command.isAbandoned { return }
         if case .open(let origin, let principal) = command { return open(origin, principal) }
         if let origin = command.origin, people![origin.account] == nil {
             // Its session is being closed.
@@ -176,10 +179,8 @@ package actor Organisation {
             presence.sessionIs(state, origin.address.session, of: origin.account)
             schedulePresence()
             origin.answer(.done(Done()))
-        case .watchPresence(let origin, let active): watchPresence(origin, active: active)
-        case .listPeople(let origin):
-            let list = people!.values.map(\.person).sorted { $0.account < $1.account }
-            origin.answer(.peopleList(PeopleList(people: list)))
+        case .watchPresence(let origin, let it, let page): watchPresence(origin, it, page)
+        case .listPeople(let origin, let it, let page): listPeople(origin, it, page)
         case .listChannels, .createChannel, .openDirect: enqueue(command)
         case .changeRole(let origin, let it):
             if mayChangeRole(origin, it) { enqueue(command) }
@@ -317,10 +318,10 @@ package actor Organisation {
 
     // MARK: Presence
 
-    private func watchPresence(_ origin: Origin, active: Bool) {
+    private func watchPresence(_ origin: Origin, _ it: WatchPresence, _ page: PageGrant) {
         let session = origin.address.session
         guard sessions[session] != nil else { return }
-        guard active else {
+        guard it.active else {
             watchers.remove(session)
             origin.address.lane.hand(.detach(session, .presence(id)))
             origin.answer(.presenceList(PresenceList(present: [])))
@@ -328,7 +329,8 @@ package actor Organisation {
         }
         // What is pending goes to the watchers before the new one gets the list.
         flushPresence()
-        origin.answer(.presenceList(PresenceList(present: presence.present)))
+        let (present, next) = presence.page(after: AccountID(it.after), limit: it.limit, bytesMax: page.bytesMax)
+        origin.answer(.presenceList(PresenceList(present: present, next: next)))
         watchers.add(origin.address)
         origin.address.lane.hand(.attach(session, .presence(id)))
     }
@@ -346,10 +348,33 @@ package actor Organisation {
     }
 
     private func flushPresence() {
-        let changes = presence.flush(at: surroundings.clocks.monotonic())
+        let changes = presence.flush(at: surroundings.clocks.monotonic(), max: PageRule.presenceChangesMax)
         guard !changes.isEmpty, !watchers.isEmpty else { return }
         watchers.broadcast(.presence(id), Broadcast(.presence(PresenceChanged(changes: changes)),
                                                     isEphemeral: true))
+    }
+
+    // MARK: Lists
+
+    private func listPeople(_ origin: Origin, _ it: ListPeople, _ page: PageGrant) {
+        let all = peopleInOrder ?? people!.keys.sorted()
+        peopleInOrder = all
+        let rest = all[all.firstIndex(above: AccountID(it.after))...].lazy.map { self.people![$0]!.person }
+        let (list, next) = PageRule.list(rest, limit: it.limit, bytesMax: page.bytesMax,
+                                         account: \.account, bytes: PageRule.bytes)
+        origin.answer(.peopleList(PeopleList(people: list, next: next)))
+    }
+
+    private func listChannels(_ origin: Origin, _ it: ListChannels, _ page: PageGrant) async throws(StoreError) {
+        let wanted = it.limit == 0 ? PageRule.entriesMax : Int(it.limit)
+        let limit = min(wanted, page.bytesMax / PageRule.channelBytesMin + 1)
+        let found = try await surroundings.channels.channels(
+            id, visibleTo: origin.account, after: ChannelCursor(it.after), limit: limit)
+        let list = found.prefix(PageRule.fitting(found, bytesMax: page.bytesMax, bytes: PageRule.bytes))
+        // Behind as many as were asked for there may be more.
+        let isLast = list.count == found.count && found.count < limit
+        origin.answer(.channelList(ChannelList(
+            channels: Array(list), next: isLast ? "" : list.last.map { ChannelCursor(behind: $0).text } ?? "")))
     }
 
     // MARK: Channels
@@ -394,7 +419,7 @@ package actor Organisation {
 
     private func run(_ command: OrganisationCommand) async {
         do {
-            try await carryOutInStore(command)
+            if !command.isAbandoned { try await carryOutInStore(command) }
         } catch {
             surroundings.log.warning("organisation command failed", .id("organisation", id),
                                      .word("why", Channel.word(error)))
@@ -424,10 +449,7 @@ package actor Organisation {
     private func carryOutInStore(_ command: OrganisationCommand) async throws(StoreError) {
         switch command {
         case .open(let origin, let principal): try await checkLogin(origin, principal)
-        case .listChannels(let origin):
-            let channels = try await surroundings.channels.channels(
-                id, visibleTo: origin.account, limit: registry.configuration.channelsListedMax)
-            origin.answer(.channelList(ChannelList(channels: channels)))
+        case .listChannels(let origin, let it, let page): try await listChannels(origin, it, page)
         case .createChannel(let origin, let wanted): try await createChannel(origin, wanted)
         case .openDirect(let origin, let account): try await openDirect(origin, account)
         case .changeRole(let origin, let it): try await changeRole(origin, it)
@@ -502,11 +524,20 @@ extension OrganisationCommand {
         }
     }
 
+    /// It would be of use to nobody but who asked, and they have gone.
+    var isAbandoned: Bool {
+        switch self {
+        case .open(let origin, _), .watchPresence(let origin, _, _), .listPeople(let origin, _, _),
+             .listChannels(let origin, _, _): origin.address.isGone
+        default: false
+        }
+    }
+
     /// Who waits for an answer.
     var origin: Origin? {
         switch self {
-        case .open(let origin, _), .presence(let origin, _), .watchPresence(let origin, _),
-             .listPeople(let origin), .listChannels(let origin), .createChannel(let origin, _),
+        case .open(let origin, _), .presence(let origin, _), .watchPresence(let origin, _, _),
+             .listPeople(let origin, _, _), .listChannels(let origin, _, _), .createChannel(let origin, _),
              .openDirect(let origin, _), .addMember(let origin, _), .removeMember(let origin, _),
              .changeRole(let origin, _), .removePerson(let origin, _): origin
         case .closed, .tellAccounts, .personChanged, .personRemoved, .loginRevoked, .changed, .listChanged,

@@ -61,8 +61,6 @@ package struct LiveConfiguration: Sendable {
     package var accountSessionsMax = 100
     /// Presence changes are collected this long.
     package var presenceMilliseconds: UInt32 = 250
-    /// Most channels of a channel list.
-    package var channelsListedMax = 2_000
     /// What the hub pings after; told to clients.
     package var heartbeatMilliseconds: UInt32 = 25_000
     /// How often what is in memory is compared with the store, because notices of other hubs may get
@@ -179,6 +177,13 @@ package final class Registry: Sendable {
                 retire(channel)
             }
         }
+    }
+
+    /// Hands a control command to a channel that is in memory; `false` when it is not.
+    func tellLive(_ organisation: OrganisationID, _ channel: ChannelID, _ command: ChannelCommand) -> Bool {
+        guard let channel = live(organisation, channel) else { return false }
+        if case .accepted = channel.tell(command, isControl: true) { return true }
+        return false
     }
 
     /// In memory, or made now.

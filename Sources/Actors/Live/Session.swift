@@ -9,7 +9,7 @@ package import Ports
 import Rules
 
 package final class Session {
-    private enum State {
+    enum State {
         case awaitingHello
         /// The organisation is deciding; commands that came meanwhile wait, `held` in all.
         case opening(Principal, hello: UInt32, held: [ClientFrame])
@@ -23,11 +23,11 @@ package final class Session {
     package static let expiryLeewayMilliseconds: Int64 = 5_000
 
     private let lane: any Lane
-    private let delivery: any DeliveryLane
-    private let registry: Registry
+    let delivery: any DeliveryLane
+    let registry: Registry
     /// As it was when the connection came: what the client was told stays true.
     private let limits: Limits
-    private var state = State.awaitingHello
+    private(set) var state = State.awaitingHello
     private var gate: CommandGate
     /// Refusals for their rate that are answered, as many times what a connection may have going on. A client
     /// that comes back with a queue sends more than its burst before it can read the first refusal, and would do
@@ -49,6 +49,8 @@ package final class Session {
     private var expiryLook: MonotonicNanoseconds?
     /// Where the last command to a channel went.
     private var latestChannel: Channel?
+    /// What waits for room in the outbox; see Session+Window.
+    var backlog = Backlog()
     /// Channels the client asked for, in that order; what has to be told when the connection goes.
     private var subscriptions: [ChannelID] = []
     /// Subscribe commands the channel has not answered yet.
@@ -132,6 +134,7 @@ package final class Session {
         if case .error(let error) = frame.body { registry.surroundings.metrics.refused(error.code) }
         if frame.id != 0 {
             gate.answered(frame.id)
+            answered(frame)
             if !subscribing.isEmpty, let channel = subscribing.removeValue(forKey: frame.id),
                case .error = frame.body {
                 subscriptionEnded(channel)
@@ -147,7 +150,7 @@ package final class Session {
             state = .open(principal)
             accountRate = registry.accountRates.enter(principal.account)
             scheduleExpiry()
-            for command in held { _ = route(command) }
+            for command in held { carryOutInTurn(command, principal) }
         } else {
             // The organisation refused, and closes behind its answer.
             state = .closed
@@ -171,6 +174,8 @@ package final class Session {
         state = .closed
         subscriptions = []
         latestChannel = nil
+        backlog = Backlog()
+        ownAddress?.leave()
     }
 
     // MARK: Commands
@@ -192,7 +197,7 @@ package final class Session {
         case .opening(let principal, let hello, var held):
             held.append(frame)
             state = .opening(principal, hello: hello, held: held)
-        case .open(let principal): carryOut(frame, principal)
+        case .open(let principal): carryOutInTurn(frame, principal)
         }
         return true
     }
@@ -219,7 +224,8 @@ package final class Session {
         }
     }
 
-    private func carryOut(_ frame: ClientFrame, _ principal: Principal) {
+    /// - Parameter page: for commands that need one (`Command.asksForPage`), and for no other.
+    func carryOut(_ frame: ClientFrame, _ principal: Principal, _ page: PageGrant? = nil) {
         let origin = Origin(address: address(principal), command: frame.id)
         func channel(_ id: ChannelID, _ command: ChannelCommand) {
             if !registry.tell(principal.organisation, id, command, latest: &latestChannel) {
@@ -234,7 +240,7 @@ package final class Session {
             refuse(frame.id, ErrorReply(.conflict, "The session is open already."))
         case .refresh(let refresh): self.refresh(frame.id, refresh, principal)
         case .ping: answer(frame.id, .pong(Pong(serverTime: registry.surroundings.clocks.now())))
-        case .subscribe(let subscribe): self.subscribe(origin, subscribe, principal)
+        case .subscribe(let subscribe): self.subscribe(origin, subscribe, page, principal)
         case .unsubscribe(let it):
             // Answered from what this connection asked for: the channel is not looked at, so that nobody is told,
             // or can measure, whether there is one of that id.
@@ -245,19 +251,19 @@ package final class Session {
             unsubscribing[frame.id] = it.channel
             channel(it.channel, .unsubscribe(origin))
         case .post(let post): channel(post.channel, .post(origin, post))
-        case .history(let page): channel(page.channel, .history(origin, page))
+        case .history(let it): channel(it.channel, .history(origin, it, page!))
         case .typing(let it): channel(it.channel, .typing(origin, active: it.active))
         case .join(let it): channel(it.channel, .join(origin))
         case .leave(let it): channel(it.channel, .leave(origin))
-        case .listMembers(let it): channel(it.channel, .members(origin))
+        case .listMembers(let it): channel(it.channel, .members(origin, it, page!))
         case .markRead(let it): channel(it.channel, .markRead(origin, sequence: it.sequence))
         case .addMember(let it): organisation(.addMember(origin, it))
         case .presence(let it): organisation(.presence(origin, it.state))
-        case .watchPresence(let it): organisation(.watchPresence(origin, active: it.active))
-        case .listChannels: organisation(.listChannels(origin))
+        case .watchPresence(let it): organisation(.watchPresence(origin, it, page!))
+        case .listChannels(let it): organisation(.listChannels(origin, it, page!))
         case .createChannel(let it): organisation(.createChannel(origin, it))
         case .openDirect(let it): organisation(.openDirect(origin, it.account))
-        case .listPeople: organisation(.listPeople(origin))
+        case .listPeople(let it): organisation(.listPeople(origin, it, page!))
         case .edit(let edit): channel(edit.channel, .edit(origin, edit))
         case .removeMember(let it): organisation(.removeMember(origin, it))
         case .changeRole(let it): organisation(.changeRole(origin, it))
@@ -266,7 +272,7 @@ package final class Session {
         }
     }
 
-    private func subscribe(_ origin: Origin, _ subscribe: Subscribe, _ principal: Principal) {
+    private func subscribe(_ origin: Origin, _ subscribe: Subscribe, _ page: PageGrant?, _ principal: Principal) {
         let isNew = !subscriptions.contains(subscribe.channel)
         let limit = limits.subscriptionsMax
         guard !isNew || subscriptions.count < Int(limit) else {
@@ -275,7 +281,7 @@ package final class Session {
                 details: [Detail("limit", "\(limit)")]))
             return
         }
-        let command = ChannelCommand.subscribe(origin, after: subscribe.after)
+        let command = ChannelCommand.subscribe(origin, after: subscribe.after, page)
         guard registry.tell(principal.organisation, subscribe.channel, command) else {
             refuseOverloaded(origin.command)
             return
@@ -355,7 +361,7 @@ package final class Session {
     // MARK: Answers
 
     /// The account is the same for the life of the session.
-    private func address(_ principal: Principal) -> SessionAddress {
+    func address(_ principal: Principal) -> SessionAddress {
         if let ownAddress { return ownAddress }
         let address = SessionAddress(lane: delivery, session: id, account: principal.account)
         ownAddress = address

@@ -112,6 +112,36 @@ package struct ChannelSummary: Hashable, Sendable {
     }
 }
 
+/// Where a page of an account's list of channels ends: what it is a member of comes first, then the other
+/// open ones, each by id. Nobody else decides that order.
+package enum ChannelCursor: Hashable, Sendable {
+    /// Behind this one of those that the account is a member of.
+    case joined(ChannelID)
+    /// Behind this one of the other open ones.
+    case open(ChannelID)
+
+    package init(behind channel: ChannelSummary) {
+        self = channel.joined ? .joined(channel.id) : .open(channel.id)
+    }
+
+    /// What the protocol says to clients, who give it back as it is.
+    package var text: String {
+        switch self {
+        case .joined(let id): "m\(id)"
+        case .open(let id): "o\(id)"
+        }
+    }
+
+    package init?(_ text: String) {
+        guard let id = ChannelID(String(text.dropFirst())) else { return nil }
+        switch text.utf8.first {
+        case UInt8(ascii: "m"): self = .joined(id)
+        case UInt8(ascii: "o"): self = .open(id)
+        default: return nil
+        }
+    }
+}
+
 /// Presence of an account, the best of its sessions. Raw values are sent.
 package enum PresenceState: UInt8, Sendable, CaseIterable {
     case offline = 1

@@ -109,7 +109,7 @@ package struct History: Hashable, Sendable {
     package var channel: ChannelID
     package var before: UInt64
     package var after: UInt64?
-    /// 1...200; 0 means 50.
+    /// 1...200; 0 means 50. Fewer come where so many would be too much for one page.
     package var limit: UInt32
     package init(channel: ChannelID, before: UInt64 = 0, after: UInt64? = nil, limit: UInt32 = 0) {
         self.channel = channel
@@ -138,12 +138,27 @@ package struct SetPresence: Hashable, Sendable {
 /// Starts or stops `PresenceChanged` pushes of the organisation. Answered by `PresenceList`.
 package struct WatchPresence: Hashable, Sendable {
     package var active: Bool
-    package init(active: Bool) { self.active = active }
+    /// `next` of the page before, for the page behind it; empty: the first one.
+    package var after: String
+    /// Most entries of the page, 1...1,000; 0: as many as fit into one.
+    package var limit: UInt32
+    package init(active: Bool, after: String = "", limit: UInt32 = 0) {
+        self.active = active
+        self.after = after
+        self.limit = limit
+    }
 }
 
+/// A page of the account's channels: those it is a member of, then the other open ones, each by id.
 /// Answered by `ChannelList`.
 package struct ListChannels: Hashable, Sendable {
-    package init() {}
+    /// As of `WatchPresence`.
+    package var after: String
+    package var limit: UInt32
+    package init(after: String = "", limit: UInt32 = 0) {
+        self.after = after
+        self.limit = limit
+    }
 }
 
 /// Answered by `ChannelReply`; the creator is its first member.
@@ -187,10 +202,17 @@ package struct AddMember: Hashable, Sendable {
     }
 }
 
-/// Answered by `MemberList`.
+/// A page of the members of a channel, by id. Answered by `MemberList`.
 package struct ListMembers: Hashable, Sendable {
     package var channel: ChannelID
-    package init(channel: ChannelID) { self.channel = channel }
+    /// As of `WatchPresence`.
+    package var after: String
+    package var limit: UInt32
+    package init(channel: ChannelID, after: String = "", limit: UInt32 = 0) {
+        self.channel = channel
+        self.after = after
+        self.limit = limit
+    }
 }
 
 /// Moves the account's read marker forward; never back. Answered by `Done`.
@@ -203,9 +225,15 @@ package struct MarkRead: Hashable, Sendable {
     }
 }
 
-/// Everybody in the organisation. Answered by `PeopleList`.
+/// A page of everybody in the organisation, by id. Answered by `PeopleList`.
 package struct ListPeople: Hashable, Sendable {
-    package init() {}
+    /// As of `WatchPresence`.
+    package var after: String
+    package var limit: UInt32
+    package init(after: String = "", limit: UInt32 = 0) {
+        self.after = after
+        self.limit = limit
+    }
 }
 
 /// A new text for a message of the same sender. Answered by `Posted`, with the position of the edit.

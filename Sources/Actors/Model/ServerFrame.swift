@@ -202,15 +202,25 @@ package struct Presence: Hashable, Sendable {
     }
 }
 
-/// Everybody who is not offline.
+/// A page of those who are not offline.
 package struct PresenceList: Hashable, Sendable {
     package var present: [Presence]
-    package init(present: [Presence]) { self.present = present }
+    /// Where the next page begins: `after` of the command for it. Empty: this was the last one.
+    package var next: String
+    package init(present: [Presence], next: String = "") {
+        self.present = present
+        self.next = next
+    }
 }
 
 package struct ChannelList: Hashable, Sendable {
     package var channels: [ChannelSummary]
-    package init(channels: [ChannelSummary]) { self.channels = channels }
+    /// As of `PresenceList`.
+    package var next: String
+    package init(channels: [ChannelSummary], next: String = "") {
+        self.channels = channels
+        self.next = next
+    }
 }
 
 package struct ChannelReply: Hashable, Sendable {
@@ -221,15 +231,23 @@ package struct ChannelReply: Hashable, Sendable {
 package struct MemberList: Hashable, Sendable {
     package var channel: ChannelID
     package var accounts: [AccountID]
-    package init(channel: ChannelID, accounts: [AccountID]) {
+    /// As of `PresenceList`.
+    package var next: String
+    package init(channel: ChannelID, accounts: [AccountID], next: String = "") {
         self.channel = channel
         self.accounts = accounts
+        self.next = next
     }
 }
 
 package struct PeopleList: Hashable, Sendable {
     package var people: [Person]
-    package init(people: [Person]) { self.people = people }
+    /// As of `PresenceList`.
+    package var next: String
+    package init(people: [Person], next: String = "") {
+        self.people = people
+        self.next = next
+    }
 }
 
 /// Events of a channel in sequence, live or replayed: at most 64.

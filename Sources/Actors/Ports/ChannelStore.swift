@@ -141,13 +141,14 @@ package protocol ChannelStore: Sendable {
         async throws(StoreError)
 
     /// A page of the log, oldest first. Rows that are missing are left out, and rows that do not hold what
-    /// they should are of kind `damaged`, with what is known of them: one does not take its page along.
-    func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
-        async throws(StoreError) -> [StoredEvent]
+    /// they should are of kind `damaged`, with what is known of them: one does not take its page along. It ends, on
+    /// the side that is farther from where it was asked from, with the event with which it has `bytesMax` or more in
+    /// the store, so that one at least is read.
+    func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int,
+                bytesMax: Int) async throws(StoreError) -> [StoredEvent]
 
-    /// Every channel the account may see: those it is a member of, and all open ones; at most
-    /// `limit`, newest activity first.
-    func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
+    /// Channels the account may see, in the order of `ChannelCursor`: at most `limit`, those behind `after`.
+    func channels(_ organisation: OrganisationID, visibleTo account: AccountID, after: ChannelCursor?, limit: Int)
         async throws(StoreError) -> [ChannelSummary]
 
     /// The channel as that list shows it; `nil` when the account may not see it, or there is none.
@@ -168,4 +169,13 @@ package protocol ChannelStore: Sendable {
     /// Moves the read marker of a member forward; a lower sequence changes nothing.
     func markRead(_ organisation: OrganisationID, _ channel: ChannelID, _ account: AccountID,
                   sequence: UInt64) async throws(StoreError)
+}
+
+extension ChannelStore {
+    /// A page of the log, however large its events are.
+    package func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
+        async throws(StoreError) -> [StoredEvent]
+    {
+        try await events(organisation, channel, range, limit: limit, bytesMax: .max)
+    }
 }

@@ -2,6 +2,7 @@
 // the lane knows the connections, encodes a broadcast once per encoding, and writes once per tick.
 
 package import Model
+import Synchronization
 
 /// What sessions of a lane can be attached to.
 package enum Topic: Hashable, Sendable {
@@ -18,6 +19,7 @@ package final class SessionAddress: Sendable {
     package let lane: any DeliveryLane
     package let session: SessionID
     package let account: AccountID
+    private let gone = Atomic(false)
     package init(lane: any DeliveryLane, session: SessionID, account: AccountID) {
         self.lane = lane
         self.session = session
@@ -25,6 +27,37 @@ package final class SessionAddress: Sendable {
     }
     package func send(_ id: UInt32, _ body: ServerBody) {
         lane.hand(.send(session, ServerFrame(id: id, body: body)))
+    }
+
+    package func paged(_ page: PageGrant, next: ReplayTicket? = nil) {
+        lane.hand(.paged(session, page, next: next))
+    }
+
+    /// Nobody is there to read answers: what is to be read for this session need not be read any more.
+    package var isGone: Bool { gone.load(ordering: .relaxed) }
+    package func leave() { gone.store(true, ordering: .relaxed) }
+}
+
+/// Leave to make one page for a session, which has room for it. How it ended, the session has to hear.
+package struct PageGrant: Hashable, Sendable {
+    /// The session's own number for it.
+    package let number: UInt32
+    /// What the page may take on the wire; a single entry may be larger.
+    package let bytesMax: Int
+    package init(number: UInt32, bytesMax: Int) {
+        self.number = number
+        self.bytesMax = bytesMax
+    }
+}
+
+/// A replay of a channel that goes on when its session has room again.
+package struct ReplayTicket: Hashable, Sendable {
+    package let channel: ChannelID
+    /// The channel's own number for it.
+    package let number: UInt64
+    package init(channel: ChannelID, number: UInt64) {
+        self.channel = channel
+        self.number = number
     }
 }
 
@@ -39,6 +72,9 @@ package enum Delivery: Sendable {
     case attach(SessionID, Topic)
     /// From here on it gets no more of them.
     case detach(SessionID, Topic)
+    /// A page of a replay has been handed over, or there is none after all. With a ticket, there is more. (The
+    /// page that answers a command ends with its reply.)
+    case paged(SessionID, PageGrant, next: ReplayTicket?)
     /// The session's token may be over; it is asked.
     case checkExpiry(SessionID)
     /// Sends `Closing` and closes; nothing handed over later reaches the session.

@@ -50,11 +50,32 @@ package enum ArgumentRule {
                                   details: [Detail("field", "state")])
             }
             return nil
-        case .refresh, .ping, .subscribe, .unsubscribe, .typing, .watchPresence, .listChannels,
-             .openDirect, .join, .leave, .addMember, .listMembers, .markRead, .listPeople,
-             .removeMember, .changeRole, .removePerson:
+        case .listChannels(let list):
+            return checkPage(list.limit, hasPlace: list.after.isEmpty || ChannelCursor(list.after) != nil)
+        case .listPeople(let list): return checkPage(list.limit, after: list.after)
+        case .listMembers(let list): return checkPage(list.limit, after: list.after)
+        case .watchPresence(let list): return checkPage(list.limit, after: list.after)
+        case .refresh, .ping, .subscribe, .unsubscribe, .typing, .openDirect, .join, .leave, .addMember,
+             .markRead, .removeMember, .changeRole, .removePerson:
             return nil
         }
+    }
+
+    /// Of a list of accounts.
+    private static func checkPage(_ limit: UInt32, after: String) -> ErrorReply? {
+        checkPage(limit, hasPlace: after.isEmpty || AccountID(after) != nil)
+    }
+
+    /// - Parameter hasPlace: `after` is empty, or what an earlier page has as `next`.
+    private static func checkPage(_ limit: UInt32, hasPlace: Bool) -> ErrorReply? {
+        if limit > UInt32(PageRule.entriesMax) {
+            return outOfBounds("limit", limit: PageRule.entriesMax, have: Int(limit))
+        }
+        guard hasPlace else {
+            return ErrorReply(.invalidArgument, "There is no such place in the list.",
+                              details: [Detail("field", "after")])
+        }
+        return nil
     }
 
     private static func checkKey(_ key: IdempotencyKey) -> ErrorReply? {

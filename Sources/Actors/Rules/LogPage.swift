@@ -17,6 +17,17 @@ package enum LogPage {
         return start + 1...start + min(UInt64(limit), head - start)
     }
 
+    /// Of a page that may have been cut short: up to the last row that was found. What is missing behind it, the next
+    /// page shows; a page in which nothing was found is whole.
+    package static func cut(_ sequences: ClosedRange<UInt64>, isForwards: Bool, found: [UInt64])
+        -> ClosedRange<UInt64>
+    {
+        guard let first = found.first, let last = found.last else { return sequences }
+        return isForwards
+            ? sequences.lowerBound...max(sequences.lowerBound, min(sequences.upperBound, last))
+            : min(sequences.upperBound, max(sequences.lowerBound, first))...sequences.upperBound
+    }
+
     /// The entries of these sequences.
     /// - Parameter found: in order of their sequences; what lies outside is left out.
     package static func complete(_ found: [Event], _ sequences: ClosedRange<UInt64>) -> [Event] {

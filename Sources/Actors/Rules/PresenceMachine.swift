@@ -18,6 +18,8 @@ package struct PresenceMachine {
     }
 
     private var accounts: [AccountID: Account] = [:]
+    /// Their ids, in order.
+    private var ids: [AccountID] = []
     /// Accounts whose state may differ from what was told, in order of change.
     private var dirty: [AccountID] = []
 
@@ -27,7 +29,11 @@ package struct PresenceMachine {
     package var hasPending: Bool { !dirty.isEmpty }
 
     package mutating func sessionIs(_ state: PresenceState, _ session: SessionID, of account: AccountID) {
-        accounts[account, default: Account()].sessions[session] = state
+        if accounts[account] == nil {
+            accounts[account] = Account()
+            ids.insert(account, at: ids.firstIndex(above: account))
+        }
+        accounts[account]?.sessions[session] = state
         accounts[account]?.leftAt = nil
         mark(account)
     }
@@ -39,11 +45,16 @@ package struct PresenceMachine {
         mark(account)
     }
 
-    /// Changes to tell the watchers. What is within its grace stays for a later flush.
-    package mutating func flush(at now: MonotonicNanoseconds) -> [Presence] {
+    /// Changes to tell the watchers, the first `max` of them. What is within its grace stays for a later flush,
+    /// and so does the rest.
+    package mutating func flush(at now: MonotonicNanoseconds, max: Int = .max) -> [Presence] {
         var changes: [Presence] = []
         var later: [AccountID] = []
-        for id in dirty {
+        for (index, id) in dirty.enumerated() {
+            if changes.count == max {
+                later += dirty[index...]
+                break
+            }
             guard var account = accounts[id] else { continue }
             if let leftAt = account.leftAt,
                now.milliseconds(since: leftAt) < Self.offlineGraceMilliseconds, account.told != .offline {
@@ -57,16 +68,18 @@ package struct PresenceMachine {
             }
             account.isDirty = false
             accounts[id] = account.sessions.isEmpty ? nil : account
+            if account.sessions.isEmpty { ids.remove(at: ids.firstIndex(above: id) - 1) }
         }
         dirty = later
         return changes
     }
 
-    /// Everybody present as last told, ordered by account.
-    package var present: [Presence] {
-        accounts.compactMap { id, account in
-            account.told == .offline ? nil : Presence(account: id, state: account.told)
-        }.sorted { $0.account < $1.account }
+    /// Those present as last told, by account: a page of them behind `account`.
+    package func page(after account: AccountID?, limit: UInt32, bytesMax: Int) -> (page: [Presence], next: String) {
+        let rest = ids[ids.firstIndex(above: account)...].lazy.compactMap { id in
+            accounts[id].flatMap { $0.told == .offline ? nil : Presence(account: id, state: $0.told) }
+        }
+        return PageRule.list(rest, limit: limit, bytesMax: bytesMax, account: \.account, bytes: PageRule.bytes)
     }
 
     private mutating func mark(_ account: AccountID) {

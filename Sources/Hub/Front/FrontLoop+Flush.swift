@@ -66,7 +66,7 @@ extension FrontLoop {
         slot.pointee.firstPending = -1
         slot.pointee.lastPending = -1
         // Nearly always there is nothing to do afterwards.
-        let isPlain = slot.pointee.phase == .open
+        let isPlain = slot.pointee.phase == .open && !slot.pointee.awaitsWrite
         var sentBytes = 0
         if !slot.pointee.isEncrypted, let bytes = pending.joined(from: first) {
             if usesRing {

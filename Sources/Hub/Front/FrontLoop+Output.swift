@@ -23,6 +23,7 @@ extension FrontLoop {
             if case .welcome = frame.body { welcomed(connection) }
             send(frame, connection)
             connection.session?.willSend(frame)
+            observeWindow(connection)
         case .attach(let session, let topic):
             guard let connection = connection(of: session) else { return }
             join(topic, connection)
@@ -30,6 +31,10 @@ extension FrontLoop {
             guard let connection = connection(of: session),
                   let place = connection.topics.removeValue(forKey: topic) else { return }
             leave(topic, at: place)
+        case .paged(let session, let page, let next):
+            guard let connection = connection(of: session) else { return }
+            connection.session?.paged(page, next: next)
+            observeWindow(connection)
         case .checkExpiry(let session): connection(of: session)?.session?.checkExpiry()
         case .close(let session, let code, let wait):
             guard let connection = connection(of: session) else { return }
@@ -45,6 +50,22 @@ extension FrontLoop {
 
     private func connection(of session: SessionID) -> Connection? {
         sessions[session].flatMap { connections[Int($0)] }
+    }
+
+    /// What the session has waiting goes on at the end of the tick, or when the socket takes more.
+    @inline(__always)
+    func observeWindow(_ connection: Connection) {
+        guard let session = connection.session, session.awaitsWrite else { return }
+        table[connection.number].awaitsWrite = true
+        markDirty(connection.number)
+    }
+
+    /// What was noted for the connection is with the socket or in the outbox.
+    private func tellWindow(_ connection: Connection) {
+        guard let session = connection.session else { return }
+        session.wrote(room: outboxRule.room(
+            waiting: connection.outbox.bytes, total: Int(metrics.outboxBytes.current)))
+        table[connection.number].awaitsWrite = session.awaitsWrite
     }
 
     func welcomed(_ connection: Connection) {
@@ -160,7 +181,12 @@ extension FrontLoop {
         connection.answersNoted = 0
         switch table[number].phase {
         case .free, .proxied: break
-        case .greeting, .open: if isOverBudget(connection) { tooSlow(connection) }
+        case .greeting, .open:
+            if isOverBudget(connection) {
+                tooSlow(connection)
+            } else if table[number].awaitsWrite {
+                tellWindow(connection)
+            }
         case .closing: if !connection.hasUnsent, connection.endsAfterFlush { linger(connection) }
         case .http: flushedHTTP(connection)
         }
@@ -222,7 +248,10 @@ extension FrontLoop {
             connection.outbox.remove(sent)
             if connection.isClient { metrics.outboxBytes.add(Int64(-sent)) }
             metrics.bytesOut.add(UInt64(sent))
-            if sent < wanted || !connection.ciphertext.isEmpty { return }
+            if sent < wanted || !connection.ciphertext.isEmpty {
+                if table[number].awaitsWrite { tellWindow(connection) }
+                return
+            }
         }
         table[number].isBlocked = false
         if table[number].phase == .http, connection.exchange == nil {

@@ -169,6 +169,7 @@ extension FrontLoop {
             case .failure(let error): faulty(error, connection)
             }
         }
+        observeWindow(connection)
     }
 
     private func faulty(_ error: DecodeError, _ connection: Connection) {

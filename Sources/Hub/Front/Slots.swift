@@ -38,6 +38,8 @@ struct Slot {
     var isPinged = false
     /// A part of a WebSocket message has come.
     var isReceiving = false
+    /// The session has to hear when what was noted is written, or more is taken.
+    var awaitsWrite = false
     /// What is to be written: first and last node of a list in `PendingFrames`; -1: nothing.
     var firstPending: Int32 = -1
     var lastPending: Int32 = -1

@@ -99,26 +99,58 @@ enum ChannelSQL {
         FROM event
         WHERE organisation = $1 AND channel = $2 AND sequence > $3 ORDER BY sequence LIMIT $4
         """)
+    /// The same, up to the event with which they have $5 bytes: the sizes are looked at first, for which neither
+    /// database reads the bodies.
+    static let eventsBeforeWithin = TenantStatement(
+        """
+        SELECT sequence, id, kind, sender, subject, posted_at, idempotency, body_key, body, target
+        FROM event
+        WHERE organisation = $1 AND channel = $2 AND sequence < $3 AND sequence >= (
+            SELECT MIN(p.sequence) FROM (
+                SELECT s.sequence, SUM(s.size) OVER (ORDER BY s.sequence DESC) - s.size AS ahead FROM (
+                    SELECT sequence, \(size) AS size FROM event
+                    WHERE organisation = $1 AND channel = $2 AND sequence < $3
+                    ORDER BY sequence DESC LIMIT $4) s) p
+            WHERE p.ahead < $5)
+        ORDER BY sequence DESC
+        """)
+    static let eventsAfterWithin = TenantStatement(
+        """
+        SELECT sequence, id, kind, sender, subject, posted_at, idempotency, body_key, body, target
+        FROM event
+        WHERE organisation = $1 AND channel = $2 AND sequence > $3 AND sequence <= (
+            SELECT MAX(p.sequence) FROM (
+                SELECT s.sequence, SUM(s.size) OVER (ORDER BY s.sequence) - s.size AS ahead FROM (
+                    SELECT sequence, \(size) AS size FROM event
+                    WHERE organisation = $1 AND channel = $2 AND sequence > $3
+                    ORDER BY sequence LIMIT $4) s) p
+            WHERE p.ahead < $5)
+        ORDER BY sequence
+        """)
+    /// Of an event: its body, and something for the rest of the row.
+    private static let size = "COALESCE(LENGTH(body), 0) + 200"
 
     /// Two halves, each by an index: what the account is in, and open channels it is not in.
-    static let visible = TenantStatement(
+    static let joined = TenantStatement(
         """
-        SELECT c.id, c.kind, c.name, c.topic, c.party_a, c.party_b, l.epoch, l.head, m.read_to, l.active_at
+        SELECT c.id, c.kind, c.name, c.topic, c.party_a, c.party_b, l.epoch, l.head, m.read_to
         FROM channel_member m
         JOIN channel c ON c.organisation = m.organisation AND c.id = m.channel
         JOIN log l ON l.organisation = m.organisation AND l.channel = m.channel
-        WHERE m.organisation = $1 AND m.account = $2
-        UNION ALL
-        SELECT c.id, c.kind, c.name, c.topic, c.party_a, c.party_b, l.epoch, l.head, NULL, l.active_at
+        WHERE m.organisation = $1 AND m.account = $2 AND m.channel > $3 ORDER BY m.channel LIMIT $4
+        """)
+    static let open = TenantStatement(
+        """
+        SELECT c.id, c.kind, c.name, c.topic, c.party_a, c.party_b, l.epoch, l.head, NULL
         FROM channel c
         JOIN log l ON l.organisation = c.organisation AND l.channel = c.id
-        WHERE c.organisation = $1 AND c.kind = $3 AND NOT EXISTS (
+        WHERE c.organisation = $1 AND c.kind = $3 AND c.id > $4 AND NOT EXISTS (
             SELECT 1 FROM channel_member m
             WHERE m.organisation = $1 AND m.channel = c.id AND m.account = $2)
-        ORDER BY 10 DESC, 1 DESC LIMIT $4
+        ORDER BY c.id LIMIT $5
         """)
 
-    /// One row of it.
+    /// One row of either half.
     static let visibleOne = TenantStatement(
         """
         SELECT c.id, c.kind, c.name, c.topic, c.party_a, c.party_b, l.epoch, l.head, m.read_to
@@ -351,17 +383,24 @@ extension Store {
     }
 
     package func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange,
-                        limit: Int) async throws(StoreError) -> [StoredEvent]
+                        limit: Int, bytesMax: Int) async throws(StoreError) -> [StoredEvent]
     {
+        // Where every size is right, nobody needs to look at them.
+        let isBounded = bytesMax < .max
+        let channel = Value.id(channel)
+        let (limit, bytes) = (Self.limit(limit), Value.count(max(1, bytesMax)))
         let statement: Bound
         var newestFirst = false
         switch range {
         case .before(let end):
             newestFirst = true
-            statement = ChannelSQL.eventsBefore(
-                organisation, .id(channel), .count(end == 0 ? UInt64.max : end), Self.limit(limit))
+            let end = Value.count(end == 0 ? UInt64.max : end)
+            statement = isBounded ? ChannelSQL.eventsBeforeWithin(organisation, channel, end, limit, bytes)
+                : ChannelSQL.eventsBefore(organisation, channel, end, limit)
         case .after(let start):
-            statement = ChannelSQL.eventsAfter(organisation, .id(channel), .count(start), Self.limit(limit))
+            let start = Value.count(start)
+            statement = isBounded ? ChannelSQL.eventsAfterWithin(organisation, channel, start, limit, bytes)
+                : ChannelSQL.eventsAfter(organisation, channel, start, limit)
         }
         var page = try await rows(Job(.read, [statement]))[0].sound(Self.event).rows
         if newestFirst { page.reverse() }
@@ -392,13 +431,29 @@ extension Store {
             target: row.isNull(9) ? nil : try row.count(9))
     }
 
-    package func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
-        async throws(StoreError) -> [ChannelSummary]
+    package func channels(_ organisation: OrganisationID, visibleTo account: AccountID, after: ChannelCursor?,
+                          limit: Int) async throws(StoreError) -> [ChannelSummary]
     {
-        let statement = ChannelSQL.visible(
-            organisation, .id(account), .integer(Int64(ChannelKind.open.rawValue)), Self.limit(limit))
-        return try await list(.channel, statement, Self.summary)
+        let account = Value.id(account)
+        var found: [ChannelSummary] = []
+        let behind: Value
+        switch after {
+        case .open(let last): behind = .id(last)
+        case .joined(let last): (found, behind) = (try await joined(behind: .id(last)), Self.beginning)
+        case nil: (found, behind) = (try await joined(behind: Self.beginning), Self.beginning)
+        }
+        func joined(behind: Value) async throws(StoreError) -> [ChannelSummary] {
+            try await list(
+                .channel, ChannelSQL.joined(organisation, account, behind, Self.limit(limit)), Self.summary)
+        }
+        guard found.count < limit else { return found }
+        let kind = Value.integer(Int64(ChannelKind.open.rawValue))
+        return found + (try await list(
+            .channel, ChannelSQL.open(organisation, account, kind, behind, Self.limit(limit - found.count)), Self.summary))
     }
+
+    /// In front of every id.
+    private static let beginning = Value.id(high: 0, low: 0)
 
     package func channel(_ organisation: OrganisationID, _ channel: ChannelID,
                          seenBy account: AccountID) async throws(StoreError) -> ChannelSummary?

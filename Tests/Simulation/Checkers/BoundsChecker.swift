@@ -1,4 +1,4 @@
-// Queues stay within their limits.
+// Queues stay within their limits, and what a client has asked for never makes it a slow reader.
 
 import Live
 import Model
@@ -15,6 +15,10 @@ final class BoundsChecker: Checker {
         let bound = world.plan.outboxBytesMax + world.plan.pushBytesMax
         if connection.outboxBytes > bound {
             world.fail("bounds", "\(connection.outboxBytes) bytes wait for client \(connection.client.number)")
+        }
+        // Half of the outbox is for what comes unasked.
+        if connection.pageBytes > world.plan.outboxBytesMax / 2 {
+            world.fail("window", "\(connection.pageBytes) bytes of pages wait for client \(connection.client.number)")
         }
         if case .events(let push) = frame.body, push.events.count > 64 {
             world.fail("bounds", "a push has \(push.events.count) events")

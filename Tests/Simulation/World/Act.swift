@@ -6,7 +6,7 @@ enum Act: Int, CaseIterable, Sendable {
     case post, burst, postTwice, postAgain, join, leave, subscribeAgain, unsubscribe, history
     case typing, presence, watchPresence, listChannels, createChannel, openDirect, addMember
     case listMembers, markRead, listPeople, ping, refresh, trespass, hangUp, edit, editOthers
-    case removeMember, changeRole, removePerson, broadcast
+    case removeMember, changeRole, removePerson, broadcast, askMuch, askAndGo
 
     /// How often compared with the others.
     var weight: Int {
@@ -27,6 +27,8 @@ enum Act: Int, CaseIterable, Sendable {
         case .markRead: 4
         case .trespass: 3
         case .createChannel, .openDirect, .hangUp: 1
+        case .askMuch: 1
+        case .askAndGo: 2
         case .presence, .watchPresence, .listChannels, .listMembers, .listPeople, .ping, .refresh: 2
         }
     }
@@ -71,8 +73,11 @@ extension SimClient {
         case .presence:
             send(.presence(SetPresence(state: random.chance(50) ? .away : .online)), .done)
         case .watchPresence:
-            send(.watchPresence(WatchPresence(active: random.chance(80))), .presenceList)
-        case .listChannels: send(.listChannels(ListChannels()), .channelList)
+            guard random.chance(80) else {
+                return send(.watchPresence(WatchPresence(active: false)), .list(Listing(.presence, limit: 0)))
+            }
+            read(.presence)
+        case .listChannels: read(.channels)
         case .createChannel:
             let name = "c\(number)-\(random.below(5))"
             send(.createChannel(CreateChannel(name: name, kind: random.chance(50) ? .open : .closed)),
@@ -95,10 +100,14 @@ extension SimClient {
             guard world.clients.filter({ $0.state != .ended }).count > 3,
                   let other = random.pick(world.accounts(of: organisation)) else { return }
             send(.removePerson(RemovePerson(account: other)), .done)
-        case .listMembers: send(.listMembers(ListMembers(channel: channel)), .memberList)
+        case .listMembers: read(.members(channel))
         case .markRead:
             send(.markRead(MarkRead(channel: channel, sequence: view.position?.sequence ?? 0)), .done)
-        case .listPeople: send(.listPeople(ListPeople()), .peopleList)
+        case .listPeople: read(.people)
+        case .askMuch: askMuch()
+        case .askAndGo:
+            askMuch()
+            hangUp()
         case .ping: send(.ping(Ping()), .pong)
         case .refresh: refreshInBand()
         case .trespass: trespass()
@@ -107,6 +116,18 @@ extension SimClient {
             postsMade += 1
             let text = "\(channel) \(account) \(postsMade)"
             send(.broadcast(SendBroadcast(channel: channel, text: text)), .done)
+        }
+    }
+
+    /// As many large answers as may be asked for at once.
+    private func askMuch() {
+        for _ in 0..<(10 + random.below(60)) {
+            guard let view = random.pick(views) else { return }
+            switch random.below(10) {
+            case 0: read(.channels)
+            case 1: subscribe(view)
+            default: readHistory(view)
+            }
         }
     }
 

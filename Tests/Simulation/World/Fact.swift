@@ -9,6 +9,8 @@ enum Fact {
     case channelMade(OrganisationID, ChannelRecord)
     /// The store wrote events; they are durable from here on.
     case committed(OrganisationID, ChannelID, [StoredEvent])
+    /// A hub begins to read from the store what one of its sessions has asked for.
+    case readBegun(SimNode, ReadForSomebody)
     /// A hub put a frame on a connection.
     case handed(SimConnection, ServerFrame)
     /// A client read it.
@@ -31,6 +33,22 @@ enum Fact {
     case settled
     /// Everybody has gone, and what is idle has been put away.
     case emptied
+}
+
+/// What is read for somebody: a page of a log, for its history or a replay; or the list of an account.
+enum ReadForSomebody: Hashable {
+    case page(ChannelID)
+    case channelList(AccountID)
+
+    /// `nil` for commands that need no such read.
+    init?(_ command: Command, of account: AccountID) {
+        switch command {
+        case .history(let it): self = .page(it.channel)
+        case .subscribe(let it) where it.after != nil: self = .page(it.channel)
+        case .listChannels: self = .channelList(account)
+        default: return nil
+        }
+    }
 }
 
 /// Holds one promise against what happens. A new one goes into `Simulation.makeCheckers`.

@@ -54,6 +54,8 @@ struct Plan: Sendable {
     /// Lanes in a hundred that seldom get their turn.
     var laggards: Int
     var textBytesMax: Int
+    /// Clients in a hundred that take what comes slowly.
+    var slowLinks: Int
     /// What the socket of a connection holds before its outbox fills.
     var socketBytes: Int
     var tokenMilliseconds: Int64
@@ -80,6 +82,7 @@ struct Plan: Sendable {
         laggards = [0, 0, 30, 60][random.below(4)]
         textBytesMax = [16, 200, 3_000][random.below(3)]
         socketBytes = [2_000, 16_000, 64_000][random.below(3)]
+        slowLinks = [0, 0, 40][random.below(3)]
         tokenMilliseconds = [900_000, 900_000, 12_000][random.below(3)]
         // As in production, several of the largest pushes find room.
         pushBytesMax = min(64 * (textBytesMax + 250), (128 << 10) + 64 * 250)

@@ -52,7 +52,7 @@ final class SimClient: @unchecked Sendable {
     enum Asked {
         case hello, refresh(Principal), pong, done, post(IdempotencyKey), postAgain(PendingPost), refusal
         case subscribe(View, after: Position?), unsubscribe(View), join(ChannelID)
-        case history(View, History), presenceList, channelList, channelReply, memberList, peopleList
+        case history(View, History), list(Listing), channelReply
     }
 
     enum State: Equatable {
@@ -70,6 +70,8 @@ final class SimClient: @unchecked Sendable {
     private(set) var state = State.offline
     private(set) var connection: SimConnection?
     private var principal: Principal
+    /// How fast it takes what comes.
+    let readBytesPerMillisecond: Int64
     private var nextID: UInt32 = 1
     private var pending: [UInt32: (asked: Asked, sentAt: Int64)] = [:]
     private(set) var views: [View] = []
@@ -86,6 +88,7 @@ final class SimClient: @unchecked Sendable {
         self.number = number
         self.principal = principal
         self.random = random
+        readBytesPerMillisecond = self.random.chance(world.plan.slowLinks) ? self.random.between(50, 500) : 1_000_000
         account = principal.account
         organisation = principal.organisation
         login = principal.login
@@ -291,8 +294,8 @@ final class SimClient: @unchecked Sendable {
         switch (asked, body) {
         case (.hello, .welcome): welcomed()
         case (.refresh(let newer), .refreshed): principal = newer
-        case (.pong, .pong), (.done, .done), (.presenceList, .presenceList), (.channelList, .channelList),
-             (.memberList, .memberList), (.peopleList, .peopleList): break
+        case (.pong, .pong), (.done, .done): break
+        case (.list(let listing), let page): listed(listing, page)
         case (.post(let key), .posted(let posted)): acknowledged(key, posted)
         case (.postAgain(let old), .posted(let posted)):
             if posted.position != old.position || posted.event != old.event || !posted.duplicate {

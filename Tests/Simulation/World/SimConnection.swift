@@ -23,9 +23,13 @@ final class SimConnection: @unchecked Sendable {
     private(set) var isClosing = false
     /// What comes is not read any more: a drain waits for the answers to what came before.
     var isHeld = false
+    /// What the client waits for that may have to be read from the store, by the command's id.
+    private var asked: [UInt32: (read: ReadForSomebody, isReplayed: Bool)] = [:]
     /// Bytes that the socket has not taken.
     var outboxBytes = 0
     private var outbox: [Message] = []
+    /// Of these, the bytes of pages: what the client has asked for.
+    private(set) var pageBytes = 0
 
     // The network.
     private var inSocket = 0
@@ -42,6 +46,8 @@ final class SimConnection: @unchecked Sendable {
     private struct Message {
         let bytes: [UInt8]
         let frame: ServerFrame?
+        /// An answer that may be large, or a part of a replay.
+        var isPage = false
     }
 
     init(_ world: Simulation, number: Int, client: SimClient, front: SimFront, encoding: Encoding) {
@@ -52,14 +58,34 @@ final class SimConnection: @unchecked Sendable {
         self.encoding = encoding
     }
 
+    // MARK: What the client waits for
+
+    func arrived(_ frame: ClientFrame) {
+        if let read = ReadForSomebody(frame.command, of: client.account) { asked[frame.id] = (read, false) }
+    }
+
+    func answered(_ frame: ServerFrame) {
+        // What is replayed comes behind the reply, and ends with the attachment.
+        if case .subscribed = frame.body { asked[frame.id]?.isReplayed = true } else { asked[frame.id] = nil }
+    }
+
+    func attached(_ topic: Topic) {
+        guard case .channel(let channel) = topic else { return }
+        asked = asked.filter { !($0.value.isReplayed && $0.value.read == .page(channel)) }
+    }
+
+    func waits(for read: ReadForSomebody) -> Bool { asked.values.contains { $0.read == read } }
+
     // MARK: To the client
 
     /// Returns how many bytes the socket did not take now.
-    func write(_ bytes: [UInt8], _ frame: ServerFrame) -> Int {
-        let message = Message(bytes: bytes, frame: frame)
+    /// - Parameter isBroadcast: it goes to everybody who is subscribed.
+    func write(_ bytes: [UInt8], _ frame: ServerFrame, isBroadcast: Bool = false) -> Int {
+        let message = Message(bytes: bytes, frame: frame, isPage: !isBroadcast && frame.body.isPage)
         guard outbox.isEmpty, inSocket < world.plan.socketBytes else {
             outbox.append(message)
             outboxBytes += bytes.count
+            if message.isPage { pageBytes += bytes.count }
             return bytes.count
         }
         put(message)
@@ -71,13 +97,16 @@ final class SimConnection: @unchecked Sendable {
         let bytes = outboxBytes
         outbox = []
         outboxBytes = 0
+        pageBytes = 0
         front.drained(bytes, of: self)
     }
 
     private func put(_ message: Message) {
         inSocket += message.bytes.count
         inFlight.append(message)
-        lastArrivalAtClient = max(world.scheduler.now + world.networkDelay(), lastArrivalAtClient + 1)
+        // Each takes the client its time, behind the one before.
+        let reading = Int64(message.bytes.count) * 1_000 / client.readBytesPerMillisecond
+        lastArrivalAtClient = max(world.scheduler.now + world.networkDelay(), lastArrivalAtClient + 1 + reading)
         deliverFirst(at: max(lastArrivalAtClient, pausedUntil))
     }
 
@@ -108,6 +137,7 @@ final class SimConnection: @unchecked Sendable {
         while inSocket < world.plan.socketBytes, !outbox.isEmpty {
             let message = outbox.removeFirst()
             moved += message.bytes.count
+            if message.isPage { pageBytes -= message.bytes.count }
             put(message)
         }
         // Without a session nobody counts any more.
@@ -186,6 +216,15 @@ final class SimConnection: @unchecked Sendable {
         isBroken = true
         if !isSilent {
             world.scheduler.after(microseconds: world.networkDelay()) { [self] in client.disconnected(self) }
+        }
+    }
+}
+
+extension ServerBody {
+    fileprivate var isPage: Bool {
+        switch self {
+        case .historyPage, .presenceList, .channelList, .memberList, .peopleList, .events: true
+        default: false
         }
     }
 }

@@ -26,7 +26,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
         self.lane = lane
         let plan = node.world.plan
         rule = OutboxRule(bytesMax: plan.outboxBytesMax, totalBytesMax: plan.outboxTotalBytesMax,
-                          sparedBytes: plan.outboxBytesMax / 2)
+                          sparedBytes: plan.outboxBytesMax / 2, pageBytesMax: plan.outboxBytesMax / 8)
     }
 
     private var world: Simulation { node.world }
@@ -62,10 +62,28 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
                 }
                 world.trace.note(.arrived, connection.number, Int64(frame.id), "hub",
                                  "\(node.number) on \(connection.number): \(frame.summary)")
+                connection.arrived(frame)
                 session.receive(frame)
             }
+            tellWindow(connection)
         }
     }
+
+    /// As at the end of a tick. The session may go on with what waited for room.
+    private func tellWindow(_ connection: SimConnection) {
+        guard let session = connection.session, session.awaitsWrite else { return }
+        session.wrote(room: rule.room(waiting: connection.outboxBytes, total: node.outboxBytes))
+    }
+
+    /// Whether a session of this front waits for this, or has left in this moment: between the look at who is
+    /// still there and the store there is a change of executors.
+    func hasAsker(of read: ReadForSomebody) -> Bool {
+        left.removeAll { $0.at + Self.momentMicroseconds < world.scheduler.now }
+        return connections.values.contains { $0.waits(for: read) } || left.contains { $0.connection.waits(for: read) }
+    }
+
+    private var left: [(at: Int64, connection: SimConnection)] = []
+    private static let momentMicroseconds: Int64 = 1_000
 
     /// The connection is known to be gone.
     func lost(_ connection: SimConnection) {
@@ -78,6 +96,7 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
         connections[session.id] = nil
         for topic in connection.topics { detach(connection, topic) }
         connection.topics = []
+        left.append((world.scheduler.now, connection))
         node.outboxBytes -= connection.outboxBytes
         connection.outboxBytes = 0
         session.connectionClosed()
@@ -114,20 +133,28 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
                 let encoded = broadcast.encoded(encoding.index) {
                     EncodedFrame(Self.encode($0, encoding))
                 }
-                send(Array(encoded.bytes), broadcast.frame, connection, isEphemeral: broadcast.isEphemeral)
+                send(Array(encoded.bytes), broadcast.frame, connection, isBroadcast: true,
+                     isEphemeral: broadcast.isEphemeral)
             }
         case .send(let session, let frame):
             guard let connection = connections[session] else { return }
-            send(Self.encode(frame, connection.encoding), frame, connection, isEphemeral: false)
+            send(Self.encode(frame, connection.encoding), frame, connection)
+            connection.answered(frame)
             connection.session?.willSend(frame)
+            tellWindow(connection)
         case .attach(let session, let topic):
             guard let connection = connections[session], !connection.topics.contains(topic) else { return }
+            connection.attached(topic)
             connection.topics.append(topic)
             topics[topic, default: []].append(connection)
         case .detach(let session, let topic):
             guard let connection = connections[session] else { return }
             connection.topics.removeAll { $0 == topic }
             detach(connection, topic)
+        case .paged(let session, let page, let next):
+            guard let connection = connections[session] else { return }
+            connection.session?.paged(page, next: next)
+            tellWindow(connection)
         case .checkExpiry(let session): connections[session]?.session?.checkExpiry()
         case .close(let session, let code, let wait):
             guard let connection = connections[session] else { return }
@@ -143,13 +170,14 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
         return bytes
     }
 
-    private func send(_ bytes: [UInt8], _ frame: ServerFrame, _ connection: SimConnection, isEphemeral: Bool) {
+    private func send(_ bytes: [UInt8], _ frame: ServerFrame, _ connection: SimConnection, isBroadcast: Bool = false,
+                      isEphemeral: Bool = false) {
         if isEphemeral, connection.outboxBytes > 0,
            !rule.takesEphemeral(waiting: connection.outboxBytes) { return }
         world.trace.note(.handed, connection.number, Int64(frame.id), "hub",
                          "\(node.number) on \(connection.number): \(frame.summary)")
         world.observe(.handed(connection, frame))
-        let waited = connection.write(bytes, frame)
+        let waited = connection.write(bytes, frame, isBroadcast: isBroadcast)
         node.outboxBytes += waited
         if waited > 0, rule.isOverBudget(waiting: connection.outboxBytes, total: node.outboxBytes) {
             slow.append(connection)
@@ -182,7 +210,9 @@ final class SimFront: DeliveryLane, @unchecked Sendable {
 
     /// The network took what waited, so many bytes.
     func drained(_ bytes: Int, of connection: SimConnection) {
-        if connection.session != nil { node.outboxBytes -= bytes }
+        guard let session = connection.session else { return }
+        node.outboxBytes -= bytes
+        if session.awaitsWrite { lane.submit { [unowned self] in tellWindow(connection) } }
     }
 
     /// As the front's drain: over some time, in random order, each behind the answers to its commands.

@@ -77,6 +77,10 @@ final class SimStore: @unchecked Sendable {
         }
     }
 
+    fileprivate func observeRead(of what: ReadForSomebody, by node: SimNode) {
+        if !node.isDead { world.observe(.readBegun(node, what)) }
+    }
+
     private func end(_ number: Int) -> Call? { calls.removeValue(forKey: number) }
 
     private func delay() -> Int64 {
@@ -159,10 +163,14 @@ struct StoreHandle: ChannelStore, MemberStore {
         }) { $0.append(organisation, channel, expecting: expected, events) }
     }
 
-    func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
-        async throws(StoreError) -> [StoredEvent]
+    func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int,
+                bytesMax: Int) async throws(StoreError) -> [StoredEvent]
     {
-        try await store.perform(node, "events") { $0.events(organisation, channel, range, limit: limit) }
+        // Pages are read for somebody; what the hub itself reads has no bound in bytes.
+        if bytesMax < .max { store.observeRead(of: .page(channel), by: node) }
+        return try await store.perform(node, "events") {
+            $0.events(organisation, channel, range, limit: limit, bytesMax: bytesMax)
+        }
     }
 
     func renewLog(_ organisation: OrganisationID, _ channel: ChannelID, from known: UInt64, to epoch: UInt64)
@@ -173,11 +181,12 @@ struct StoreHandle: ChannelStore, MemberStore {
         }
     }
 
-    func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
-        async throws(StoreError) -> [ChannelSummary]
+    func channels(_ organisation: OrganisationID, visibleTo account: AccountID, after: ChannelCursor?,
+                  limit: Int) async throws(StoreError) -> [ChannelSummary]
     {
-        try await store.perform(node, "channels") {
-            $0.channels(organisation, visibleTo: account, limit: limit)
+        store.observeRead(of: .channelList(account), by: node)
+        return try await store.perform(node, "channels") {
+            $0.channels(organisation, visibleTo: account, after: after, limit: limit)
         }
     }
 

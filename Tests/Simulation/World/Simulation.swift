@@ -50,7 +50,7 @@ package final class Simulation: @unchecked Sendable {
 
     static func makeCheckers() -> [any Checker] {
         [DurabilityChecker(), IsolationChecker(), FenceChecker(), BoundsChecker(), ConvergenceChecker(),
-         LeakChecker(), DamageChecker()]
+         LeakChecker(), DamageChecker(), AskerChecker()]
     }
 
     /// The busiest worlds take a tenth of this.
@@ -182,6 +182,18 @@ package final class Simulation: @unchecked Sendable {
             }
         }
         return "?"
+    }
+
+    /// Whether anybody came or went in the channel.
+    func hasMembershipChanged(of channel: ChannelID) -> Bool {
+        organisations.contains { organisation in
+            store.model.log(organisation, channel)?.events.contains { $0.kind.isMembership } == true
+                || membershipsEnded
+        }
+    }
+    /// Somebody was removed from an organisation, with all memberships.
+    private var membershipsEnded: Bool {
+        organisations.contains { (store.model.members[$0]?.count ?? 0) < accounts(of: $0).count }
     }
 
     func someAct(_ random: inout SeededRandom) -> Act? {

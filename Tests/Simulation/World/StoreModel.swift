@@ -111,9 +111,8 @@ package struct StoreModel {
         return true
     }
 
-    package func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int)
-        -> [StoredEvent]
-    {
+    package func events(_ organisation: OrganisationID, _ channel: ChannelID, _ range: LogRange, limit: Int,
+                        bytesMax: Int = .max) -> [StoredEvent] {
         // Sequences count from 1 without gaps, but for rows that are missing.
         let all = logs[organisation]?[channel]?.events ?? []
         var page: [StoredEvent] = []
@@ -124,15 +123,15 @@ package struct StoreModel {
                 index -= 1
                 if let event = seen(all[index], channel) { page.append(event) }
             }
-            page.reverse()
+            return page.prefix(Self.fitting(page, bytesMax)).reversed()
         case .after(let start):
             var index = Int(min(UInt64(all.count), start))
             while index < all.count, page.count < limit {
                 if let event = seen(all[index], channel) { page.append(event) }
                 index += 1
             }
+            return Array(page.prefix(Self.fitting(page, bytesMax)))
         }
-        return page
     }
 
     package mutating func spoil(_ channel: ChannelID, _ sequence: UInt64, _ damage: Damage) {
@@ -160,12 +159,33 @@ package struct StoreModel {
         return event
     }
 
-    package func channels(_ organisation: OrganisationID, visibleTo account: AccountID, limit: Int)
-        -> [ChannelSummary]
-    {
-        (logs[organisation] ?? [:]).values
+    /// How many of the events there are up to the one with which there are so many bytes.
+    private static func fitting(_ events: some Collection<StoredEvent>, _ bytesMax: Int) -> Int {
+        var bytes = 0
+        return events.prefix { event in
+            let isIn = bytes < bytesMax
+            bytes += 200 + (event.body?.bytes.count ?? 0)
+            return isIn
+        }.count
+    }
+
+    package func channels(_ organisation: OrganisationID, visibleTo account: AccountID,
+                          after: ChannelCursor? = nil, limit: Int) -> [ChannelSummary] {
+        func isBehind(_ log: Log) -> Bool {
+            let isJoined = log.record.members.contains(account)
+            return switch after {
+            case nil: true
+            case .joined(let last): !isJoined || log.record.id > last
+            case .open(let last): !isJoined && log.record.id > last
+            }
+        }
+        func isFirst(_ a: Log, _ b: Log) -> Bool {
+            let (inA, inB) = (a.record.members.contains(account), b.record.members.contains(account))
+            return inA == inB ? a.record.id < b.record.id : inA
+        }
+        return (logs[organisation] ?? [:]).values
             .filter { $0.record.kind == .open || $0.record.members.contains(account) }
-            .sorted { $0.record.id < $1.record.id }.prefix(limit)
+            .filter(isBehind).sorted(by: isFirst).prefix(limit)
             .map { log in
                 ChannelSummary(
                     id: log.record.id, kind: log.record.kind, name: log.record.name, topic: log.record.topic,

@@ -27,10 +27,16 @@ export function openMembers(chat, channel) {
 
   const fail = (/** @type {unknown} */ error) =>
     fill(problem, icon('alert'), errorText(asHubError(error)));
-  const load = () => client.request('list_members', { channel: channel.id }).then((reply) => {
-    accounts = new Set(reply.accounts);
-    draw();
-  }).catch(fail);
+  const load = () => {
+    /** @type {Set<string>} */
+    const found = new Set();
+    return client.list('list_members', { channel: channel.id }, (page) => {
+      for (const account of page.accounts) found.add(account);
+    }).then(() => {
+      accounts = found;
+      draw();
+    }).catch(fail);
+  };
   const add = (/** @type {string} */ account) => {
     fill(problem);
     client.request('add_member', { channel: channel.id, account }).then(load).catch(fail);

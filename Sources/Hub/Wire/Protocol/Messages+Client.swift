@@ -140,12 +140,17 @@ extension WatchPresence: WireMessage {
     package static var blank: WatchPresence { WatchPresence(active: false) }
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
         try visitor.field(1, "active", &active)
+        try visitor.field(2, "after", &after)
+        try visitor.field(3, "limit", &limit)
     }
 }
 
 extension ListChannels: WireMessage {
     package static var blank: ListChannels { ListChannels() }
-    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {}
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "after", &after)
+        try visitor.field(2, "limit", &limit)
+    }
 }
 
 extension CreateChannel: WireMessage {
@@ -190,6 +195,8 @@ extension ListMembers: WireMessage {
     package static var blank: ListMembers { ListMembers(channel: .blank) }
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
         try visitor.field(1, "channel", &channel)
+        try visitor.field(2, "after", &after)
+        try visitor.field(3, "limit", &limit)
     }
 }
 
@@ -203,7 +210,10 @@ extension MarkRead: WireMessage {
 
 extension ListPeople: WireMessage {
     package static var blank: ListPeople { ListPeople() }
-    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {}
+    package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
+        try visitor.field(1, "after", &after)
+        try visitor.field(2, "limit", &limit)
+    }
 }
 
 extension Edit: WireMessage {

@@ -165,6 +165,7 @@ extension PresenceList: WireMessage {
     package static var blank: PresenceList { PresenceList(present: []) }
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
         try visitor.list(1, "present", &present)
+        try visitor.field(2, "next", &next)
     }
 }
 
@@ -172,6 +173,7 @@ extension ChannelList: WireMessage {
     package static var blank: ChannelList { ChannelList(channels: []) }
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
         try visitor.list(1, "channels", &channels)
+        try visitor.field(2, "next", &next)
     }
 }
 
@@ -187,6 +189,7 @@ extension MemberList: WireMessage {
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
         try visitor.field(1, "channel", &channel)
         try visitor.list(2, "accounts", &accounts)
+        try visitor.field(3, "next", &next)
     }
 }
 
@@ -194,6 +197,7 @@ extension PeopleList: WireMessage {
     package static var blank: PeopleList { PeopleList(people: []) }
     package mutating func visit<V: FieldVisitor>(_ visitor: inout V) throws(V.Failure) {
         try visitor.list(1, "people", &people)
+        try visitor.field(2, "next", &next)
     }
 }
 

@@ -362,6 +362,33 @@ private let samples: [String: String] = [
         }
     }
 
+    /// The filter for fail2ban finds the address in the lines that the hub writes, in the form that the page says.
+    @Test(arguments: ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"])
+    func holdsAFilterThatFits(_ peer: String) throws {
+        let page = try operationsPage()
+        let wanted = try #require(page.split(separator: "\n").first { $0.hasPrefix("failregex = ") })
+        let text = wanted.dropFirst("failregex = ".count).replacing("<ADDR>", with: "([0-9a-fA-F:.]+)")
+        let filter = try Regex(String(text))
+        let lines = Lock<[String]>([])
+        let log = Log(threshold: .debug) { level, text, fields in
+            let bytes = LogSink.line(level, text, fields, at: UnixMilliseconds(0), isJSON: true)
+            lines.withLock { $0.append(String(decoding: bytes, as: UTF8.self)) }
+        }
+        let security = SecurityLog(log, Metrics(), clocks: SystemClocks())
+        for event in [SecurityEvent.badCredentials, .lockedOut, .tokenForged, .setUpRefused, .invitationRefused] {
+            security.note(event, from: peer, .id("account", AccountID(high: 1, low: 1)))
+        }
+        for line in lines.withLock({ $0 }) {
+            #expect(line.firstMatch(of: filter)?.output[1].substring.map(String.init) == peer, "\(line)")
+        }
+        lines.withLock { $0 = [] }
+        // Who succeeds is not banned.
+        for event in [SecurityEvent.signedIn, .signedOut, .refreshRepeated, .invitationUsed] {
+            security.note(event, from: peer)
+        }
+        #expect(lines.withLock { $0.count == 4 && $0.allSatisfy { $0.firstMatch(of: filter) == nil } })
+    }
+
     private func operationsPage() throws -> String {
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
         let descriptor = open(root + "/docs/operations.md", O_RDONLY)

@@ -47,6 +47,19 @@ class PeopleSteps:
           "select[aria-label='Role of Bea Lindqvist Strand']")?.value === 'ADMIN'""")
         await bea.until("the tools of an admin", invites)
 
+    async def a_link_is_withdrawn(self):
+        bea = self.bea
+        await bea.click("button[aria-label='Invite people']")
+        await bea.click("dialog .button", "Make a link")
+        await bea.see("dialog .invite-result input")
+        withdraw = "dialog button[aria-label^='Withdraw the link for Member']"
+        count = f"() => document.querySelectorAll(\"{withdraw}\").length"
+        await bea.until("the link in the list", f"() => !!document.querySelector(\"{withdraw}\")")
+        before = await bea.evaluate(count)
+        await bea.click(withdraw)
+        await bea.until("one link less", f"() => document.querySelectorAll(\"{withdraw}\").length === {before - 1}")
+        await bea.press("Escape")
+
     async def who_is_removed_is_told(self):
         ada, bea = self.ada, self.bea
         await ada.click("dialog button[aria-label^='Remove Bea']")

@@ -560,7 +560,7 @@ class Scenario(PeopleSteps, StreamSteps, TrustSteps):
              TrustSteps.new_channels_reach_everybody, TrustSteps.an_edit_in_progress_is_kept,
              TrustSteps.lost_access_says_so, TrustSteps.who_left_keeps_the_name, TrustSteps.by_keyboard_alone,
              PeopleSteps.a_member_is_removed_from_a_channel, PeopleSteps.a_role_changes_what_one_can_do,
-             PeopleSteps.who_is_removed_is_told,
+             PeopleSteps.a_link_is_withdrawn, PeopleSteps.who_is_removed_is_told,
              nothing_was_refused_or_thrown]
 
     # Where WebSockets are refused on the way.

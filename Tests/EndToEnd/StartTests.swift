@@ -45,6 +45,12 @@ import Testing
             ["--data-dir", $0.path, "--create-master-key", "true", "--store-wait", "0ms"]
         }, environment: ["HUB_STORE": "postgresql://hub:geheim@127.0.0.1:1/hub"], code: 69,
              words: ["127.0.0.1"]),
+        Case(name: "a folder that any user may write to", arguments: { folder in
+            let open = folder.appendingPathComponent("open")
+            try? FileManager.default.createDirectory(at: open, withIntermediateDirectories: true)
+            try? FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: open.path)
+            return ["--data-dir", open.path]
+        }, code: 78, words: ["777", "chmod 700"]),
         Case(name: "no web client", arguments: { ["--data-dir", $0.path, "--web-dir", "/nonexistent"] },
              code: 78, words: ["/nonexistent"]),
     ]
@@ -99,6 +105,18 @@ import Testing
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
         #expect(mode == 0o600)
         #expect(hub.lines.contains { $0.contains(path) })
+    }
+
+    /// Bodies are encrypted, but not names and addresses.
+    @Test(arguments: [0o644, 0o660, 0o600]) func aDatabaseThatOthersCanReadIsAWarning(_ mode: Int) throws {
+        let hub = try HubProcess()
+        #expect(hub.stop() == 0)
+        let database = hub.folder.appendingPathComponent("hub.db").path
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: database)
+        let count = hub.log.count
+        try hub.start()
+        let said = hub.log.dropFirst(count).contains("can be read or changed by other users: run `chmod 600`")
+        #expect(said == (mode != 0o600))
     }
 
     @Test func helpAndVersionAreForPeople() throws {

@@ -31,6 +31,24 @@ private func told(_ client: Client, _ body: ServerBody) -> Bool { client.frames.
 
 private func gone(_ account: AccountID) -> ServerBody { .personRemoved(PersonRemoved(account: account)) }
 
+@Suite struct SecurityLineTests {
+    /// Said once for each change that was made, and not for what was refused.
+    @Test func changesOfPeopleAndForgeriesAreSaid() {
+        let world = office()
+        let changer = owner(world)
+        _ = changer.ask(give(.admin, to: eve))
+        _ = Client(world, as: bob, role: .admin).ask(give(.owner, to: bob))
+        _ = changer.ask(remove(eve))
+        _ = changer.ask(remove(alice))
+        let stranger = Client(world)
+        _ = stranger.ask(.hello(Hello(token: AccessToken("forged"))))
+        _ = changer.ask(.refresh(Refresh(token: AccessToken("forged"))))
+        #expect(world.securityLines.withLock { $0 } == [
+            "role changed", "person removed", "access token refused", "access token refused",
+        ])
+    }
+}
+
 @Suite struct RoleTests {
     @Test func anotherRoleIsToldAndEndsTheSessionsThatHaveTheOld() {
         let world = office()

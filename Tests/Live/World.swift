@@ -20,6 +20,8 @@ final class World: @unchecked Sendable {
 
     let store = MemoryStore()
     let metrics: LiveMetrics
+    /// What operators are told of security.
+    let securityLines = Lock<[String]>([])
     /// One for each hub.
     private(set) var registries: [Registry] = []
     var registry: Registry { registries[0] }
@@ -42,7 +44,11 @@ final class World: @unchecked Sendable {
                 surroundings: Surroundings(
                     channels: store, people: store, vault: PlainVault(), verifier: PlainVerifier(),
                     clocks: WorldClocks(world: self), entropy: CountingEntropy(world: self),
-                    bus: WorldBus(world: self, hub: hub), log: .silent, metrics: metrics),
+                    bus: WorldBus(world: self, hub: hub), log: .silent, metrics: metrics,
+                    security: SecurityLog(
+                        Log(threshold: .debug) { [securityLines] _, text, _ in
+                            securityLines.withLock { $0.append("\(text)") }
+                        }, Metrics(), clocks: WorldClocks(world: self))),
                 configuration: configuration))
         }
         store.world = self

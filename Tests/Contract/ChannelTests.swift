@@ -156,7 +156,7 @@ import Testing
             ]
             _ = try await store.append(office.id, channel, expecting: position(0), events)
             for (member, read): (AccountID, UInt64) in [(office.members[0], 3), (office.members[1], 3)] {
-                let list = try await store.channels(office.id, visibleTo: member, limit: 1)
+                let list = try await store.channels(office.id, visibleTo: member, after: nil, limit: 1)
                 #expect(list.map(\.read) == [read])
             }
         }

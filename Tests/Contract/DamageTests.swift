@@ -126,7 +126,7 @@ import Testing
         #expect(whole >= 19, "\(one.text): one of twenty entries")
         for person in world.people {
             await mustAnswer(one) {
-                _ = try await store.channels(organisation, visibleTo: person, limit: 100)
+                _ = try await store.channels(organisation, visibleTo: person, after: nil, limit: 100)
                 _ = try await store.logins(of: person)
                 _ = try await store.memberships(of: person)
                 _ = try await store.invitations(organisation, at: at)

@@ -35,13 +35,15 @@ extension PostgresEngine {
         let loop = Loop(name: "probe", metrics: metrics)
         var options = StoreOptions()
         options.postgresConnections = 1
+        options.postgresPulseMilliseconds = 0
         let pool: PostgresPool
         do throws(OpenError) {
             pool = PostgresPool(
                 loop: loop,
                 target: try PostgresTarget(url: url, statementMilliseconds: options.postgresAnswerMilliseconds),
-                options: options, metrics: StoreMetrics(metrics), clocks: clocks, entropy: entropy, known: nil,
-                notice: GenerationNotice(metrics, log: log), log: log)
+                options: options, metrics: StoreMetrics(metrics),
+                health: StoreHealth(metrics, clocks: clocks, log: .silent), clocks: clocks, entropy: entropy,
+                known: nil, notice: GenerationNotice(metrics, log: log), log: log)
         } catch {
             loop.stop()
             throw error

@@ -119,7 +119,7 @@ export class Workspace extends Emitter {
   }
 
   /**
-   * For ordering: larger where something was written later.
+   * For ordering: larger where something was written later, since this client is here; 0: nothing was.
    * @param {string} channel
    * @returns {number}
    */

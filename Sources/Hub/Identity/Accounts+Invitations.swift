@@ -96,7 +96,7 @@ extension Accounts {
                 throw Self.invalidInvitation
             }
             _ = try Admission.name(person.firstName, field: "first_name")
-            _ = try Admission.name(person.lastName, field: "last_name")
+            _ = try Admission.lastName(person.lastName)
             guard standing == nil else {
                 refused(standing, origin)
                 throw Self.badCredentials

@@ -448,8 +448,9 @@ extension Store {
         }
         guard found.count < limit else { return found }
         let kind = Value.integer(Int64(ChannelKind.open.rawValue))
-        return found + (try await list(
-            .channel, ChannelSQL.open(organisation, account, kind, behind, Self.limit(limit - found.count)), Self.summary))
+        let rest = Self.limit(limit - found.count)
+        return found
+            + (try await list(.channel, ChannelSQL.open(organisation, account, kind, behind, rest), Self.summary))
     }
 
     /// In front of every id.

@@ -134,12 +134,17 @@ extension MemoryKeyStore.State {
     }
 }
 
-/// A master key from the environment of this process, under a name of its own.
+/// A master key as a variable has it. Not out of the environment of this process: other tests start programs with
+/// that at the same moment.
+func masterKey(_ text: String) throws(MasterKeyError) -> MasterKey {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
+    defer { memory.deallocate() }
+    memory.copyBytes(from: text.utf8)
+    return try MasterKey.read(memory, named: "HUB_TEST_MASTER_KEY")
+}
+
 func masterKey(_ byte: UInt8 = 0) throws -> MasterKey {
-    let text = Base64.encode((0..<32).map { $0 &* 7 &+ byte }, .standard)
-    let name = "HUB_TEST_MASTER_KEY_\(byte)_\(SystemEntropy().words().0)"
-    setenv(name, text, 1)
-    return try MasterKey.read(.environment(name))
+    try masterKey(Base64.encode((0..<32).map { $0 &* 7 &+ byte }, .standard))
 }
 
 struct World {

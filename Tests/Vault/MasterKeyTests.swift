@@ -11,11 +11,8 @@ import Vault
     static let good = "q83vEjRWeJCrze8SNFZ4kAECAwQFBgcICQoLDA0ODxA="
 
     private func read(_ text: String) -> Result<MasterKey, MasterKeyError> {
-        let name = "HUB_TEST_\(SystemEntropy().words().0)"
-        setenv(name, text, 1)
-        defer { unsetenv(name) }
         do throws(MasterKeyError) {
-            return .success(try MasterKey.read(.environment(name)))
+            return .success(try masterKey(text))
         } catch {
             return .failure(error)
         }
@@ -57,22 +54,29 @@ import Vault
         #expect(text.isEmpty || !error.description.contains(text))
     }
 
-    /// The text is overwritten where the process keeps it, not only taken off the list.
-    @Test func theVariableIsScrubbed() throws {
-        let name = "HUB_TEST_SCRUB_\(SystemEntropy().words().0)"
-        setenv(name, Self.good, 1)
-        let value = try #require(getenv(name))
-        _ = try MasterKey.read(.environment(name))
-        #expect(getenv(name) == nil)
-        #expect((0..<Self.good.utf8.count).allSatisfy { value[$0] == 0 })
-        #expect(throws: MasterKeyError.notSet(name)) { try MasterKey.read(.environment(name)) }
+    /// The text is overwritten where the process keeps it, not only taken off the list. In a process of its own, as
+    /// other tests start programs with the environment of this one.
+    @Test func theVariableIsScrubbed() async {
+        await #expect(processExitsWith: .success) {
+            setenv("HUB_TEST_KEY", MasterKeyTests.good, 1)
+            let value = try #require(getenv("HUB_TEST_KEY"))
+            _ = try MasterKey.read(.environment("HUB_TEST_KEY"))
+            try #require(getenv("HUB_TEST_KEY") == nil)
+            try #require((0..<MasterKeyTests.good.utf8.count).allSatisfy { value[$0] == 0 })
+            #expect(throws: MasterKeyError.notSet("HUB_TEST_KEY")) {
+                try MasterKey.read(.environment("HUB_TEST_KEY"))
+            }
+        }
     }
 
-    @Test func aRefusedVariableIsScrubbedToo() throws {
-        let name = "HUB_TEST_SCRUB_\(SystemEntropy().words().0)"
-        setenv(name, "correct horse", 1)
-        #expect(throws: MasterKeyError.notEncoded(name)) { try MasterKey.read(.environment(name)) }
-        #expect(getenv(name) == nil)
+    @Test func aRefusedVariableIsScrubbedToo() async {
+        await #expect(processExitsWith: .success) {
+            setenv("HUB_TEST_KEY", "correct horse", 1)
+            #expect(throws: MasterKeyError.notEncoded("HUB_TEST_KEY")) {
+                try MasterKey.read(.environment("HUB_TEST_KEY"))
+            }
+            try #require(getenv("HUB_TEST_KEY") == nil)
+        }
     }
 }
 

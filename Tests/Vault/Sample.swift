@@ -35,7 +35,5 @@ func bytes(_ text: String) -> [UInt8] { Hex.decode(text)! }
 
 /// 00…1f.
 func sampleMasterKey() throws -> MasterKey {
-    let name = "HUB_TEST_SAMPLE_MASTER_KEY"
-    setenv(name, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", 1)
-    return try MasterKey.read(.environment(name))
+    try masterKey("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
 }

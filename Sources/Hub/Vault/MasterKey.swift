@@ -81,13 +81,25 @@ package final class MasterKey: Sendable {
     // MARK: Environment
 
     private static func readEnvironment(_ name: String) throws(MasterKeyError) -> SecretBytes {
-        guard let value = getenv(name), value.pointee != 0 else { throw .notSet(name) }
-        let text = UnsafeMutableRawBufferPointer(start: value, count: strlen(value))
-        defer {
-            SecretMemory.wipe(text)
-            unsetenv(name)
-        }
+        guard let value = getenv(name) else { throw .notSet(name) }
+        defer { unsetenv(name) }
+        return try take(UnsafeMutableRawBufferPointer(start: value, count: strlen(value)), name)
+    }
+
+    /// Decodes the text and overwrites it, whether it is a key or not.
+    private static func take(_ text: UnsafeMutableRawBufferPointer, _ name: String)
+        throws(MasterKeyError) -> SecretBytes
+    {
+        guard !text.isEmpty else { throw .notSet(name) }
+        defer { SecretMemory.wipe(text) }
         return try decode(UnsafeRawBufferPointer(text), name)
+    }
+
+    /// As from a variable, out of memory of the caller's, which is overwritten.
+    package static func read(_ text: UnsafeMutableRawBufferPointer, named name: String)
+        throws(MasterKeyError) -> MasterKey
+    {
+        MasterKey(try take(text, name), isNew: false)
     }
 
     // MARK: Text

@@ -53,7 +53,13 @@ const places = ['.head .icon-button', '.choice', '.side-row[aria-current]', '.or
  * @param {Element | null} opener what had it before the dialog
  */
 function giveFocus(opener) {
-  if (document.activeElement && document.activeElement !== document.body) return;
+  const active = document.activeElement;
+  if (active instanceof HTMLElement && active !== document.body) {
+    // Chromium gives the focus back and leaves the caret in the dialog that is gone: keys would do nothing.
+    active.blur();
+    active.focus({ preventScroll: true });
+    return;
+  }
   const dialog = [...document.querySelectorAll('dialog[open]')].at(-1);
   const wanted = dialog ? [opener, dialog.querySelector(firsts)] : [opener,
     matchMedia('(pointer: coarse)').matches ? null : document.querySelector('.composer-input'),

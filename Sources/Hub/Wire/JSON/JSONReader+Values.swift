@@ -43,14 +43,16 @@ extension JSONReader {
     mutating func integer() throws(DecodeError) -> UInt64 {
         if isAtQuote {
             let text = try scanString()
-            guard let value = digits(from: text.from, to: text.to) else {
-                throw DecodeError(.outOfRange)
-            }
+            let value = text.hasEscapes
+                ? try unescaped(text).withUnsafeBufferPointer { Self.digits($0) }
+                : Self.digits(UnsafeBufferPointer(start: bytes + text.from, count: text.to - text.from))
+            guard let value else { throw DecodeError(.outOfRange) }
             return value
         }
         let from = at
         try skipNumber()
-        guard let value = digits(from: from, to: at), value <= 1 << 53 else {
+        let text = UnsafeBufferPointer(start: bytes + from, count: at - from)
+        guard let value = Self.digits(text), value <= 1 << 53 else {
             throw DecodeError(.outOfRange)
         }
         return value
@@ -189,13 +191,11 @@ extension JSONReader {
     }
 
     /// 1 to 20 digits without a leading zero; `nil` for anything else or beyond 64 bits.
-    private func digits(from: Int, to: Int) -> UInt64? {
-        guard 1...20 ~= to - from, bytes[from] != UInt8(ascii: "0") || to - from == 1 else {
-            return nil
-        }
+    private static func digits(_ text: UnsafeBufferPointer<UInt8>) -> UInt64? {
+        guard 1...20 ~= text.count, text[0] != UInt8(ascii: "0") || text.count == 1 else { return nil }
         var value: UInt64 = 0
-        for index in from..<to {
-            let digit = bytes[index] &- UInt8(ascii: "0")
+        for byte in text {
+            let digit = byte &- UInt8(ascii: "0")
             guard digit < 10 else { return nil }
             let (shifted, tooLong) = value.multipliedReportingOverflow(by: 10)
             let (sum, tooLarge) = shifted.addingReportingOverflow(UInt64(digit))

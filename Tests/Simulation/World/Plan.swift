@@ -86,7 +86,8 @@ struct Plan: Sendable {
         tokenMilliseconds = [900_000, 900_000, 12_000][random.below(3)]
         // As in production, several of the largest pushes find room.
         pushBytesMax = min(64 * (textBytesMax + 250), (128 << 10) + 64 * 250)
-        outboxBytesMax = 3 * pushBytesMax
+        // In some worlds so few that readers who pause are over it before long.
+        outboxBytesMax = [3, 3, 1][random.below(3)] * pushBytesMax
         outboxTotalBytesMax = outboxBytesMax * (random.chance(50) ? 2 : 1_000)
         weights = Act.allCases.map { $0.weight * (random.chance(80) ? 1 + random.below(3) : 0) }
         weights[Act.post.rawValue] = max(weights[Act.post.rawValue], Act.post.weight)

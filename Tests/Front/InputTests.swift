@@ -88,7 +88,7 @@ private func deflated(_ text: String) -> [UInt8] {
     return Array(text.utf8).withUnsafeBytes { deflater.deflate($0) { Array($0) } }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct InputTests {
     /// 16 KiB of work in a hundred bytes.
     private static let expanding = Peer.frame(

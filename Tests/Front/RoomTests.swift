@@ -6,7 +6,7 @@ import Ports
 import Testing
 import Wire
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct RoomTests {
     // MARK: Those who wait
 

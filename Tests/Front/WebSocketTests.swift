@@ -200,7 +200,8 @@ struct WebSocketTests {
     }
 
     @Test func saysWhyItClosesAndWaitsForTheAnswer() async throws {
-        try await withWorld { world in
+        // However slow this test is, the hub waits for it.
+        try await withWorld({ $0.closeMilliseconds = 600_000 }) { world in
             let (peer, session) = try await world.webSocket()
             session.welcome()
             session.lane.hand(.close(session.id, .roleChanged, retryAfterMilliseconds: 250))

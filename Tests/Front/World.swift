@@ -192,6 +192,8 @@ func withWorld<Result>(
     var configuration = FrontConfiguration()
     // No test but one is about it, and most sessions here never say hello.
     configuration.helloMilliseconds = 120_000
+    // Nor does a test that takes its time lose its idle connections to those that come.
+    configuration.evictionMilliseconds = 600_000
     change(&configuration)
     let world = try World(loops: loops, configuration, api: api)
     do {

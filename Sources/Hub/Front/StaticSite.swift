@@ -33,7 +33,10 @@ package final class StaticSite: Sendable {
             etag = "\"\(StaticSite.hash(content))\""
             caching = StaticSite.caching(of: name)
             body = EncodedFrame(content)
-            let isText = type.hasPrefix("text/") || type.contains("json") || type.contains("svg")
+            // A page goes as it is. It is small, and nobody has to ask whether one that holds secrets some day is
+            // compressed beside a stranger's text (BREACH).
+            let isPage = type.hasPrefix("text/html")
+            let isText = !isPage && (type.hasPrefix("text/") || type.contains("json") || type.contains("svg"))
             let packed = isText && content.count > StaticSite.gzipBytesMin ? Gzip.compress(content) : nil
             gzip = packed.flatMap { $0.count < content.count ? EncodedFrame($0) : nil }
         }

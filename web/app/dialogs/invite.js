@@ -47,6 +47,9 @@ export function openInvite(chat) {
   void showStanding(chat, standing);
 }
 
+/** Counts the askings: an answer that a later one has overtaken is not shown. */
+let asked = 0;
+
 /** @type {Record<string, string>} */
 const roleNames = { MEMBER: 'Member', ADMIN: 'Administrator', OWNER: 'Owner' };
 
@@ -60,7 +63,9 @@ async function showStanding(chat, place) {
     h('p', { class: 'form-error', role: 'alert' }, icon('alert'), errorText(asHubError(error))));
   const isOwner = chat.account.signedIn?.role === 'OWNER';
   try {
+    const round = ++asked;
     const invitations = await chat.account.invitations();
+    if (round !== asked) return;
     if (invitations.length === 0) {
       fill(place);
       return;

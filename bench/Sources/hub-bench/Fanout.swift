@@ -29,7 +29,7 @@ struct Fanout: ParsableCommand {
               # the same hub later: 1,000 subscribers, the server's costs and a report
               hub-bench fanout --url ws://127.0.0.1:8080 --email me@example.org \\
                 --password-file secret --subscribers 1000 --rate 20 --duration 20 \\
-                --server-pid $(pgrep -x hub) --out report
+                --server-pid $(pgrep -nx hub) --out report
 
               # in a pipeline: fail above 50 ms at p99 or 20 s of CPU per million
               hub-bench fanout --hub .build/release/hub --quiet --json - \\

@@ -27,6 +27,18 @@ import Testing
         }
     }
 
+    /// A beat is due only some time after the one before, and what was written before it may go unnoticed.
+    private func postBeyondABeat(after head: UInt64, _ store: Store, _ office: Office, _ channel: ChannelID)
+        async throws
+    {
+        let start = TestClocks().monotonic().value
+        var head = head
+        while TestClocks().monotonic().value - start < 200_000_000 {
+            try await post(1, after: head, store, office, channel)
+            head += 1
+        }
+    }
+
     private func epoch(_ store: Store, _ office: Office, _ channel: ChannelID) async throws -> UInt64 {
         try #require(try await store.heads(office.id, [channel])[channel]).epoch
     }
@@ -61,13 +73,7 @@ import Testing
             let path = try #require(place.folder).path
             let (store, office, channel) = try await filled(place, 4)
             try place.execute("VACUUM INTO '\(path)/backup.db'")
-            // A beat is due only some time after the one before.
-            let start = TestClocks().monotonic().value
-            var head: UInt64 = 4
-            while TestClocks().monotonic().value - start < 200_000_000 {
-                try await post(1, after: head, store, office, channel)
-                head += 1
-            }
+            try await postBeyondABeat(after: 4, store, office, channel)
             if end == "killed" {
                 // What a kill leaves, at another place.
                 for name in ["hub.db", "hub.db-wal", "hub.db-witness"] {
@@ -111,7 +117,7 @@ import Testing
                 await first.close()
                 store = try await place.open()
             }
-            try await post(30, after: 4, store, office, channel)
+            try await postBeyondABeat(after: 4, store, office, channel)
             // What is there after a kill; the inode of the database itself stays.
             try copy(path + "/hub.db-wal", over: path + "/kept-wal")
             try copy(path + "/hub.db-witness", over: path + "/kept-witness")

@@ -73,8 +73,8 @@ final class Witness: Sendable {
     private static func foreignLog(_ path: String, _ why: String) -> OpenError {
         OpenError(
             .damaged, "\(path)-wal is the log of another database than \(path) (\(why))",
-            remedy: "to start with \(path) as it is, move \(path)-wal and \(path)-shm away; "
-                + "`hub restore` puts a backup in place without this")
+            remedy: "if a backup was put in its place, move \(path)-wal and \(path)-shm away (`hub restore` does all "
+                + "of it); if only another program wrote to it, move \(name(of: path)) away: the log has posts")
     }
 
     deinit { close(descriptor) }

@@ -27,13 +27,17 @@ import Testing
         }
     }
 
-    /// A beat is due only some time after the one before, and what was written before it may go unnoticed.
-    private func postBeyondABeat(after head: UInt64, _ store: Store, _ office: Office, _ channel: ChannelID)
-        async throws
-    {
-        let start = TestClocks().monotonic().value
+    /// Posts until the witness has a further beat: what was written since the last one may go unnoticed.
+    private func postBeyondABeat(_ place: Place, after head: UInt64, _ store: Store, _ office: Office,
+                                 _ channel: ChannelID) async throws {
+        func beat() throws -> Substring {
+            let folder = try #require(place.folder)
+            let text = String(decoding: try Data.read(folder.path + "/hub.db-witness"), as: UTF8.self)
+            return try #require(text.split(separator: "\n").first { $0.hasPrefix("beat ") })
+        }
+        let before = try beat()
         var head = head
-        while TestClocks().monotonic().value - start < 200_000_000 {
+        while try beat() == before {
             try await post(1, after: head, store, office, channel)
             head += 1
         }
@@ -73,7 +77,7 @@ import Testing
             let path = try #require(place.folder).path
             let (store, office, channel) = try await filled(place, 4)
             try place.execute("VACUUM INTO '\(path)/backup.db'")
-            try await postBeyondABeat(after: 4, store, office, channel)
+            try await postBeyondABeat(place, after: 4, store, office, channel)
             if end == "killed" {
                 // What a kill leaves, at another place.
                 for name in ["hub.db", "hub.db-wal", "hub.db-witness"] {
@@ -117,7 +121,7 @@ import Testing
                 await first.close()
                 store = try await place.open()
             }
-            try await postBeyondABeat(after: 4, store, office, channel)
+            try await postBeyondABeat(place, after: 4, store, office, channel)
             // What is there after a kill; the inode of the database itself stays.
             try copy(path + "/hub.db-wal", over: path + "/kept-wal")
             try copy(path + "/hub.db-witness", over: path + "/kept-witness")
